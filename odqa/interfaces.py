@@ -1,0 +1,154 @@
+"""The contract of every component, written once.
+
+A pipeline is a retriever, an optional ranker and an optional reader. Each is a `Component`:
+
+* **Construction is cheap.** ``Component(config)`` stores a validated `ComponentConfig` and nothing
+  else: no weights, no index, no import of torch or Java. A spec can be validated, printed and
+  hashed on a machine that has none of them.
+* **``prepare(corpus, cache)`` is all the offline work.** It loads weights, builds or opens indexes
+  and token stores, and binds the corpus. It is idempotent, resumable through the cache, and what
+  it stores is reported by `Component.stored`. Its seconds are the *offline* cost.
+* **The online call is in batches** and never looks at anything prepared for other questions.
+  Its result for one question does not depend on the other questions of the batch, beyond
+  floating-point rounding.
+* **Ids travel with scores** in `Hit`s. Results are sorted by falling score; ties keep the order in
+  which the hits came in (rankers) or fall back to the corpus order (retrievers).
+
+Rankers return a subset of the ids they were given: all of them, or the best ``k``. Their result
+does not depend on the order of the hits they were given, except to break exact ties. Readers
+return exactly one `Answer` per question, also when there are no hits (then ``text == ""``).
+
+A component states what it is by class attributes (`representation`, `interaction`,
+`precomputes`), so that the map of paradigms and the cost table fill themselves. Third parties
+register theirs by entry point (see `odqa.registry`). The suites in ``odqa.testing`` check this
+contract on any component.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from odqa.types import Answer, Hit, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
+Interaction = Literal["none", "query-document", "all-to-all"]
+Device = Literal["cpu", "auto", "cuda"]
+
+
+class ComponentConfig(BaseModel):
+    """Parameters of a component: basic types only, unknown keys refused.
+
+    Every field has a description; they become the JSON Schema that editors use.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+    def identity(self) -> Mapping[str, object]:
+        """The fields that change results; what does not (device, batch size) is left out."""
+        return self.model_dump(exclude={"device", "batch_size", "threads"})
+
+
+class StageConfig(ComponentConfig):
+    """Base of retriever and ranker parameters: both return the best ``k``."""
+
+    k: int = Field(100, ge=1, description="How many passages this stage returns per question.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One offline artifact of a component, for the cost table."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one online call costs, computed from shapes (not measured).
+
+    ``gflop`` is the forward cost for one question in units of 1e9 floating-point operations,
+    where a multiply-add counts as two; `None` where no formula applies (BM25).
+    """
+
+    parameters: int = 0
+    gflop: float | None = None
+
+
+C_co = TypeVar("C_co", bound=ComponentConfig, covariant=True)
+
+
+class Component(ABC, Generic[C_co]):
+    """What retrievers, rankers and readers share."""
+
+    #: Parameters of this component; a subclass of `ComponentConfig`.
+    Config: ClassVar[type[ComponentConfig]]
+    #: Place on the map of paradigms.
+    representation: ClassVar[Representation] = "none"
+    interaction: ClassVar[Interaction] = "none"
+    #: What this component computes offline, in words for the cost table; empty when nothing.
+    precomputes: ClassVar[tuple[str, ...]] = ()
+    #: Raised whenever the same config would give other results than before; enters cache keys.
+    version: ClassVar[int] = 1
+
+    def __init__(self, config: C_co) -> None:
+        self.config = config
+
+    @abstractmethod
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        """Do or reopen all offline work and bind the corpus.
+
+        Raises:
+            OdqaError: when a checkpoint, the corpus or the environment cannot be used.
+        """
+
+    def stored(self) -> tuple[Stored, ...]:
+        """What `prepare` keeps on disk; empty before it ran."""
+        return ()
+
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+        """Analytic cost of this stage for one question with these incoming hits."""
+        return Cost()
+
+    def describe(self) -> Mapping[str, str]:
+        """Facts known after `prepare` (device, dtype, Java version …), for the report."""
+        return {}
+
+    def close(self) -> None:  # noqa: B027  (optional hook, nothing to do by default)
+        """Free weights and indexes; `prepare` brings them back."""
+
+
+class Retriever(Component[C_co]):
+    """Finds passages for questions in the whole corpus."""
+
+    @abstractmethod
+    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+        """The best ``k`` passages per question (fewer when the corpus is smaller)."""
+
+
+class Ranker(Component[C_co]):
+    """Reorders the passages that a retriever found."""
+
+    @abstractmethod
+    def rank(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+    ) -> list[list[Hit]]:
+        """The best ``k`` of each question's hits, in falling order of the new score."""
+
+
+class Reader(Component[C_co]):
+    """Answers questions from their best passages."""
+
+    @abstractmethod
+    def read(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    ) -> list[Answer]:
+        """One answer per question, in order."""

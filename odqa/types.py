@@ -1,0 +1,59 @@
+"""The small values that travel between stages.
+
+They are frozen, slotted and picklable. Ids travel with scores: nothing in odqa keeps a list of
+ids next to a list of scores, because the two drift apart (four public ranking libraries shipped
+that bug).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrievable piece of text; the unit on which every pipeline is scored.
+
+    ``id`` is unique in its corpus; ``title`` may be empty.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+
+    @property
+    def full_text(self) -> str:
+        """Title and text joined by one space: what every component indexes by default."""
+        return f"{self.title} {self.text}" if self.title else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with every accepted answer (empty when only asking, not scoring)."""
+
+    id: str
+    text: str
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One passage with its score; higher is better, scales differ between components."""
+
+    passage_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reader returns for one question.
+
+    ``text`` is empty when the reader abstains. ``start`` and ``end`` are character offsets into
+    the text of passage ``passage_id`` (end exclusive) when the answer is a span of it.
+    """
+
+    text: str
+    score: float
+    passage_id: str | None = None
+    start: int | None = None
+    end: int | None = None
