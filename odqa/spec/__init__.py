@@ -1,0 +1,1 @@
+"""Specs: YAML -> typed, validated, hashable; ``extends``, ``--set``, JSON Schema."""

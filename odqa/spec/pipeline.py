@@ -1,0 +1,212 @@
+"""A pipeline spec: typed, validated, hashable, and back to YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from odqa import registry
+from odqa.errors import ComponentError, SpecError, SpecErrors
+from odqa.interfaces import ComponentConfig
+from odqa.registry import ROLES, Role
+from odqa.spec.locate import find_spec
+from odqa.spec.merge import apply_overrides, read_with_parents
+from odqa.spec.problems import build
+from odqa.spec.source import Source, parse_source
+from odqa.suggest import did_you_mean
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+class Header(BaseModel):
+    """The keys of a pipeline spec beside its stages."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    name: str = Field(description="How tables and reports call this pipeline.")
+    description: str = Field("", description="One line about what it is.")
+    device: str | None = Field(
+        None, pattern="^(cpu|auto|cuda)$", description="Device of every stage that names none."
+    )
+    notices: tuple[str, ...] = Field(
+        (), description="What a user must know, such as a licence that is not permissive."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One stage: its role, the type's registered name and its validated parameters."""
+
+    role: Role
+    type: str
+    config: ComponentConfig
+
+    def identity(self) -> dict[str, Any]:
+        """What decides this stage's results, as plain values; feeds every cache key."""
+        version = registry.get(self.role, self.type).version
+        return {"type": self.type, "version": version, "config": dict(self.config.identity())}
+
+    def to_dict(self) -> dict[str, Any]:
+        """``type`` and the parameters that differ from their defaults."""
+        return {"type": self.type, **json.loads(self.config.model_dump_json(exclude_defaults=True))}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """A whole pipeline, validated. Equal content gives an equal `hash` on every machine."""
+
+    name: str
+    retriever: StageSpec
+    ranker: StageSpec | None = None
+    reader: StageSpec | None = None
+    description: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def stages(self) -> tuple[StageSpec, ...]:
+        """The stages that are there, in the order in which they run."""
+        found = (self.retriever, self.ranker, self.reader)
+        return tuple(stage for stage in found if stage is not None)
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over everything that decides results; names and devices are left out."""
+        content = [[stage.role, stage.identity()] for stage in self.stages]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data from which `parse_pipeline` makes an equal spec."""
+        found: dict[str, Any] = {"name": self.name}
+        if self.description:
+            found["description"] = self.description
+        if self.notices:
+            found["notices"] = list(self.notices)
+        return found | {stage.role: stage.to_dict() for stage in self.stages}
+
+    def to_yaml(self) -> str:
+        """The same as YAML text."""
+        return str(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True))
+
+
+def load_pipeline(ref: str | Path, overrides: Iterable[str] = ()) -> PipelineSpec:
+    """Read and validate one pipeline spec, by path or by the name of a built-in one.
+
+    Raises:
+        SpecErrors: everything that is wrong with it, each with file, line and key.
+    """
+    return load_pipelines([ref], overrides)[0]
+
+
+def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) -> list[PipelineSpec]:
+    """Read several specs and report all problems of all of them together.
+
+    Raises:
+        SpecErrors: also when two pipelines carry one name.
+    """
+    problems: list[Any] = []
+    specs: list[PipelineSpec] = []
+    named: dict[str, str] = {}
+    words = list(overrides)
+    for ref in refs:
+        try:
+            source = apply_overrides(read_with_parents(find_spec(ref)), words)
+            spec = parse_pipeline(source)
+        except SpecErrors as errors:
+            problems += errors.problems
+            continue
+        except SpecError as error:
+            problems.append(error)
+            continue
+        if spec.name in named:
+            problems.append(
+                SpecError(
+                    f"the name '{spec.name}' is taken by {named[spec.name]}",
+                    where=source.where(("name",)),
+                    cure="give each pipeline a name of its own",
+                )
+            )
+        named.setdefault(spec.name, source.origin)
+        specs.append(spec)
+    if problems:
+        raise SpecErrors(list(dict.fromkeys(problems)))
+    return specs
+
+
+def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
+    """Validate plain data (a mapping, YAML text, or a `Source` with places).
+
+    Raises:
+        SpecErrors: all problems at once.
+    """
+    if isinstance(source, str):
+        source = parse_source(source, "spec")
+    elif not isinstance(source, Source):
+        source = Source(dict(source), {}, "spec")
+    problems: list[SpecError] = []
+    known = [*Header.model_fields, *ROLES, "extends"]
+    problems += [
+        SpecError(f"unknown key '{key}'", where=source.where((key,)), cure=did_you_mean(key, known))
+        for key in source.data
+        if key not in known
+    ]
+    header = build(Header, source.data, source, (), problems)
+    if header is not None and not _NAME.fullmatch(header.name):
+        problems.append(
+            SpecError(
+                f"'{header.name}' is no name",
+                where=source.where(("name",)),
+                cure="use letters, digits and . _ + - only (it becomes a folder name)",
+            )
+        )
+    device = header.device if header else None
+    stages = {role: _parse_stage(role, source, device, problems) for role in ROLES}
+    if source.data.get("retriever") is None:
+        problems.append(
+            SpecError("no retriever", where=source.where(("retriever",)), cure="add one")
+        )
+    if problems:
+        raise SpecErrors(problems)
+    assert header is not None and stages["retriever"] is not None
+    return PipelineSpec(
+        header.name,
+        stages["retriever"],
+        stages["ranker"],
+        stages["reader"],
+        header.description,
+        header.notices,
+    )
+
+
+def _parse_stage(
+    role: Role, source: Source, device: str | None, problems: list[SpecError]
+) -> StageSpec | None:
+    values = source.data.get(role)
+    if values is None:
+        return None
+    where = source.where((role,))
+    if not isinstance(values, dict) or not isinstance(values.get("type"), str):
+        problems.append(
+            SpecError("expected a type and its parameters", where=where, cure="add 'type: …'")
+        )
+        return None
+    values = dict(values)
+    name = values.pop("type")
+    try:
+        kind = registry.get(role, name)
+    except ComponentError as error:
+        place = source.where((role, "type"))
+        problems.append(SpecError(error.what, where=place, cure=error.cure))
+        return None
+    if device is not None and "device" in kind.Config.model_fields:
+        values.setdefault("device", device)
+    config = build(kind.Config, values, source, (role,), problems)
+    return None if config is None else StageSpec(role, name, config)

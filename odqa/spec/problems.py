@@ -1,0 +1,95 @@
+"""pydantic's findings -> our one-line errors with file, line, key and the nearest right name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from odqa.errors import SpecError
+from odqa.spec.source import KeyPath, Source
+from odqa.suggest import did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def build(
+    model: type[M],
+    values: Mapping[str, Any],
+    source: Source,
+    at: KeyPath,
+    problems: list[SpecError],
+) -> M | None:
+    """Validate ``values`` (found at ``at`` in ``source``); append what is wrong to ``problems``.
+
+    Returns `None` when anything is wrong. Values are taken by JSON's rules: no silent conversion
+    of text to numbers, lists where tuples are declared.
+    """
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        problems += [_problem(finding, model, source, at) for finding in error.errors()]
+        return None
+
+
+def _problem(finding: Any, model: type[BaseModel], source: Source, at: KeyPath) -> SpecError:
+    # Union branches add their class or tag to the location; keep what is a key of the spec.
+    path: KeyPath = at
+    for part in finding["loc"]:
+        if (*path, part) in source.places or part == finding["loc"][-1]:
+            path = (*path, part)
+    where = source.where(path)
+    kind, context = finding["type"], finding.get("ctx", {})
+    got = _shown(finding.get("input"))
+    if kind == "extra_forbidden":
+        known = _fields_at(model, finding["loc"][:-1])
+        return SpecError(
+            f"unknown key '{finding['loc'][-1]}'",
+            where=where,
+            cure=did_you_mean(str(finding["loc"][-1]), known),
+        )
+    if kind == "missing":
+        return SpecError("this key is missing", where=where, cure="add it")
+    if kind == "literal_error":
+        choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
+        cure = did_you_mean(str(finding.get("input")), choices)
+        return SpecError(f"{got} is not a value of this key", where=where, cure=cure)
+    message = finding["msg"].removeprefix("Value error, ")
+    message = message.removeprefix("Input should be ")
+    if message != finding["msg"].removeprefix("Value error, "):
+        message = f"expected {message}"
+    return SpecError(f"{message}, got {got}", where=where)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    current: Any = model
+    for part in loc:
+        field = current.model_fields.get(part) if _is_model(current) else None
+        if field is None:
+            # A tagged union puts the tag of the chosen branch into the location.
+            current = next((m for m in _models_in(current) if _tagged(m, part)), current)
+            continue
+        inner = _models_in(field.annotation)
+        current = inner[0] if len(inner) == 1 else field.annotation
+    return sorted(name for m in _models_in(current) for name in m.model_fields)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _tagged(model: type[BaseModel], tag: object) -> bool:
+    return any(field.default == tag for field in model.model_fields.values())
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if _is_model(annotation):
+        return [annotation]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]
