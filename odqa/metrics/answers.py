@@ -1,0 +1,66 @@
+"""How right an answer is: exact match and token F1, as SQuAD and DPR count them.
+
+The normalisation is that of the SQuAD v1.1 evaluation (Rajpurkar et al. 2016), which DPR
+(Karpukhin et al. 2020) uses for Natural Questions. It can leave nothing of a short answer: the
+band "The The", vitamin "A", the symbol "%". SQuAD's scorer then takes every prediction that
+vanishes too, an empty one included, for an exact match. Here such a gold answer is compared as it
+is written, but for case and white space, and an empty prediction is never right.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def normalise_answer(text: str) -> str:
+    """Lower-case, then delete ASCII punctuation, then articles, then surplus white space."""
+    bare = text.lower().translate(_NO_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+def exact_match(prediction: str, gold: str) -> float:
+    """1.0 when both are the same after normalisation, else 0.0."""
+    said, wanted = _comparable(prediction, gold)
+    return float(bool(said) and said == wanted)
+
+
+def f1(prediction: str, gold: str) -> float:
+    """Harmonic mean of token precision and recall after normalisation, 0.0 to 1.0."""
+    said, wanted = (text.split() for text in _comparable(prediction, gold))
+    shared = sum((Counter(said) & Counter(wanted)).values())
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(said), shared / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+def best_exact_match(prediction: str, golds: Iterable[str]) -> float:
+    """`exact_match` with the accepted answer that fits best; 0.0 when none is accepted."""
+    return _best(exact_match, prediction, golds)
+
+
+def best_f1(prediction: str, golds: Iterable[str]) -> float:
+    """`f1` with the accepted answer that fits best; 0.0 when none is accepted."""
+    return _best(f1, prediction, golds)
+
+
+def answer_length(text: str) -> int:
+    """Words of the answer, counted at white space."""
+    return len(text.split())
+
+
+def _best(score: Callable[[str, str], float], prediction: str, golds: Iterable[str]) -> float:
+    return max((score(prediction, gold) for gold in golds), default=0.0)
+
+
+def _comparable(prediction: str, gold: str) -> tuple[str, str]:
+    wanted = normalise_answer(gold)
+    if wanted:
+        return normalise_answer(prediction), wanted
+    return " ".join(prediction.lower().split()), " ".join(gold.lower().split())

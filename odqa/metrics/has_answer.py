@@ -1,0 +1,96 @@
+"""Whether a passage holds an accepted answer, as DPR decides it.
+
+DPR (Karpukhin et al. 2020, section 4.1 and its ``qa_validation``) looks for the tokens of an
+answer in a row in the text of a passage, the title left out; CuratedTREC's answers are regular
+expressions instead. One deliberate difference: an answer without any token (white space only) is
+in every passage for DPR, and in none here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from odqa.metrics.tokens import simple_tokens
+from odqa.types import Hit, Question
+
+if TYPE_CHECKING:
+    from odqa.data.corpus import Corpus
+
+Matching = Literal["tokens", "regex"]
+
+
+def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens") -> bool:
+    """Whether any of the answers is in the text.
+
+    Args:
+        text: the text of a passage, without its title.
+        answers: accepted answers, or regular expressions when ``matching`` is ``"regex"``.
+        matching: ``"tokens"``: the answer's tokens in a row, case ignored; ``"regex"``: the
+            expression found anywhere, case ignored (one that does not compile is never found).
+    """
+    if matching == "regex":
+        return _regex_found(unicodedata.normalize("NFD", text), answers)
+    return _tokens_found(_spaced(text), answers)
+
+
+class AnswerFinder:
+    """`has_answer` over the passages of one corpus, each tokenised once.
+
+    Args:
+        corpus: where the text of hits is looked up.
+        matching: see `has_answer`.
+        remembered: how many tokenised passages are kept (about 1 KB each).
+    """
+
+    def __init__(
+        self, corpus: Corpus, matching: Matching = "tokens", remembered: int = 200_000
+    ) -> None:
+        self._corpus = corpus
+        self._matching = matching
+        self._text = lru_cache(maxsize=remembered)(self._prepared)
+
+    def first(self, question: Question, hits: Sequence[Hit]) -> int | None:
+        """Position of the first hit that holds an accepted answer; `None` when none does.
+
+        Raises:
+            DataError: a hit names a passage that the corpus does not have.
+        """
+        found = _regex_found if self._matching == "regex" else _tokens_found
+        for position, hit in enumerate(hits):
+            if found(self._text(hit.passage_id), question.answers):
+                return position
+        return None
+
+    def _prepared(self, passage_id: str) -> str:
+        text = self._corpus.get(passage_id).text
+        return unicodedata.normalize("NFD", text) if self._matching == "regex" else _spaced(text)
+
+
+def _spaced(text: str) -> str:
+    # Tokens hold no space, so a space on either side makes substring search respect tokens.
+    return f" {' '.join(simple_tokens(text))} "
+
+
+@lru_cache(maxsize=100_000)
+def _needle(answer: str) -> str:
+    return _spaced(answer)
+
+
+def _tokens_found(spaced: str, answers: Iterable[str]) -> bool:
+    return any((needle := _needle(answer)).strip() and needle in spaced for answer in answers)
+
+
+def _regex_found(text: str, answers: Iterable[str]) -> bool:
+    return any((p := _compiled(answer)) is not None and p.search(text) for answer in answers)
+
+
+@cache
+def _compiled(answer: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(unicodedata.normalize("NFD", answer), re.IGNORECASE | re.MULTILINE)
+    except (re.error, OverflowError, RecursionError):
+        return None

@@ -1,0 +1,59 @@
+"""How well passages are ordered, judged by qrels, through ir_measures (trec_eval's formulas)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from odqa.types import Hit
+
+if TYPE_CHECKING:
+    from odqa.data.qrels import Qrels
+
+DEFAULT_CUTS = (1, 5, 20, 100)
+
+
+def score_ranking(
+    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = DEFAULT_CUTS
+) -> dict[str, dict[str, float]]:
+    """Scores of each question's hits.
+
+    Args:
+        hits: question id -> hits, best first. The order counts, not the scores: trec_eval would
+            break ties by passage id, other tools by other rules, and the same run would get
+            different scores.
+        qrels: question id -> passage id -> relevance; relevant from 1 up.
+        cuts: the ``k`` of ``recall@k`` and ``success@k``.
+
+    Returns:
+        Question id -> metric -> value for ``recall@k`` and ``success@k`` at every cut, ``mrr@10``,
+        ``ndcg@10`` and ``map``. A question without hits scores 0 in all of them. A question
+        without a relevant passage in the qrels is left out, since none of them is defined for it.
+    """
+    import ir_measures
+
+    measures = _measures(cuts)
+    judged = {
+        question: qrels[question]
+        for question in hits
+        if any(relevance > 0 for relevance in qrels.get(question, {}).values())
+    }
+    scores = {question: dict.fromkeys(measures.values(), 0.0) for question in judged}
+    run = {
+        question: {hit.passage_id: float(-rank) for rank, hit in enumerate(hits[question])}
+        for question in judged
+    }
+    if judged:
+        for result in ir_measures.iter_calc(list(measures), judged, run):
+            scores[result.query_id][measures[result.measure]] = float(result.value)
+    return scores
+
+
+def _measures(cuts: Sequence[int]) -> dict[Any, str]:
+    from ir_measures import AP, RR, R, Success, nDCG
+
+    return (
+        {R @ k: f"recall@{k}" for k in cuts}
+        | {Success @ k: f"success@{k}" for k in cuts}
+        | {RR @ 10: "mrr@10", nDCG @ 10: "ndcg@10", AP: "map"}
+    )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from odqa.metrics.answers import (
+    answer_length,
+    best_exact_match,
+    best_f1,
+    exact_match,
+    f1,
+    normalise_answer,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The Great Gatsby!", "great gatsby"),
+        ("  an\tApple\n a day ", "apple day"),
+        ("U.S.A.", "usa"),
+        ("the-a", "thea"),
+        ("anthem", "anthem"),
+        ("Beyoncé’s", "beyoncé’s"),
+        ("$1.06 trillion", "106 trillion"),
+        ("The The", ""),
+        ("", ""),
+    ],
+)
+def test_normalise_answer(text: str, expected: str) -> None:
+    assert normalise_answer(text) == expected
+
+
+def test_exact_match_ignores_case_articles_and_punctuation() -> None:
+    assert exact_match("the White House.", "White House") == 1.0
+    assert exact_match("White House lawn", "White House") == 0.0
+
+
+def test_f1_by_hand() -> None:
+    # Predicted {big, red, dog}, gold {red, dog, barks, loudly}: precision 2/3, recall 2/4.
+    assert f1("the big red dog", "red dog barks loudly") == pytest.approx(4 / 7)
+
+
+def test_f1_counts_a_repeated_token_as_often_as_both_have_it() -> None:
+    # Precision 2/3, recall 2/2.
+    assert f1("boom boom boom", "boom boom") == pytest.approx(0.8)
+
+
+def test_best_over_all_accepted_answers() -> None:
+    golds = ("credited to Paracelsus", "Paracelsus")
+    assert best_exact_match("paracelsus", golds) == 1.0
+    assert best_f1("paracelsus himself", golds) == pytest.approx(2 / 3)
+    assert best_exact_match("anything", ()) == 0.0
+    assert best_f1("anything", ()) == 0.0
+
+
+@pytest.mark.parametrize("gold", ["A", "The The", "%", "..."])
+def test_a_gold_that_normalises_to_nothing_is_compared_as_written(gold: str) -> None:
+    assert normalise_answer(gold) == ""
+    assert exact_match(gold.lower(), gold) == f1(gold.lower(), gold) == 1.0
+    for other in ("", "an", "!", "Paris"):
+        assert exact_match(other, gold) == f1(other, gold) == 0.0
+
+
+def test_an_empty_prediction_is_never_right() -> None:
+    for gold in ("", " ", "Paris", "a"):
+        assert exact_match("", gold) == f1("", gold) == 0.0
+
+
+def test_answer_length_counts_words() -> None:
+    assert answer_length(" 26 August  1887 ") == 3
+    assert answer_length("") == 0
