@@ -148,7 +148,5 @@ class Reader(Component[C_co]):
     """Answers questions from their best passages."""
 
     @abstractmethod
-    def read(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
-    ) -> list[Answer]:
+    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         """One answer per question, in order."""

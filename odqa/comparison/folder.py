@@ -1,0 +1,168 @@
+"""A run folder: everything a comparison found, in files that other tools read too.
+
+::
+
+    manifest.json                 versions, machine, seed, digests, spec hashes; written last
+    questions.jsonl               NQ-open lines with ids
+    gold.qrels                    TREC qrels, where there are any
+    metrics.parquet               pipeline, question, metric, value
+    passages.jsonl                the text of the passages that views show
+    pipelines/NAME/spec.yaml      the whole spec
+    pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
+    pipelines/NAME/answers.jsonl  one line a question
+    pipelines/NAME/costs.json, latency.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from odqa.comparison.costs import StageCost
+from odqa.comparison.result import Comparison, PipelineResult
+from odqa.data.qrels import read_qrels, write_qrels
+from odqa.data.trec import read_run, write_run
+from odqa.errors import OdqaError, RunError
+from odqa.experiment.latency import Latency
+from odqa.metrics.rows import MetricRow
+from odqa.spec.pipeline import load_pipeline
+from odqa.types import Answer, Passage, Question
+
+
+def save(comparison: Comparison, folder: Path) -> None:
+    """Write a run folder; ``manifest.json`` comes last and marks it finished.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_lines(folder / "questions.jsonl", map(_question_line, comparison.questions))
+        if comparison.qrels is not None:
+            write_qrels(folder / "gold.qrels", comparison.qrels)
+        comparison.frame().to_parquet(folder / "metrics.parquet", index=False)
+        _write_lines(
+            folder / "passages.jsonl",
+            ({"id": p.id, "title": p.title, "text": p.text} for p in comparison.passages.values()),
+        )
+        for name, result in comparison.pipelines.items():
+            _save_pipeline(folder / "pipelines" / name, result)
+        about = {"comparison": comparison.name, "baseline": comparison.baseline}
+        about |= {"pipelines": list(comparison.pipelines)}
+        _write_json(folder / "manifest.json", {**about, **comparison.manifest})
+    except OSError as error:
+        raise RunError(
+            f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"
+        ) from None
+
+
+def load(folder: Path) -> Comparison:
+    """Read a finished run folder back.
+
+    Raises:
+        RunError: it is no run folder, was not finished, or is damaged.
+    """
+    manifest_file = folder / "manifest.json"
+    if not manifest_file.is_file():
+        what = "an unfinished run" if (folder / "questions.jsonl").exists() else "no run folder"
+        raise RunError(what, where=str(folder), cure="pass a folder that odqa compare finished")
+    try:
+        import pandas as pd
+
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        frame = pd.read_parquet(folder / "metrics.parquet")
+        gold = folder / "gold.qrels"
+        return Comparison(
+            manifest["comparison"],
+            tuple(
+                Question(d["id"], d["question"], tuple(d["answer"]))
+                for d in _read_lines(folder / "questions.jsonl")
+            ),
+            read_qrels(gold) if gold.is_file() else None,
+            {name: _load_pipeline(folder / "pipelines" / name) for name in manifest["pipelines"]},
+            tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None)),
+            {
+                d["id"]: Passage(d["id"], d["text"], d["title"])
+                for d in _read_lines(folder / "passages.jsonl")
+            },
+            manifest["baseline"],
+            manifest,
+            folder,
+        )
+    except OdqaError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"damaged run folder ({error})", where=str(folder), cure="run the comparison again"
+        ) from error
+
+
+def _save_pipeline(folder: Path, result: PipelineResult) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.yaml").write_text(result.spec.to_yaml(), encoding="utf-8")
+    write_run(folder / "retrieved.trec", result.retrieved, tag=result.spec.name)
+    write_run(folder / "ranked.trec", result.ranked, tag=result.spec.name)
+    _write_json(folder / "costs.json", [cost.to_dict() for cost in result.costs])
+    if result.answers is not None:
+        _write_lines(
+            folder / "answers.jsonl",
+            (_answer_line(key, answer) for key, answer in result.answers.items()),
+        )
+    if result.latency is not None:
+        seconds = {role: list(all_) for role, all_ in result.latency.seconds.items()}
+        timed = {"questions": list(result.latency.questions), "seconds": seconds}
+        _write_json(folder / "latency.json", timed)
+
+
+def _load_pipeline(folder: Path) -> PipelineResult:
+    answers = folder / "answers.jsonl"
+    timed = folder / "latency.json"
+    latency = None
+    if timed.is_file():
+        data = json.loads(timed.read_text(encoding="utf-8"))
+        seconds = {role: tuple(all_) for role, all_ in data["seconds"].items()}
+        latency = Latency(tuple(data["questions"]), seconds)
+    costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
+    return PipelineResult(
+        load_pipeline(folder / "spec.yaml"),
+        read_run(folder / "retrieved.trec"),
+        read_run(folder / "ranked.trec"),
+        {
+            d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
+            for d in _read_lines(answers)
+        }
+        if answers.is_file()
+        else None,
+        tuple(StageCost.from_dict(cost) for cost in costs),
+        latency,
+    )
+
+
+def _question_line(question: Question) -> dict[str, Any]:
+    return {"id": question.id, "question": question.text, "answer": list(question.answers)}
+
+
+def _answer_line(question_id: str, answer: Answer) -> dict[str, Any]:
+    return {
+        "id": question_id,
+        "answer": answer.text,
+        "score": answer.score,
+        "passage": answer.passage_id,
+        "start": answer.start,
+        "end": answer.end,
+    }
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,1 @@
+"""Several pipelines over one question set: shared prefixes once, resumable, every stage recorded."""

@@ -1,0 +1,177 @@
+"""Run the nodes of a plan: each once, from the cache where it ran before."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from odqa.cache import Cache, content_key
+from odqa.data.dataset import Dataset
+from odqa.experiment.plan import Node, Plan
+from odqa.experiment.record import Batch, StageRecord, read_batch, read_batches, write_batch
+from odqa.interfaces import Component, Cost, Stored
+from odqa.pipeline import make_component, run_stage
+from odqa.progress import progress
+from odqa.spec.pipeline import StageSpec
+from odqa.types import Answer, Hit, Question
+
+_LOG = logging.getLogger(__name__)
+
+#: Questions per online batch; also the unit of resuming.
+BATCH = 32
+#: Over how many questions the analytic cost is averaged.
+COST_SAMPLE = 16
+
+
+class Executor:
+    """Runs plans on one dataset, keeping a component open while later nodes need it."""
+
+    def __init__(self, dataset: Dataset, cache: Cache) -> None:
+        self.dataset = dataset
+        self.cache = cache
+        self._open: dict[str, tuple[Component[Any], float, bool]] = {}
+
+    def run(self, plan: Plan) -> dict[str, StageRecord]:
+        """All records by node key.
+
+        Raises:
+            OdqaError: whatever a component finds wrong; batches done so far stay in the cache.
+        """
+        waiting = Counter(_component_key(node.stage) for node in plan.nodes)
+        records: dict[str, StageRecord] = {}
+        try:
+            for node in plan.nodes:
+                upstream = records[node.upstream].hits if node.upstream else None
+                records[node.key] = self._run_node(node, upstream)
+                key = _component_key(node.stage)
+                waiting[key] -= 1
+                if not waiting[key] and key in self._open:
+                    self._open.pop(key)[0].close()
+        finally:
+            for component, _, _ in self._open.values():
+                component.close()
+            self._open.clear()
+        return records
+
+    def _run_node(self, node: Node, upstream: Mapping[str, list[Hit]] | None) -> StageRecord:
+        questions = self.dataset.questions.questions
+        ran = False
+
+        def build(work: Path) -> None:
+            nonlocal ran
+            ran = True
+            component, offline, before = self._prepared(node.stage)
+            self._run_batches(node, component, questions, upstream, work)
+            facts = self._facts(node.stage, component, questions, upstream, offline)
+            (work / "stage.json").write_text(json.dumps(facts), encoding="utf-8")
+
+        folder = self.cache.artifact("stages", node.identity, build)
+        facts = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+        seconds = 0.0
+        rows: dict[str, list[Hit] | Answer] = {}
+        for batch in read_batches(folder):
+            seconds += batch.seconds
+            rows.update(batch.rows)
+        reads = node.stage.role == "reader"
+        prepared_before = self._open[_component_key(node.stage)][2] if ran else True
+        return StageRecord(
+            node.stage,
+            node.key,
+            None if reads else cast(Mapping[str, list[Hit]], rows),
+            cast(Mapping[str, Answer], rows) if reads else None,
+            seconds,
+            not ran,
+            facts["offline_seconds"],
+            prepared_before,
+            facts["parameters"],
+            facts["gflop"],
+            tuple(Stored(name, size) for name, size in facts["stored"]),
+            facts["facts"],
+        )
+
+    def _prepared(self, stage: StageSpec) -> tuple[Component[Any], float, bool]:
+        """The component, its offline seconds, and whether the cache already held its work."""
+        key = _component_key(stage)
+        if key in self._open:
+            return self._open[key]
+        component = make_component(stage)
+        _LOG.info("prepare %s '%s'", stage.role, stage.type)
+        misses = self.cache.misses
+        started = time.perf_counter()
+        component.prepare(self.dataset.corpus, self.cache)
+        spent = time.perf_counter() - started
+        built = self.cache.misses > misses
+        offline = self._remember_offline(stage, spent)
+        self._open[key] = (component, offline, not built)
+        return self._open[key]
+
+    def _remember_offline(self, stage: StageSpec, spent: float) -> float:
+        """Seconds of the first preparation on this corpus, also when it was long ago."""
+        identity = {"stage": _prepare_identity(stage), "corpus": self.dataset.corpus.fingerprint}
+
+        def build(work: Path) -> None:
+            (work / "seconds.json").write_text(json.dumps(spent), encoding="utf-8")
+
+        folder = self.cache.artifact("prepare-seconds", identity, build)
+        return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+
+    def _run_batches(
+        self,
+        node: Node,
+        component: Component[Any],
+        questions: Sequence[Question],
+        upstream: Mapping[str, list[Hit]] | None,
+        work: Path,
+    ) -> None:
+        starts = range(0, len(questions), BATCH)
+        name = f"{node.stage.role} {node.stage.type}"
+        for number, start in enumerate(progress(starts, name, len(starts), "batch")):
+            if read_batch(work, number) is not None:
+                continue
+            some = questions[start : start + BATCH]
+            hits = None if upstream is None else [upstream[q.id] for q in some]
+            started = time.perf_counter()
+            found = run_stage(node.stage, component, some, hits)
+            spent = time.perf_counter() - started
+            rows = {q.id: value for q, value in zip(some, found, strict=True)}
+            write_batch(work, number, Batch(spent, rows))
+
+    def _facts(
+        self,
+        stage: StageSpec,
+        component: Component[Any],
+        questions: Sequence[Question],
+        upstream: Mapping[str, list[Hit]] | None,
+        offline: float,
+    ) -> dict[str, Any]:
+        step = max(1, len(questions) // COST_SAMPLE)
+        sample = questions[::step][:COST_SAMPLE]
+        costs = [component.cost(q, upstream[q.id] if upstream else ()) for q in sample]
+        return {
+            "offline_seconds": offline,
+            "parameters": max((c.parameters for c in costs), default=0),
+            "gflop": _mean_gflop(costs),
+            "stored": [[item.name, item.bytes] for item in component.stored()],
+            "facts": dict(component.describe()),
+        }
+
+
+def _mean_gflop(costs: Sequence[Cost]) -> float | None:
+    known = [c.gflop for c in costs if c.gflop is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _prepare_identity(stage: StageSpec) -> dict[str, Any]:
+    # How many passages a stage returns changes nothing about what it prepares.
+    identity = stage.identity()
+    config = {key: value for key, value in identity["config"].items() if key != "k"}
+    return {"role": stage.role, **identity, "config": config}
+
+
+def _component_key(stage: StageSpec) -> str:
+    return content_key(_prepare_identity(stage))

@@ -1,0 +1,60 @@
+"""Which stages have to run: pipelines that begin alike share their first stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from odqa.cache import content_key
+from odqa.registry import Role
+from odqa.spec.pipeline import PipelineSpec, StageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One stage fed by one upstream result; ``key`` is the content hash of all that decides it."""
+
+    stage: StageSpec
+    key: str
+    upstream: str | None
+    identity: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All nodes in an order in which each comes after the one that feeds it."""
+
+    nodes: tuple[Node, ...]
+    #: pipeline name -> role -> node key
+    chains: Mapping[str, Mapping[Role, str]]
+
+    def shared_by(self, key: str) -> list[str]:
+        """The pipelines that use a node."""
+        return [name for name, chain in self.chains.items() if key in chain.values()]
+
+
+def make_plan(specs: Sequence[PipelineSpec], corpus: str, questions: str) -> Plan:
+    """Chain the stages of every pipeline and merge equal prefixes.
+
+    Args:
+        corpus: fingerprint of the corpus.
+        questions: fingerprint of the question set.
+    """
+    nodes: dict[str, Node] = {}
+    chains: dict[str, dict[Role, str]] = {}
+    for spec in specs:
+        upstream: str | None = None
+        chain: dict[Role, str] = {}
+        for stage in spec.stages:
+            identity = {
+                "role": stage.role,
+                "stage": stage.identity(),
+                "upstream": upstream,
+                "corpus": corpus,
+                "questions": questions,
+            }
+            key = content_key(identity)
+            nodes.setdefault(key, Node(stage, key, upstream, identity))
+            chain[stage.role] = upstream = key
+        chains[spec.name] = chain
+    return Plan(tuple(nodes.values()), chains)

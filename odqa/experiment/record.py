@@ -1,0 +1,93 @@
+"""What one stage did over all questions, and its form on disk.
+
+A stage is written batch by batch (``batch-00000.json``), each file whole or absent, so that a
+killed run goes on where it stopped and a finished stage is read back exactly as it was made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from odqa.interfaces import Stored
+from odqa.spec.pipeline import StageSpec
+from odqa.types import Answer, Hit
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """Results and costs of one stage.
+
+    Exactly one of ``hits`` and ``answers`` is set; both map question ids. Seconds are wall time:
+    ``offline_seconds`` of the first `prepare` of this component on this corpus, ``seconds`` of
+    the online batches when they were computed. ``reused`` says that the online part was read
+    from the cache, ``prepared_before`` that the offline part was.
+    """
+
+    stage: StageSpec
+    key: str
+    hits: Mapping[str, list[Hit]] | None
+    answers: Mapping[str, Answer] | None
+    seconds: float
+    reused: bool
+    offline_seconds: float = 0.0
+    prepared_before: bool = False
+    parameters: int = 0
+    gflop: float | None = None
+    stored: tuple[Stored, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One written batch: its wall time and one result per question id."""
+
+    seconds: float
+    rows: Mapping[str, list[Hit] | Answer]
+
+
+def write_batch(folder: Path, number: int, batch: Batch) -> None:
+    """Write one batch atomically."""
+    target = _batch_file(folder, number)
+    rows = [{"id": key, **_to_json(value)} for key, value in batch.rows.items()]
+    draft = target.with_suffix(".tmp")
+    draft.write_text(json.dumps({"seconds": batch.seconds, "rows": rows}), encoding="utf-8")
+    os.replace(draft, target)
+
+
+def read_batch(folder: Path, number: int) -> Batch | None:
+    """A batch written before, or `None`."""
+    source = _batch_file(folder, number)
+    if not source.is_file():
+        return None
+    data = json.loads(source.read_text(encoding="utf-8"))
+    return Batch(data["seconds"], {row["id"]: _from_json(row) for row in data["rows"]})
+
+
+def read_batches(folder: Path) -> Iterator[Batch]:
+    """All batches of a finished stage, in order."""
+    number = 0
+    while (batch := read_batch(folder, number)) is not None:
+        yield batch
+        number += 1
+
+
+def _batch_file(folder: Path, number: int) -> Path:
+    return folder / f"batch-{number:05d}.json"
+
+
+def _to_json(value: Sequence[Hit] | Answer) -> dict[str, Any]:
+    if isinstance(value, Answer):
+        fields = (value.text, value.score, value.passage_id, value.start, value.end)
+        return {"answer": fields}
+    return {"hits": [[hit.passage_id, hit.score] for hit in value]}
+
+
+def _from_json(row: Mapping[str, Any]) -> list[Hit] | Answer:
+    if "answer" in row:
+        return Answer(*row["answer"])
+    return [Hit(passage_id, score) for passage_id, score in row["hits"]]
