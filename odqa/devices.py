@@ -1,0 +1,46 @@
+"""Where models run and in which number format: fp32 on the CPU, bf16 on a GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.errors import EnvironmentProblem
+from odqa.interfaces import Device
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(wish: Device) -> torch.device:
+    """The device to use: ``auto`` takes a GPU where there is one.
+
+    Raises:
+        EnvironmentProblem: ``cuda`` is asked for and torch sees no GPU.
+    """
+    import torch
+
+    if wish == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if wish == "cuda":
+        raise EnvironmentProblem(
+            "torch sees no GPU",
+            where="device: cuda",
+            cure="use device: auto, or install a CUDA build of torch",
+        )
+    return torch.device("cpu")
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """bf16 on a GPU; fp32 on the CPU, where results are to be the same on every machine."""
+    import torch
+
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def device_name(device: torch.device) -> str:
+    """How tables call the device: ``cpu``, or the GPU's own name."""
+    import torch
+
+    return str(torch.cuda.get_device_name(device)) if device.type == "cuda" else device.type

@@ -1,0 +1,1 @@
+"""Text -> vectors: checkpoints, pooling, batching, resumable shards, late interaction."""

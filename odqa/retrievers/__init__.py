@@ -1,0 +1,1 @@
+"""Find passages for questions in the whole corpus: one file per retriever."""
