@@ -1,0 +1,174 @@
+"""Artifacts on disk, addressed by the content of what made them, never by names.
+
+An artifact is a folder. It is built in ``KEY.partial`` beside its final place, which survives a
+crash so that the builder can go on where it stopped; a finished one gets a manifest with the
+size and SHA-256 of every file and is renamed into place in one step. Several processes may ask
+for one artifact: one builds, the others wait for its lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from odqa.errors import CacheError
+
+_LOG = logging.getLogger(__name__)
+_MANIFEST = "manifest.json"
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def content_key(identity: Mapping[str, object]) -> str:
+    """SHA-256 (hex) of the canonical JSON of plain values.
+
+    Raises:
+        TypeError: a value that is not plain JSON. ValueError: a number that is not finite.
+    """
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Cache:
+    """A folder of artifacts.
+
+    Args:
+        root: where; by default ``$ODQA_CACHE`` or ``~/.cache/odqa``. Made when first needed.
+        enabled: False keeps everything in a temporary folder that goes with the process.
+    """
+
+    def __init__(self, root: Path | str | None = None, *, enabled: bool = True) -> None:
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if not enabled:
+            self._temporary = tempfile.TemporaryDirectory(prefix="odqa-")
+            root = self._temporary.name
+        chosen = root or os.environ.get("ODQA_CACHE") or Path.home() / ".cache" / "odqa"
+        self.root = Path(chosen).expanduser()
+        self.hits = 0
+        self.misses = 0
+
+    def artifact(
+        self, kind: str, identity: Mapping[str, object], build: Callable[[Path], None]
+    ) -> Path:
+        """The folder of an artifact, built when it is not there or damaged.
+
+        Args:
+            kind: the folder of its siblings, such as ``"faiss"``.
+            identity: plain values that decide its content.
+            build: fills a work folder, which may hold what a build before it left behind.
+
+        Raises:
+            CacheError: the cache cannot be written, or its disk is full.
+        """
+        key = content_key(identity)[:24]
+        final = self.root / kind / key
+        with self._locked(final):
+            if final.is_dir() and self._sound(final):
+                self.hits += 1
+                return final
+            self.misses += 1
+            work = final.with_name(f"{key}.partial")
+            try:
+                work.mkdir(exist_ok=True)
+                build(work)
+                _write_manifest(work, identity)
+                os.replace(work, final)
+            except OSError as error:
+                # A builder also reads files elsewhere; those errors are not the cache's.
+                if error.errno not in _DISK_ERRORS:
+                    raise
+                raise _failure(error, work) from error
+        return final
+
+    def bytes(self, path: Path) -> int:
+        """Size of an artifact in bytes, its manifest left out."""
+        return sum(file.stat().st_size for file in _files(path))
+
+    @contextmanager
+    def _locked(self, final: Path) -> Iterator[None]:
+        from filelock import FileLock
+
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(str(final) + ".lock")
+            lock.acquire()
+        except OSError as error:
+            raise _failure(error, final.parent) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _sound(self, final: Path) -> bool:
+        """Whether every file is as the manifest says; damaged artifacts are moved aside."""
+        try:
+            manifest = json.loads((final / _MANIFEST).read_text(encoding="utf-8"))
+            _verify(final, manifest)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _LOG.warning("cached artifact %s is damaged (%s): building it again", final, error)
+            aside = final.with_name(f"{final.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(final, aside)
+            return False
+        return True
+
+
+def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
+    changed = False
+    for name, entry in manifest["files"].items():
+        stat = (folder / name).stat()
+        if stat.st_size != entry["bytes"]:
+            raise ValueError(f"{name} has {stat.st_size} bytes, not {entry['bytes']}")
+        # Hashing gigabytes at every start helps nobody: only touched files are read again.
+        if stat.st_mtime_ns != entry["mtime_ns"]:
+            if _sha256(folder / name) != entry["sha256"]:
+                raise ValueError(f"{name} has another checksum")
+            entry["mtime_ns"] = stat.st_mtime_ns
+            changed = True
+    if changed:
+        _write_json(folder / _MANIFEST, manifest)
+
+
+def _write_manifest(work: Path, identity: Mapping[str, object]) -> None:
+    entries = {}
+    for file in _files(work):
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+        stat = file.stat()
+        entries[file.relative_to(work).as_posix()] = {
+            "bytes": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+            "sha256": _sha256(file),
+        }
+    _write_json(work / _MANIFEST, {"identity": identity, "files": entries})
+
+
+def _write_json(path: Path, data: object) -> None:
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _failure(error: OSError, place: Path) -> CacheError:
+    return CacheError(
+        f"the cache cannot be written ({error.strerror or error})",
+        where=str(place),
+        cure="free some disk, or pass another folder with --cache or ODQA_CACHE",
+    )

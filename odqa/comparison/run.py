@@ -1,0 +1,176 @@
+"""Run pipelines over a dataset and score every question."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import odqa
+from odqa.cache import Cache
+from odqa.comparison.costs import stage_cost
+from odqa.comparison.result import Comparison, PipelineResult
+from odqa.data.dataset import Dataset
+from odqa.errors import RunError
+from odqa.experiment.execute import Executor
+from odqa.experiment.latency import measure_latency
+from odqa.experiment.plan import Plan, make_plan
+from odqa.experiment.record import StageRecord
+from odqa.metrics.has_answer import AnswerFinder
+from odqa.metrics.rows import MetricRow, Stage, score_answers, score_hits
+from odqa.spec.pipeline import PipelineSpec
+from odqa.suggest import did_you_mean
+from odqa.types import Hit, Passage
+
+#: Per question and stage, how many passages keep their text in the result.
+SHOWN = 10
+_VERSIONS = ("odqa", "torch", "transformers", "faiss-cpu", "pyserini", "numpy", "pandas", "mlflow")
+
+
+def run_comparison(
+    specs: Sequence[PipelineSpec],
+    dataset: Dataset,
+    cache: Cache,
+    *,
+    name: str | None = None,
+    baseline: str | None = None,
+    latency: int = 0,
+) -> Comparison:
+    """Run all pipelines, shared prefixes once, and score them.
+
+    Args:
+        latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
+        baseline: the pipeline the others are tested against; by default the first.
+
+    Raises:
+        RunError: no pipelines, or an unknown baseline.
+        OdqaError: whatever a component finds wrong; what was computed stays in the cache.
+    """
+    if not specs:
+        raise RunError("no pipelines to compare", cure="name at least one spec")
+    names = [spec.name for spec in specs]
+    if baseline is not None and baseline not in names:
+        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=did_you_mean(baseline, names))
+    started = time.perf_counter()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    plan = make_plan(specs, dataset.corpus.fingerprint, dataset.questions.fingerprint)
+    records = Executor(dataset, cache).run(plan)
+    latencies = {s.name: measure_latency(s, dataset, cache, latency) for s in specs if latency}
+    results = {}
+    for spec in specs:
+        stages = {role: records[key] for role, key in plan.chains[spec.name].items()}
+        retrieved = stages["retriever"].hits or {}
+        ranked = stages["ranker"].hits or {} if "ranker" in stages else retrieved
+        answers = stages["reader"].answers if "reader" in stages else None
+        costs = tuple(stage_cost(r, _sharers(plan, r, spec.name)) for r in stages.values())
+        results[spec.name] = PipelineResult(
+            spec, retrieved, ranked, answers, costs, latencies.get(spec.name)
+        )
+    return Comparison(
+        name or dataset.name,
+        dataset.questions.questions,
+        dataset.qrels,
+        results,
+        tuple(row for result in results.values() for row in score(result, dataset)),
+        _shown_passages(results, dataset),
+        baseline or names[0],
+        _manifest(specs, dataset, now, time.perf_counter() - started),
+    )
+
+
+def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
+    """All per-question rows of one pipeline."""
+    questions = dataset.questions.questions
+    finder = AnswerFinder(dataset.corpus)
+    name, ranker = result.spec.name, result.spec.ranker
+    depth = {"retrieved": result.spec.retriever.config.k}  # type: ignore[attr-defined]
+    depth["ranked"] = ranker.config.k if ranker else depth["retrieved"]  # type: ignore[attr-defined]
+    rows: list[MetricRow] = []
+    stages: tuple[tuple[Stage, Mapping[str, list[Hit]]], ...] = (
+        ("retrieved", result.retrieved),
+        ("ranked", result.ranked),
+    )
+    for stage, hits in stages:
+        rows += score_hits(
+            name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage]
+        )
+    if result.answers is not None:
+        rows += score_answers(name, questions, result.answers, result.ranked, finder)
+    return rows
+
+
+def _sharers(plan: Plan, record: StageRecord, name: str) -> tuple[str, ...]:
+    return tuple(other for other in plan.shared_by(record.key) if other != name)
+
+
+def _shown_passages(
+    results: Mapping[str, PipelineResult], dataset: Dataset
+) -> dict[str, Passage]:
+    wanted: dict[str, None] = {}
+    for result in results.values():
+        for hits in (*result.retrieved.values(), *result.ranked.values()):
+            wanted.update(dict.fromkeys(hit.passage_id for hit in hits[:SHOWN]))
+        for answer in (result.answers or {}).values():
+            if answer.passage_id is not None:
+                wanted[answer.passage_id] = None
+    for gold in (dataset.qrels or {}).values():
+        wanted.update(dict.fromkeys(gold))
+    return {passage_id: dataset.corpus.get(passage_id) for passage_id in wanted}
+
+
+def _manifest(
+    specs: Sequence[PipelineSpec], dataset: Dataset, started: str, seconds: float
+) -> dict[str, Any]:
+    return {
+        "odqa": odqa.__version__,
+        "started": started,
+        "seconds": round(seconds, 3),
+        "dataset": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "corpus": dataset.corpus.fingerprint,
+            "passages": len(dataset.corpus),
+            "questions": len(dataset.questions),
+        },
+        "specs": {spec.name: spec.hash for spec in specs},
+        "versions": {package: _version(package) for package in _VERSIONS},
+        "python": platform.python_version(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "threads": _threads(),
+        },
+        "code": _git_revision(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _threads() -> int | None:
+    # Whoever computed with torch has imported it; nobody else should pay for it here.
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch else None
+
+
+def _git_revision() -> str:
+    """The commit of a checkout, with ``+`` for local changes; empty in an installed package."""
+    root = Path(odqa.__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

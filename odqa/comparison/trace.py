@@ -1,0 +1,126 @@
+"""One question through all pipelines, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from odqa.metrics.attribution import outcomes
+from odqa.metrics.has_answer import has_answer
+from odqa.types import Answer, Hit, Passage, Question
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class TracedHit:
+    """One passage as a pipeline saw it; ranks count from 1, `None` where a stage dropped it."""
+
+    passage: Passage
+    score: float
+    retrieved_rank: int | None
+    ranked_rank: int | None
+    relevant: bool
+    holds_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineTrace:
+    """What one pipeline did with the question."""
+
+    pipeline: str
+    hits: tuple[TracedHit, ...]
+    answer: Answer | None
+    outcome: str
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionTrace:
+    """One question through every pipeline."""
+
+    question: Question
+    pipelines: tuple[PipelineTrace, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.question.id}: {self.question.text}"]
+        lines.append(f"accepted: {' | '.join(self.question.answers) or '(none given)'}")
+        for one in self.pipelines:
+            said = "(no reader)" if one.answer is None else one.answer.text or "(no answer)"
+            lines.append(f"\n{one.pipeline}: {said}" + (f"  [{one.outcome}]" if one.outcome else ""))
+            for hit in one.hits:
+                mark = "*" if hit.relevant else "+" if hit.holds_answer else " "
+                before = hit.retrieved_rank if hit.retrieved_rank is not None else "-"
+                lines.append(
+                    f"  {mark} {hit.ranked_rank:>2} (was {before})  {hit.score:8.3f}  "
+                    f"{hit.passage.title}: {hit.passage.text[:90]}"
+                )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        columns = "".join(_column(one) for one in self.pipelines)
+        accepted = escape(" | ".join(self.question.answers))
+        return (
+            f"<h4>{escape(self.question.text)}</h4><p>accepted: {accepted}</p>"
+            f"<div style='display:flex;gap:1em;align-items:flex-start'>{columns}</div>"
+        )
+
+
+def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionTrace:
+    """Side-by-side view of one question, the best ``depth`` passages of each pipeline.
+
+    Raises:
+        RunError: no such question.
+    """
+    question = comparison.question(question_id)
+    rows = [row for row in comparison.rows if row.question_id == question_id]
+    fates = outcomes(rows)
+    relevant = {p for p, grade in (comparison.qrels or {}).get(question_id, {}).items() if grade > 0}
+    traced = []
+    for name, result in comparison.pipelines.items():
+        retrieved = result.retrieved.get(question_id, [])
+        ranked = result.ranked.get(question_id, [])
+        hits = [
+            _traced(hit, rank, retrieved, comparison.passages, question, relevant)
+            for rank, hit in enumerate(ranked[:depth], start=1)
+            if hit.passage_id in comparison.passages
+        ]
+        traced.append(
+            PipelineTrace(
+                name,
+                tuple(hits),
+                result.answers.get(question_id) if result.answers is not None else None,
+                fates.get(name, {}).get(question_id, ""),
+                {row.metric: row.value for row in rows if row.pipeline == name},
+            )
+        )
+    return QuestionTrace(question, tuple(traced))
+
+
+def _traced(
+    hit: Hit,
+    rank: int,
+    retrieved: list[Hit],
+    passages: Mapping[str, Passage],
+    question: Question,
+    relevant: set[str],
+) -> TracedHit:
+    passage = passages[hit.passage_id]
+    before = next((n for n, h in enumerate(retrieved, 1) if h.passage_id == hit.passage_id), None)
+    holds = has_answer(passage.text, question.answers)
+    return TracedHit(passage, hit.score, before, rank, hit.passage_id in relevant, holds)
+
+
+def _column(one: PipelineTrace) -> str:
+    said = "" if one.answer is None else escape(one.answer.text or "(no answer)")
+    rows = "".join(
+        f"<li><small>was {hit.retrieved_rank}, {hit.score:.3f}"
+        f"{', gold' if hit.relevant else ', holds an answer' if hit.holds_answer else ''}</small><br>"
+        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}</li>"
+        for hit in one.hits
+    )
+    head = f"<b>{escape(one.pipeline)}</b><br>{said} <i>{escape(one.outcome)}</i>"
+    return f"<div style='flex:1'>{head}<ol>{rows}</ol></div>"
