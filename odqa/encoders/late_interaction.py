@@ -1,0 +1,226 @@
+"""ColBERT encoder: one vector per token, for checkpoints in colbert-ai's format.
+
+A checkpoint is a Hugging Face encoder (BERT, mostly) plus ``linear.weight`` [dim, hidden] without
+bias, and ``artifact.metadata``. Questions are marked, then filled up with [MASK] tokens to a fixed
+length (query augmentation); passages are marked and lose their punctuation (Khattab and Zaharia
+2020, ColBERT, section 3.2). Only transformers is used: no colbert-ai, no C++ extension.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
+from odqa.errors import CheckpointError
+from odqa.interfaces import Device
+from odqa.progress import progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from odqa.cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """Token vectors of several texts, packed: float32 [sum(lengths), dim] and int64 [n]."""
+
+    vectors: np.ndarray
+    lengths: np.ndarray
+
+
+class LateInteractionEncoder:
+    """Text -> unit token vectors.
+
+    Args:
+        checkpoint: local folder, ``embedded:NAME`` or hub id.
+        query_maxlen, doc_maxlen: tokens per text, markers included; default: the checkpoint's own.
+        device: where the encoder runs.
+        batch_size: texts per forward pass.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        *,
+        query_maxlen: int | None = None,
+        doc_maxlen: int | None = None,
+        device: Device = "cpu",
+        batch_size: int = 32,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.batch_size = batch_size
+        self._device = device
+        self._query_maxlen = query_maxlen
+        self._doc_maxlen = doc_maxlen
+        self._model: Any = None
+
+    def load(self, cache: Cache | None = None) -> None:
+        """Read weights, tokenizer and settings; a second call does nothing.
+
+        Args:
+            cache: where embedded checkpoints are built; default: the user's cache.
+
+        Raises:
+            CheckpointError: there is no projection, or a tensor is missing or of another shape.
+            EnvironmentProblem: a hub checkpoint cannot be reached.
+        """
+        if self._model is not None:
+            return
+        from odqa.devices import pick_device
+        from odqa.encoders.checkpoints import checkpoint_fingerprint, resolve_checkpoint
+        from odqa.encoders.heads import load_model, load_tokenizer, read_tensor
+
+        folder = resolve_checkpoint(self.checkpoint, cache)
+        projection = read_tensor(folder, "linear.weight")
+        if projection is None:
+            raise CheckpointError(
+                "no ColBERT projection 'linear.weight' in the weights",
+                where=self.checkpoint,
+                cure="name a checkpoint in colbert-ai's format, such as colbert-ir/colbertv2.0",
+            )
+        settings = read_settings(folder)
+        self.settings: LateInteractionSettings = replace(
+            settings,
+            query_maxlen=self._query_maxlen or settings.query_maxlen,
+            doc_maxlen=self._doc_maxlen or settings.doc_maxlen,
+        )
+        self._tokenizer = load_tokenizer(folder, self.checkpoint)
+        model = load_model("AutoModel", folder, self.checkpoint)
+        self._check(projection, model)
+        self.device = pick_device(self._device)
+        self._projection: Tensor = projection.float().to(self.device)
+        self._model = model.to(self.device)
+        #: SHA-256 of what the checkpoint's files say; overridden lengths are not in it.
+        self.fingerprint = checkpoint_fingerprint(folder)
+        self.dim = int(projection.shape[0])
+        self.hidden = int(projection.shape[1])
+        self.parameters = sum(p.numel() for p in model.parameters()) + projection.numel()
+        ids = self._tokenizer.convert_tokens_to_ids
+        self._query_marker = int(ids(self.settings.query_token_id))
+        self._doc_marker = int(ids(self.settings.doc_token_id))
+        self._skipped = {self._tokenizer.pad_token_id}
+        if self.settings.mask_punctuation:
+            # As colbert-ai: of each symbol, the first word piece.
+            for symbol in string.punctuation:
+                pieces = self._tokenizer.encode(symbol, add_special_tokens=False)
+                self._skipped.update(pieces[:1])
+
+    @property
+    def config(self) -> Any:
+        """The Hugging Face configuration of the encoder, for cost formulas."""
+        return self._model.config
+
+    def encode_queries(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
+        """Vectors of questions: float32 [n, query_maxlen, dim], unit rows."""
+        import torch
+
+        self.load()
+        settings = self.settings
+        out = np.empty((len(texts), settings.query_maxlen, self.dim), dtype=np.float32)
+        steps = range(0, len(texts), self.batch_size)
+        for start in progress(steps, desc, len(steps), unit="batch") if desc else steps:
+            ids, mask = self._query_inputs(texts[start : start + self.batch_size])
+            out[start : start + len(ids)] = self._forward(torch.tensor(ids), torch.tensor(mask))
+        return out
+
+    def encode_passages(self, texts: Sequence[str], desc: str = "") -> TokenVectors:
+        """Vectors of the kept tokens of passages, in the order of ``texts``."""
+        import torch
+
+        self.load()
+        ids = self._passage_ids(texts)
+        # Longest first: batches waste little padding, and too little memory shows at once.
+        order = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
+        kept: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
+        steps = range(0, len(order), self.batch_size)
+        for start in progress(steps, desc, len(steps), unit="batch") if desc else steps:
+            batch = order[start : start + self.batch_size]
+            longest = len(ids[batch[0]])
+            padded = torch.full((len(batch), longest), self._tokenizer.pad_token_id)
+            mask = torch.zeros_like(padded)
+            for row, i in enumerate(batch):
+                padded[row, : len(ids[i])] = torch.tensor(ids[i])
+                mask[row, : len(ids[i])] = 1
+            vectors = self._forward(padded, mask)
+            for row, i in enumerate(batch):
+                kept[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
+        packed = np.concatenate(kept) if kept else np.empty((0, self.dim), np.float32)
+        return TokenVectors(packed, np.array([len(v) for v in kept], dtype=np.int64))
+
+    def query_tokens(self, text: str) -> list[str]:
+        """The word pieces behind the rows of `encode_queries`."""
+        self.load()
+        ids, _ = self._query_inputs([text])
+        return list(self._tokenizer.convert_ids_to_tokens(ids[0]))
+
+    def passage_tokens(self, text: str) -> list[str]:
+        """The word pieces behind the rows of `encode_passages`."""
+        self.load()
+        ids = self._passage_ids([text])[0]
+        kept = [i for i, keep in zip(ids, self._keeps(ids), strict=True) if keep]
+        return list(self._tokenizer.convert_ids_to_tokens(kept))
+
+    def close(self) -> None:
+        """Free the weights; the next call loads them again."""
+        self._model = None
+
+    def _keeps(self, ids: Sequence[int]) -> np.ndarray:
+        return np.array([i not in self._skipped for i in ids])
+
+    def _query_inputs(self, texts: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        tok = self._tokenizer
+        room = self.settings.query_maxlen
+        plain = tok(list(texts), truncation=True, max_length=room - 1)["input_ids"]
+        ids, masks = [], []
+        for pieces in plain:
+            marked = [pieces[0], self._query_marker, *pieces[1:]]
+            fill = room - len(marked)
+            ids.append([*marked, *[tok.mask_token_id] * fill])
+            seen = int(self.settings.attend_to_mask_tokens)
+            masks.append([1] * len(marked) + [seen] * fill)
+        return ids, masks
+
+    def _passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        room = self.settings.doc_maxlen
+        plain = self._tokenizer(list(texts), truncation=True, max_length=room - 1)["input_ids"]
+        return [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in plain]
+
+    def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
+        import torch
+
+        on_gpu = self.device.type == "cuda"
+        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+            hidden = self._model(
+                input_ids=ids.to(self.device), attention_mask=mask.to(self.device)
+            ).last_hidden_state
+            vectors = (hidden @ self._projection.T.to(hidden.dtype)).float()
+            unit = torch.nn.functional.normalize(vectors, dim=-1)
+        return np.asarray(unit.cpu().numpy())
+
+    def _check(self, projection: Tensor, model: Any) -> None:
+        from odqa.encoders.heads import position_limit
+
+        hidden = int(model.config.hidden_size)
+        if projection.ndim != 2 or projection.shape[1] != hidden:
+            raise CheckpointError(
+                f"linear.weight has shape {list(projection.shape)}, the encoder is {hidden} wide",
+                where=self.checkpoint,
+                cure="fetch the checkpoint again",
+            )
+        positions = position_limit(model.config)
+        for name in ("query_maxlen", "doc_maxlen"):
+            length = getattr(self.settings, name)
+            if not 4 <= length <= positions:
+                raise CheckpointError(
+                    f"{name} is {length}, the encoder takes 4 to {positions} tokens",
+                    where=self.checkpoint,
+                    cure=f"set {name}",
+                )

@@ -1,0 +1,41 @@
+"""Sort hits by a new score: the one place where every ranker does it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from odqa.errors import ComponentError
+from odqa.types import Hit
+
+
+def reranked(hits: Sequence[Hit], scores: Sequence[float], k: int) -> list[Hit]:
+    """The best ``k`` hits by their new scores.
+
+    Args:
+        hits: the incoming hits; their order breaks ties.
+        scores: one per hit, in the same order.
+        k: how many to keep; fewer come back when there are fewer hits.
+
+    Raises:
+        ComponentError: a score is not a finite number; sorting would then be arbitrary.
+    """
+    for hit, score in zip(hits, scores, strict=True):
+        if not math.isfinite(score):
+            raise ComponentError(
+                f"passage '{hit.passage_id}' was scored {score}",
+                cure="check the weights of the ranker's checkpoint",
+            )
+    # Python's sort is stable, so equal scores keep the incoming order.
+    order = sorted(range(len(hits)), key=lambda i: -scores[i])
+    return [Hit(hits[i].passage_id, float(scores[i])) for i in order[:k]]
+
+
+def interpolated(hits: Sequence[Hit], scores: Sequence[float], alpha: float) -> list[float]:
+    """``score + alpha * incoming``, per hit.
+
+    With ``alpha`` 0 the incoming scores are not touched at all: they may be infinite.
+    """
+    if alpha == 0:
+        return [float(score) for score in scores]
+    return [float(score) + alpha * hit.score for hit, score in zip(hits, scores, strict=True)]

@@ -1,0 +1,1 @@
+"""Test suites and tiny checkpoints for components, ours and third parties'."""

@@ -1,0 +1,83 @@
+"""Tiny checkpoints with random weights, in the formats of their home libraries.
+
+For tests of components, ours and third parties': they load in milliseconds and need no network.
+Never a result: nothing in them was trained.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SPECIAL = ("[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = (
+    "who what when where which wrote built river city king in of the a is was flows through by "
+    "opened bridge tower engine poem first last north south century year born died old new"
+)
+
+
+def tiny_tokenizer(folder: Path, words: Sequence[str] = ()) -> Any:
+    """A BERT word-piece tokenizer that knows a few words, and any other one letter by letter."""
+    from transformers import BertTokenizerFast
+
+    letters = [*string.ascii_lowercase, *string.digits]
+    pieces = [*SPECIAL, *string.punctuation, *letters, *(f"##{c}" for c in letters)]
+    vocabulary = list(dict.fromkeys([*pieces, *WORDS.split(), *words]))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=True)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def tiny_bert(
+    folder: Path, head: str = "BertModel", *, seed: int = 0, spread: float = 0.3, **config: Any
+) -> Path:
+    """A BERT of 2 layers and width 32 with the given head class of transformers.
+
+    Args:
+        folder: written here.
+        head: a class of transformers, such as ``BertForQuestionAnswering``.
+        seed: of the random weights.
+        spread: their standard deviation; the usual 0.02 would make all outputs alike.
+        config: further keys of `transformers.BertConfig`.
+    """
+    import torch
+    import transformers
+
+    tokenizer = tiny_tokenizer(folder)
+    settings: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 512,
+        "initializer_range": spread,
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = getattr(transformers, head)(transformers.BertConfig(**settings | config))
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def tiny_colbert(
+    folder: Path, *, dim: int = 16, seed: int = 0, metadata: Mapping[str, object] | None = None
+) -> Path:
+    """A checkpoint in colbert-ai's format: BERT, ``linear.weight`` and ``artifact.metadata``."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tiny_bert(folder, seed=seed)
+    path = folder / "model.safetensors"
+    weights = {f"bert.{name}": tensor for name, tensor in load_file(path).items()}
+    generator = torch.Generator().manual_seed(seed + 1)
+    weights["linear.weight"] = torch.randn(dim, 32, generator=generator) * 0.3
+    save_file(weights, path, metadata={"format": "pt"})
+    settings = {"query_maxlen": 16, "doc_maxlen": 48, "dim": dim} | dict(metadata or {})
+    (folder / "artifact.metadata").write_text(json.dumps(settings), encoding="utf-8")
+    return folder

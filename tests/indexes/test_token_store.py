@@ -1,0 +1,91 @@
+"""The token store: what goes in comes out, and a killed build goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from odqa.errors import CacheError
+from odqa.indexes.token_store import TokenStore, build_token_store
+
+LENGTHS = np.array([3, 1, 4, 1, 5, 2, 6])
+DIM = 8
+
+
+def vectors_of(row: int) -> np.ndarray:
+    return np.random.default_rng(row).standard_normal((LENGTHS[row], DIM)).astype(np.float32)
+
+
+class Encoder:
+    """Counts its calls, and dies at a given row."""
+
+    def __init__(self, dies_at: int = 99) -> None:
+        self.calls: list[tuple[int, int]] = []
+        self.dies_at = dies_at
+
+    def __call__(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        if stop > self.dies_at:
+            raise KeyboardInterrupt
+        self.calls.append((start, stop))
+        return np.concatenate([vectors_of(row) for row in range(start, stop)]), LENGTHS[start:stop]
+
+
+def test_gather_gives_back_what_was_encoded(tmp_path: Path) -> None:
+    build_token_store(tmp_path, 7, DIM, Encoder(), shard=3)
+    store = TokenStore(tmp_path)
+    assert (len(store), store.dim, store.vectors.shape) == (7, DIM, (22, DIM))
+    assert store.offsets.tolist() == [0, 3, 4, 8, 9, 14, 16, 22]
+    packed, lengths = store.gather([6, 1, 1])
+    assert packed.dtype == np.float16
+    assert lengths.tolist() == [6, 1, 1]
+    expected = np.concatenate([vectors_of(6), vectors_of(1), vectors_of(1)])
+    np.testing.assert_allclose(packed, expected, atol=2e-3)
+
+
+def test_vectors_are_mapped_not_read(tmp_path: Path) -> None:
+    build_token_store(tmp_path, 7, DIM, Encoder())
+    assert isinstance(TokenStore(tmp_path).vectors, np.memmap)
+
+
+def test_bytes_count_the_files(tmp_path: Path) -> None:
+    build_token_store(tmp_path, 7, DIM, Encoder())
+    # 22 tokens of 8 float16 and 8 offsets of int64, each behind a header of 128 bytes.
+    assert TokenStore(tmp_path).bytes == 128 + 22 * 8 * 2 + 128 + 8 * 8
+    assert {file.name for file in tmp_path.iterdir()} == {"vectors.npy", "offsets.npy"}
+
+
+@pytest.mark.parametrize("dies_at", [1, 4, 7])
+def test_a_killed_build_goes_on_where_it_stood(tmp_path: Path, dies_at: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_token_store(tmp_path / "killed", 7, DIM, Encoder(dies_at - 1), shard=2)
+    again = Encoder()
+    build_token_store(tmp_path / "killed", 7, DIM, again, shard=2)
+    build_token_store(tmp_path / "whole", 7, DIM, Encoder(), shard=2)
+    finished = 2 * ((dies_at - 1) // 2)
+    assert again.calls[0][0] == finished
+    for name in ("vectors.npy", "offsets.npy"):
+        whole = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == whole
+
+
+def test_half_a_shard_on_disk_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build_token_store(tmp_path / "killed", 7, DIM, Encoder(4), shard=3)
+    with (tmp_path / "killed" / "vectors.npy").open("ab") as out:
+        out.write(b"x" * 50)
+    build_token_store(tmp_path / "killed", 7, DIM, Encoder(), shard=3)
+    build_token_store(tmp_path / "whole", 7, DIM, Encoder(), shard=3)
+    whole = (tmp_path / "whole" / "vectors.npy").read_bytes()
+    assert (tmp_path / "killed" / "vectors.npy").read_bytes() == whole
+
+
+def test_incomplete_store_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match="no readable token store") as caught:
+        TokenStore(tmp_path)
+    assert "\n" not in str(caught.value)
+    build_token_store(tmp_path, 7, DIM, Encoder())
+    np.save(tmp_path / "offsets.npy", np.array([0, 3]))
+    with pytest.raises(CacheError, match="22 vectors, but offsets up to 3"):
+        TokenStore(tmp_path)
