@@ -1,0 +1,1 @@
+"""Rankers: reorder the passages a retriever found."""

@@ -1,0 +1,232 @@
+"""Late interaction: every question token looks for its best passage token (MaxSim).
+
+Khattab and Zaharia 2020, ColBERT. Passage token vectors are computed once, offline, and kept in a
+token store; online only the question goes through the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from odqa.encoders.late_interaction import LateInteractionEncoder
+from odqa.errors import ComponentError
+from odqa.indexes.token_store import TokenStore, build_token_store
+from odqa.interfaces import Cost, Device, Ranker, StageConfig, Stored
+from odqa.progress import progress
+from odqa.ranking import interpolated, reranked
+from odqa.types import Hit, Passage, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+# Questions whose passages are encoded together when nothing was computed offline.
+_GROUP = 16
+
+
+class ColbertConfig(StageConfig):
+    """Parameters of the ColBERT ranker."""
+
+    checkpoint: str = Field(description="Folder, embedded:NAME or hub id, in colbert-ai's format.")
+    query_maxlen: int | None = Field(
+        None, ge=4, description="Tokens per question, [MASK] included; default: the checkpoint's."
+    )
+    doc_maxlen: int | None = Field(
+        None, ge=4, description="Tokens per passage, markers included; default: the checkpoint's."
+    )
+    store: Literal["offline", "online"] = Field(
+        "offline",
+        description="Encode all passages once and keep them (float16), or those asked for, anew.",
+    )
+    alpha: float = Field(
+        0.0, ge=0, description="Weight of the incoming score: score = maxsim + alpha * incoming."
+    )
+    device: Device = Field("cpu", description="Where the encoder runs.")
+    batch_size: int = Field(32, ge=1, description="Texts per forward pass.")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMatch:
+    """The passage token that one question token found most similar."""
+
+    query_token: str
+    passage_token: str
+    passage_index: int
+    score: float
+
+
+class ColbertRanker(Ranker[ColbertConfig]):
+    """Reorders hits by MaxSim between question and passage token vectors."""
+
+    Config = ColbertConfig
+    representation = "intra-passage dynamic"
+    interaction = "query-document"
+    precomputes = ("passage token vectors",)
+
+    def __init__(self, config: ColbertConfig) -> None:
+        super().__init__(config)
+        self._encoder = LateInteractionEncoder(
+            config.checkpoint,
+            query_maxlen=config.query_maxlen,
+            doc_maxlen=config.doc_maxlen,
+            device=config.device,
+            batch_size=config.batch_size,
+        )
+        self._corpus: Corpus | None = None
+        self._store: TokenStore | None = None
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        self._encoder.load(cache)
+        if self.config.store == "offline" and (
+            self._store is None or self._bound.fingerprint != corpus.fingerprint
+        ):
+            identity = {
+                "what": "ColBERT passage tokens",
+                "version": self.version,
+                "encoder": self._encoder.fingerprint,
+                "doc_maxlen": self._encoder.settings.doc_maxlen,
+                "corpus": corpus.fingerprint,
+            }
+
+            def encode(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+                found = self._encoder.encode_passages(
+                    [passage.full_text for passage in corpus.slice(start, stop)]
+                )
+                return found.vectors, found.lengths
+
+            def build(folder: Path) -> None:
+                build_token_store(folder, len(corpus), self._encoder.dim, encode)
+
+            self._store = TokenStore(cache.artifact("token-store", identity, build))
+        self._corpus = corpus
+
+    def rank(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+    ) -> list[list[Hit]]:
+        asked = [i for i, found in enumerate(hits) if found]
+        queries = self._encoder.encode_queries([questions[i].text for i in asked])
+        out: list[list[Hit]] = [[] for _ in questions]
+        groups = range(0, len(asked), _GROUP)
+        for first in progress(groups, "ColBERT ranks", len(groups), unit="group"):
+            group = asked[first : first + _GROUP]
+            rows = [self._bound.rows([hit.passage_id for hit in hits[i]]) for i in group]
+            # A fixed order, so that the order of the hits cannot change a score even by rounding.
+            unique = sorted({row for found in rows for row in found})
+            online = None if self._store is not None else self._encode_rows(unique)
+            for at, i in enumerate(group):
+                scores = self._score(queries[first + at], sorted(set(rows[at])), online)
+                new = [scores[row] for row in rows[at]]
+                out[i] = reranked(hits[i], interpolated(hits[i], new, self.config.alpha), k)
+        return out
+
+    def align(self, question: Question, passage: Passage) -> list[TokenMatch]:
+        """Which passage token each question token chose: what the score is made of.
+
+        Returns:
+            One match per question token, [MASK] fillers included. ``passage_index`` counts the
+            tokens that have a vector (punctuation has none). For cosine similarity the scores add
+            up to the MaxSim score.
+        """
+        query = self._encoder.encode_queries([question.text])[0]
+        tokens = self._encoder.encode_passages([passage.full_text]).vectors
+        similarity = query @ tokens.T
+        best = similarity.argmax(axis=1)
+        names = self._encoder.passage_tokens(passage.full_text)
+        return [
+            TokenMatch(piece, names[j], int(j), float(similarity[i, j]))
+            for i, (piece, j) in enumerate(
+                zip(self._encoder.query_tokens(question.text), best, strict=True)
+            )
+        ]
+
+    def stored(self) -> tuple[Stored, ...]:
+        if self._store is None:
+            return ()
+        return (Stored("passage token vectors", self._store.bytes),)
+
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:  # noqa: ARG002
+        """One forward pass over the question, and one dot product per pair of tokens.
+
+        Every question has ``query_maxlen`` tokens. Without a store every passage goes through the
+        encoder too.
+        """
+        from odqa.encoders.flops import encoder_gflop, linear_gflop
+
+        encoder = self._encoder
+        lengths = self._token_counts(hits)
+
+        def encoded(tokens: int) -> float:
+            return encoder_gflop(encoder.config, tokens) + linear_gflop(
+                tokens, encoder.hidden, encoder.dim
+            )
+
+        gflop = encoded(encoder.settings.query_maxlen)
+        gflop += linear_gflop(encoder.settings.query_maxlen, encoder.dim, sum(lengths))
+        if self._store is None:
+            gflop += sum(encoded(tokens) for tokens in lengths)
+        return Cost(parameters=encoder.parameters, gflop=gflop)
+
+    def describe(self) -> dict[str, str]:
+        from odqa.devices import device_name
+
+        settings = self._encoder.settings
+        facts = {
+            "device": device_name(self._encoder.device),
+            "query tokens": str(settings.query_maxlen),
+            "passage tokens (at most)": str(settings.doc_maxlen),
+            "dim": str(self._encoder.dim),
+            "similarity": settings.similarity,
+        }
+        if self._store is not None:
+            facts["stored tokens"] = str(len(self._store.vectors))
+        return facts
+
+    def close(self) -> None:
+        self._encoder.close()
+        self._store = None
+        self._corpus = None
+
+    @property
+    def _bound(self) -> Corpus:
+        if self._corpus is None:
+            raise ComponentError("not prepared", where="colbert", cure="call prepare first")
+        return self._corpus
+
+    def _encode_rows(self, rows: Sequence[int]) -> dict[int, np.ndarray]:
+        found = self._encoder.encode_passages([self._bound[row].full_text for row in rows])
+        parts = np.split(found.vectors, np.cumsum(found.lengths)[:-1])
+        return dict(zip(rows, parts, strict=True))
+
+    def _score(
+        self, query: np.ndarray, rows: Sequence[int], online: dict[int, np.ndarray] | None
+    ) -> dict[int, float]:
+        import torch
+
+        from odqa.encoders.maxsim import maxsim
+
+        if online is None:
+            assert self._store is not None
+            packed, lengths = self._store.gather(rows)
+        else:
+            packed = np.concatenate([online[row] for row in rows])
+            lengths = np.array([len(online[row]) for row in rows], dtype=np.int64)
+        device = self._encoder.device
+        scores = maxsim(
+            torch.from_numpy(query).to(device),
+            torch.from_numpy(packed).to(device),
+            torch.from_numpy(lengths).to(device),
+            self._encoder.settings.similarity,
+        )
+        return dict(zip(rows, scores.tolist(), strict=True))
+
+    def _token_counts(self, hits: Sequence[Hit]) -> list[int]:
+        rows = self._bound.rows([hit.passage_id for hit in hits])
+        if self._store is not None:
+            return [int(n) for n in self._store.lengths(rows)]
+        return [len(self._encoder.passage_tokens(self._bound[row].full_text)) for row in rows]
