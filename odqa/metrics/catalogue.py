@@ -1,0 +1,94 @@
+"""Every metric of odqa by name: what it means, its unit, and which direction is better.
+
+Names say the stage first: ``retrieved_…`` judges what the retriever returned, ``ranked_…`` what
+the ranker made of it (the same hits in a pipeline without ranker), the others the answer. ``@k``
+stands for any cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from odqa.errors import RunError
+from odqa.suggest import did_you_mean
+
+Unit = Literal["fraction", "words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    ``higher_is_better`` is `None` where neither direction is better. ``unit`` ``"fraction"``
+    means 0 to 1.
+    """
+
+    name: str
+    meaning: str
+    unit: Unit = "fraction"
+    higher_is_better: bool | None = True
+
+
+_ANSWER = (
+    Metric("em", "The answer equals an accepted one after SQuAD normalisation."),
+    Metric("f1", "Token overlap of the answer with the accepted one that fits best."),
+    Metric("answered", "The reader returned an answer at all."),
+    Metric("answer_length", "Words in the answer.", "words", None),
+    Metric("reader_em_given_answer", "em, over questions whose passages held an accepted answer."),
+    Metric("reader_f1_given_answer", "f1, over questions whose passages held an accepted answer."),
+)
+_STAGES = {"retrieved": "retrieved passages", "ranked": "passages after ranking"}
+_HITS = (
+    ("has_answer@k", "An accepted answer is in the text of one of the first k {}."),
+    ("oracle", "An accepted answer is in any of the {}: em of a perfect reader."),
+    ("recall@k", "Share of the relevant passages (qrels) among the first k {}."),
+    ("success@k", "A relevant passage (qrels) is among the first k {}."),
+    ("mrr@10", "1 / rank of the first relevant of the {}, 0 beyond rank 10."),
+    ("ndcg@10", "Normalised discounted cumulative gain of the first 10 {}."),
+    ("map", "Average precision of the {}."),
+)
+
+CATALOGUE: tuple[Metric, ...] = (
+    *_ANSWER,
+    *(
+        Metric(f"{stage}_{name}", meaning.format(passages))
+        for stage, passages in _STAGES.items()
+        for name, meaning in _HITS
+    ),
+)
+
+_BY_NAME = {metric.name: metric for metric in CATALOGUE}
+_CUT = re.compile(r"@[1-9]\d*$")
+
+
+def describe(name: str) -> Metric:
+    """The metric behind a name; any cut ``k`` is filled in.
+
+    Raises:
+        RunError: no such metric, with the nearest right name.
+    """
+    if name in _BY_NAME and not name.endswith("@k"):
+        return _BY_NAME[name]
+    cut = _CUT.search(name)
+    general = _BY_NAME.get(f"{name[: cut.start()]}@k") if cut else None
+    if cut is None or general is None:
+        raise RunError(f"unknown metric '{name}'", cure=did_you_mean(name, _BY_NAME))
+    meaning = re.sub(r"\bk\b", cut.group()[1:], general.meaning)
+    return replace(general, name=name, meaning=meaning)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Metric names as the catalogue orders them, smaller cuts first; unknown names at the end."""
+    positions = {name: position for position, name in enumerate(_BY_NAME)}
+
+    def place(name: str) -> tuple[int, int, str]:
+        cut = _CUT.search(name)
+        if name in positions or cut is None:
+            return positions.get(name, len(positions)), 0, name
+        general = f"{name[: cut.start()]}@k"
+        return positions.get(general, len(positions)), int(cut.group()[1:]), name
+
+    return sorted(set(names), key=place)

@@ -1,0 +1,151 @@
+"""The primary result: one value per pipeline, question and metric.
+
+Means, intervals and tests all derive from these rows. One scorer serves whole pipelines and
+isolated stages. A question that a stage returned nothing for scores 0 and stays in; only what is
+undefined for a question has no row: answer metrics without accepted answers, qrels metrics
+without a relevant passage, ``reader_…_given_answer`` where no passage held an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from odqa.metrics.answers import answer_length, best_exact_match, best_f1
+from odqa.metrics.has_answer import AnswerFinder
+from odqa.metrics.retrieval import DEFAULT_CUTS, score_ranking
+from odqa.types import Answer, Hit, Question
+
+if TYPE_CHECKING:
+    from odqa.data.qrels import Qrels
+
+Stage = Literal["retrieved", "ranked"]
+Hits = Mapping[str, Sequence[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One value; ``metric`` is a name of `odqa.metrics.catalogue`."""
+
+    pipeline: str
+    question_id: str
+    metric: str
+    value: float
+
+
+def score_hits(
+    pipeline: str,
+    stage: Stage,
+    questions: Sequence[Question],
+    hits: Hits,
+    finder: AnswerFinder,
+    qrels: Qrels | None = None,
+    *,
+    cuts: Sequence[int] = DEFAULT_CUTS,
+    depth: int | None = None,
+) -> list[MetricRow]:
+    """Rows for the hits of one stage.
+
+    Args:
+        pipeline: its name.
+        stage: whose hits these are.
+        questions: all that were asked.
+        hits: question id -> hits, best first; a question that is missing counts as having none.
+        finder: looks for accepted answers in passages.
+        qrels: relevance judgements, where there are any.
+        cuts: the ``k`` of metrics with a cut.
+        depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
+            of a ranker that returns 20 says nothing about rank 100.
+    """
+    cuts = [k for k in cuts if depth is None or k <= depth]
+    asked = {question.id: hits.get(question.id, ()) for question in questions}
+    judged = score_ranking(asked, qrels, cuts) if qrels else {}
+    rows = []
+    for question in questions:
+        values = _answer_found(finder.first(question, asked[question.id]), cuts, question)
+        values |= judged.get(question.id, {})
+        rows += _rows(pipeline, question.id, {f"{stage}_{name}": values[name] for name in values})
+    return rows
+
+
+def score_answers(
+    pipeline: str,
+    questions: Sequence[Question],
+    answers: Mapping[str, Answer],
+    read: Hits | None = None,
+    finder: AnswerFinder | None = None,
+) -> list[MetricRow]:
+    """Rows for the answers of a reader.
+
+    Args:
+        pipeline: its name.
+        questions: all that were asked; those without accepted answers get no rows.
+        answers: question id -> answer; a question that is missing counts as not answered.
+        read: question id -> the hits that the reader was given.
+        finder: looks for accepted answers in them; with both, rows of the reader's accuracy given
+            that its passages held an answer are added.
+    """
+    rows = []
+    for question in questions:
+        if not question.answers:
+            continue
+        answer = answers.get(question.id)
+        text = answer.text if answer else ""
+        values = {
+            "em": best_exact_match(text, question.answers),
+            "f1": best_f1(text, question.answers),
+            "answered": float(bool(text.strip())),
+            "answer_length": float(answer_length(text)),
+        }
+        if read is not None and finder is not None:
+            held = finder.first(question, read.get(question.id, ())) is not None
+            for name in ("em", "f1") if held else ():
+                values[f"reader_{name}_given_answer"] = values[name]
+        rows += _rows(pipeline, question.id, values)
+    return rows
+
+
+def score_pipeline(
+    pipeline: str,
+    questions: Sequence[Question],
+    retrieved: Sequence[Sequence[Hit]],
+    ranked: Sequence[Sequence[Hit]],
+    answers: Sequence[Answer] | None,
+    finder: AnswerFinder,
+    qrels: Qrels | None = None,
+    *,
+    cuts: Sequence[int] = DEFAULT_CUTS,
+    depths: Mapping[Stage, int] | None = None,
+) -> list[MetricRow]:
+    """Rows for everything a pipeline returned, each list with one entry per question, in order.
+
+    Args:
+        depths: how many passages each stage was asked for; see `score_hits`.
+    """
+    ids = [question.id for question in questions]
+    depths = depths or {}
+    stages: dict[Stage, Hits] = {
+        "retrieved": dict(zip(ids, retrieved, strict=True)),
+        "ranked": dict(zip(ids, ranked, strict=True)),
+    }
+    rows = []
+    for stage, hits in stages.items():
+        rows += score_hits(
+            pipeline, stage, questions, hits, finder, qrels, cuts=cuts, depth=depths.get(stage)
+        )
+    if answers is not None:
+        said = dict(zip(ids, answers, strict=True))
+        rows += score_answers(pipeline, questions, said, stages["ranked"], finder)
+    return rows
+
+
+def _answer_found(first: int | None, cuts: Sequence[int], question: Question) -> dict[str, float]:
+    if not question.answers:
+        return {}
+    found = {f"has_answer@{k}": float(first is not None and first < k) for k in cuts}
+    return found | {"oracle": float(first is not None)}
+
+
+def _rows(pipeline: str, question_id: str, values: Mapping[str, float]) -> list[MetricRow]:
+    return [MetricRow(pipeline, question_id, name, value) for name, value in values.items()]
