@@ -124,14 +124,14 @@ def checkpoint_fingerprint(folder: Path) -> str:
         files |= {path for pattern in _DECISIVE for path in inner.glob(pattern)}
     for path in sorted(files):
         stat = path.stat()
-        digest = _file_digest(path, stat.st_size, stat.st_mtime_ns)
+        digest = _file_digest(path, (stat.st_size, stat.st_mtime_ns))
         whole.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
     return whole.hexdigest()
 
 
 @memoised
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
-    # Size and time are part of the key, so a file that changed is read again.
+def _file_digest(path: Path, _state: tuple[int, int]) -> str:
+    # Size and time are part of the memory's key, so a file that changed is read again.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from odqa.encoders.checkpoints import read_json, transformer_folder
 from odqa.errors import CheckpointError
@@ -55,3 +56,37 @@ def _other_kind(folder: Path, config: dict[str, object]) -> str | None:
     if is_colbert or read_tensor(transformer_folder(folder), "linear.weight") is not None:
         return _HEADS["HF_ColBERT"]
     return None
+
+
+def load_text_model(folder: Path, name: str) -> Any:
+    """The encoder of a checkpoint folder, in eval mode, fp32, on the CPU.
+
+    Raises:
+        CheckpointError: weights are missing or of another shape.
+    """
+    from odqa.encoders.heads import AutoClass, load_model, read_tensor
+
+    inner = transformer_folder(folder)
+    kind: AutoClass = "AutoModel"
+    if model_type(folder) == "dpr":
+        # AutoModel would take every DPR checkpoint for a question encoder.
+        probe = "ctx_encoder.bert_model.embeddings.word_embeddings.weight"
+        is_passage = read_tensor(inner, probe) is not None
+        kind = "DPRContextEncoder" if is_passage else "DPRQuestionEncoder"
+    return load_model(kind, inner, name)
+
+
+def check_pooler(folder: Path, kind: str, name: str) -> None:
+    """Refuse ``pooling: pooler`` for a checkpoint that was saved without a pooler.
+
+    Raises:
+        CheckpointError: transformers would fill it with random weights.
+    """
+    from odqa.encoders.heads import read_tensor
+
+    inner = transformer_folder(folder)
+    keys = ("pooler.dense.weight", f"{kind}.pooler.dense.weight")
+    if kind != "dpr" and all(read_tensor(inner, key) is None for key in keys):
+        raise CheckpointError(
+            "has no pooler weights", where=name, cure="set pooling to mean or cls"
+        )

@@ -1,0 +1,205 @@
+"""A Hugging Face encoder that gives one vector per text.
+
+Loads sentence-transformers folders (their pooling, normalisation and length limit are honoured),
+plain BERT-like checkpoints and DPR's (``DPRQuestionEncoder``, ``DPRContextEncoder``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.sentence_folder import Pooling, SentenceSettings
+from odqa.encoders.tokens import TextTokens, Tokens
+from odqa.errors import CheckpointError
+from odqa.interfaces import Device
+from odqa.progress import progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from odqa.cache import Cache
+
+# A passage of 100 words; ``batch_size`` counts texts of this length.
+_TYPICAL_TOKENS = 128
+_DEFAULT_MAX_LENGTH = 256
+
+
+class TextEncoder:
+    """Text -> vector.
+
+    Args:
+        checkpoint: local folder, ``embedded:NAME`` or hub id.
+        pooling: ``auto`` takes what the checkpoint says; where it says nothing, ``plain_pooling``.
+        normalize: to unit length; `None` takes what the checkpoint says; where it says nothing,
+            mean-pooled vectors are normalised and others are not.
+        max_length: tokens per text, markers included; `None` takes what the checkpoint says.
+        device: where it runs; fp32 on the CPU, bf16 on a GPU.
+        batch_size: texts of 128 tokens per forward pass; of shorter texts it takes more.
+        plain_pooling: for ``auto``, of a checkpoint without settings of its own.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        *,
+        pooling: Pooling | Literal["auto"] = "mean",
+        normalize: bool | None = True,
+        max_length: int | None = _DEFAULT_MAX_LENGTH,
+        device: Device = "cpu",
+        batch_size: int = 64,
+        plain_pooling: Pooling = "mean",
+    ) -> None:
+        self.checkpoint = checkpoint
+        self._wish = (pooling, normalize, max_length, plain_pooling)
+        self._device = device
+        self._budget = batch_size * _TYPICAL_TOKENS
+        self._model: Any = None
+        #: Texts cut off at ``max_length`` by `encode` since the encoder was loaded.
+        self.truncated = 0
+
+    def load(self, cache: Cache | None = None) -> None:
+        """Read weights, tokenizer and settings; a second call does nothing.
+
+        Args:
+            cache: where embedded checkpoints are built.
+
+        Raises:
+            CheckpointError: not a text encoder, incomplete, or ``max_length`` beyond its reach.
+            EnvironmentProblem: a hub checkpoint cannot be reached, or there is no GPU.
+        """
+        if self._model is not None:
+            return
+        from odqa.devices import compute_dtype, pick_device
+        from odqa.encoders.checkpoints import (
+            checkpoint_fingerprint,
+            resolve_checkpoint,
+            transformer_folder,
+        )
+        from odqa.encoders.heads import load_tokenizer, position_limit
+        from odqa.encoders.kinds import check_text_encoder, load_text_model
+
+        folder = resolve_checkpoint(self.checkpoint, cache)
+        check_text_encoder(folder, self.checkpoint)
+        model = load_text_model(folder, self.checkpoint)
+        self.settings = self._settle(folder, str(model.config.model_type))
+        limit = position_limit(model.config)
+        length = min(self.settings.max_length or _DEFAULT_MAX_LENGTH, limit)
+        if self._wish[2] is not None and self._wish[2] > limit:
+            raise CheckpointError(
+                f"max_length is {self._wish[2]}, the encoder takes at most {limit} tokens",
+                where=self.checkpoint,
+                cure=f"set max_length to {limit} or less",
+            )
+        tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
+        self.tokens = TextTokens(tokenizer, length)
+        self.device: torch.device = pick_device(self._device)
+        self.dtype = compute_dtype(self.device)
+        self.fingerprint = checkpoint_fingerprint(folder)
+        self.config = model.config
+        self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)
+        self.parameters = sum(p.numel() for p in model.parameters())
+        self.truncated = 0
+        self._model = model.to(self.device, self.dtype)
+
+    def encode(
+        self, texts: Sequence[str], desc: str = "", *, titles: Sequence[str] | None = None
+    ) -> np.ndarray:
+        """Vectors of texts: float32 [n, dim], in their order.
+
+        Args:
+            texts: what to encode.
+            desc: label of the progress bar; none without a label.
+            titles: where given and not empty, the text is encoded as the pair (title, text).
+        """
+        self.load()
+        tokens = self.tokens(texts, titles)
+        self.truncated += tokens.truncated
+        return self.encode_tokens(tokens, desc)
+
+    def encode_tokens(self, tokens: Tokens, desc: str = "") -> np.ndarray:
+        """Vectors of texts that are tokenised already: float32 [n, dim], in their order."""
+        import torch
+
+        self.load()
+        ids = tokens.ids
+        # Gathered on the device: copying every batch back would make a GPU wait for it.
+        out = torch.empty((len(ids), self.dim), dtype=torch.float32, device=self.device)
+        batches = list(token_batches([len(row) for row in ids], self._budget))
+        steps: Iterator[list[int]] | list[list[int]] = batches
+        if desc:
+            steps = progress(batches, desc, len(batches), unit="batch")
+        with torch.inference_mode():
+            for batch in steps:
+                out[batch] = self._forward([ids[i] for i in batch])
+        return np.asarray(out.cpu().numpy())
+
+    def identity(self) -> dict[str, object]:
+        """What decides the vectors, for cache keys: weights, settings and number format."""
+        self.load()
+        return {
+            "checkpoint": self.fingerprint,
+            "pooling": self.settings.pooling,
+            "normalize": self.settings.normalize,
+            "max_length": self.tokens.max_length,
+            "dtype": str(self.dtype),
+        }
+
+    def facts(self) -> dict[str, str]:
+        """Device, number format, width and pooling, for reports."""
+        from odqa.devices import device_name
+
+        return {
+            "device": device_name(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "dim": str(self.dim),
+            "pooling": self.settings.pooling,
+            "text tokens (at most)": str(self.tokens.max_length),
+        }
+
+    def close(self) -> None:
+        """Free the weights; the next call loads them again."""
+        self._model = None
+
+    def _forward(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        import torch
+
+        from odqa.encoders.pooling import pooled
+
+        rows, real = padded(ids, self.tokens.pad)
+        mask = torch.from_numpy(real).to(self.device)
+        # Without token types: those of a single text, and what DPR does with pairs.
+        output = self._model(
+            input_ids=torch.from_numpy(rows).to(self.device), attention_mask=mask, return_dict=True
+        )
+        return pooled(output, mask, self.settings.pooling, self.settings.normalize)
+
+    def _settle(self, folder: Any, model_type: str) -> SentenceSettings:
+        """The user's wishes, completed by what the checkpoint says about itself."""
+        from odqa.encoders.kinds import check_pooler
+        from odqa.encoders.sentence_folder import read_sentence_settings
+
+        pooling, normalize, max_length, plain = self._wish
+        own = read_sentence_settings(folder, self.checkpoint)
+        if own is None and model_type == "dpr":
+            own = SentenceSettings("pooler", normalize=False)
+        elif own is None:
+            own = SentenceSettings(plain, normalize=plain == "mean")
+        chosen = own.pooling if pooling == "auto" else pooling
+        if model_type == "dpr" and chosen != "pooler":
+            raise CheckpointError(
+                f"pooling '{chosen}' does not fit a DPR checkpoint",
+                where=self.checkpoint,
+                cure="set pooling to auto",
+            )
+        if chosen == "pooler":
+            check_pooler(folder, model_type, self.checkpoint)
+        return SentenceSettings(
+            chosen,
+            own.normalize if normalize is None else normalize,
+            max_length or own.max_length,
+            own.prompts,
+        )

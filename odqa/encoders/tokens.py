@@ -1,0 +1,91 @@
+"""Texts -> token ids, in large batches, counting what is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Texts per call: enough for the tokenizer's own threads, little enough for memory.
+_CALL = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token ids per text, markers included, and how many texts were cut."""
+
+    ids: list[list[int]]
+    truncated: int = 0
+
+
+class TextTokens:
+    """A fast Hugging Face tokenizer with a length limit.
+
+    Args:
+        tokenizer: any fast tokenizer.
+        max_length: tokens per text, markers included; the rest is cut off and counted.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int) -> None:
+        self._tokenizer = tokenizer
+        self.max_length = max_length
+        self.pad = int(tokenizer.pad_token_id or 0)
+        self._before, self._after = _markers(tokenizer)
+
+    @property
+    def markers(self) -> int:
+        """How many marker tokens one text gets."""
+        return len(self._before) + len(self._after)
+
+    def __call__(self, texts: Sequence[str], titles: Sequence[str] | None = None) -> Tokens:
+        """Token ids of texts, or of title-text pairs where the title is not empty."""
+        if titles is None:
+            return self._single(texts)
+        paired = [i for i, title in enumerate(titles) if title]
+        alone = [i for i, title in enumerate(titles) if not title]
+        groups = (
+            (paired, self._single([titles[i] for i in paired], [texts[i] for i in paired])),
+            (alone, self._single([texts[i] for i in alone])),
+        )
+        ids: list[list[int]] = [[]] * len(texts)
+        for rows, found in groups:
+            for row, row_ids in zip(rows, found.ids, strict=True):
+                ids[row] = row_ids
+        return Tokens(ids, sum(found.truncated for _, found in groups))
+
+    def bare(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids without markers and without a limit."""
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _CALL):
+            part = list(texts[start : start + _CALL])
+            ids += self._tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
+
+    def marked(self, ids: Sequence[int]) -> list[int]:
+        """Bare token ids with the markers of a single text around them."""
+        return [*self._before, *ids, *self._after]
+
+    def _single(self, first: Sequence[str], second: Sequence[str] | None = None) -> Tokens:
+        ids: list[list[int]] = []
+        truncated = 0
+        for start in range(0, len(first), _CALL):
+            part = slice(start, start + _CALL)
+            found = self._tokenizer(
+                list(first[part]),
+                None if second is None else list(second[part]),
+                truncation=True,
+                max_length=self.max_length,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            ids += found["input_ids"]
+            truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)
+        return Tokens(ids, truncated)
+
+
+def _markers(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and after a single text."""
+    bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+    full = tokenizer("a")["input_ids"]
+    start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]
