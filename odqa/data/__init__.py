@@ -1,0 +1,1 @@
+"""Corpora and question sets: embedded, NQ-open, DPR TSV, BEIR, TREC, Hugging Face hub."""
