@@ -1,0 +1,1 @@
+"""Readers: answer questions from their best passages."""

@@ -1,0 +1,275 @@
+"""Extractive reader: the answer is the best span of the best passages.
+
+Spans of all passages compete; the ranker's score enters as a prior over passages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from odqa.errors import CheckpointError, ComponentError
+from odqa.interfaces import ComponentConfig, Cost, Device, Reader
+from odqa.progress import progress
+from odqa.readers.merge import Compare, merged, passage_prior
+from odqa.readers.windows import Window, make_windows
+from odqa.types import Answer, Hit, Passage, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+
+# Candidate spans kept per window; later steps merge equal ones.
+_PER_WINDOW = 20
+# Questions whose windows are sorted by length together: full batches, bounded memory.
+_GROUP = 16
+
+
+class ExtractiveConfig(ComponentConfig):
+    """Parameters of the extractive reader."""
+
+    checkpoint: str = Field(
+        description="Folder, embedded:NAME or hub id of an extractive question answering model."
+    )
+    passages: int = Field(10, ge=1, description="How many of the best passages are read.")
+    title: bool = Field(True, description="Show the model the title too; answers come from text.")
+    max_length: int = Field(384, ge=16, description="Tokens per window, question included.")
+    doc_stride: int = Field(128, ge=1, description="Tokens that neighbouring windows share.")
+    max_answer_tokens: int = Field(30, ge=1, description="Longest answer.")
+    compare: Compare = Field(
+        "logits",
+        description="How spans of different passages compare: by logits, by odds against no answer "
+        "(for models trained on SQuAD 2.0), or by probability within the window.",
+    )
+    passage_weight: float = Field(
+        1.0, ge=0, description="Weight of the log-probability of the passage; 0: reader only."
+    )
+    aggregate: bool = Field(
+        False, description="Add up the probability of equal answers from several spans."
+    )
+    null_threshold: float | None = Field(
+        None,
+        description="Abstain where no answer scores higher than the answer by more than this.",
+    )
+    device: Device = Field("cpu", description="Where the model runs.")
+    batch_size: int = Field(16, ge=1, description="Windows per forward pass.")
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> ExtractiveConfig:
+        if self.max_length < 2 * self.doc_stride + 8:
+            raise ValueError(
+                f"max_length {self.max_length} is too small for doc_stride {self.doc_stride}; "
+                f"use at least {2 * self.doc_stride + 8}"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A candidate answer: offsets in the passage's text, and scores.
+
+    ``score`` is what spans of different windows are compared by; ``logit`` (start + end) and
+    ``null`` (the window's score of "no answer") are the model's own.
+    """
+
+    passage: int
+    start: int
+    end: int
+    score: float
+    logit: float
+    null: float
+
+
+class ExtractiveReader(Reader[ExtractiveConfig]):
+    """Answers with a span of one of the first ``passages`` hits."""
+
+    Config = ExtractiveConfig
+    representation = "all-to-all dynamic"
+    interaction = "all-to-all"
+
+    def __init__(self, config: ExtractiveConfig) -> None:
+        super().__init__(config)
+        self._corpus: Corpus | None = None
+        self._model: Any = None
+        self._tokenizer: Any = None
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        self._corpus = corpus
+        if self._model is not None:
+            return
+        from odqa.devices import pick_device
+        from odqa.encoders.checkpoints import resolve_checkpoint
+        from odqa.encoders.heads import load_model, load_tokenizer, position_limit
+
+        name = self.config.checkpoint
+        folder = resolve_checkpoint(name, cache)
+        self._tokenizer = load_tokenizer(folder, name)
+        model = load_model("AutoModelForQuestionAnswering", folder, name)
+        limit = position_limit(model.config)
+        if self.config.max_length > limit:
+            raise CheckpointError(
+                f"takes {limit} tokens, max_length is {self.config.max_length}",
+                where=name,
+                cure=f"set max_length to {limit} or less",
+            )
+        self._device = pick_device(self.config.device)
+        self._parameters = sum(p.numel() for p in model.parameters())
+        self._model = model.to(self._device)
+
+    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+        out: list[Answer] = []
+        groups = range(0, len(questions), _GROUP)
+        for start in progress(groups, "reading", len(groups), unit="group"):
+            part = slice(start, start + _GROUP)
+            found = self._n_best(questions[part], hits[part], 1)
+            out.extend(best[0] if best else Answer("", 0.0) for best in found)
+        return out
+
+    def spans(self, question: Question, hits: Sequence[Hit], n: int) -> list[Answer]:
+        """The ``n`` best different answers to one question, best first.
+
+        An empty answer stands where the reader would abstain; empty when there is nothing to read.
+        """
+        return self._n_best([question], [hits], n)[0]
+
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+        """One forward pass over the tokens of each window."""
+        from odqa.encoders.flops import encoder_gflop
+
+        windows = self._windows(question, self._passages(hits))
+        gflop = sum(
+            encoder_gflop(self._model.config, len(window.features["input_ids"]))
+            for window in windows
+        )
+        return Cost(parameters=self._parameters, gflop=gflop)
+
+    def describe(self) -> dict[str, str]:
+        from odqa.devices import device_name
+
+        return {
+            "device": device_name(self._device),
+            "window tokens (at most)": str(self.config.max_length),
+        }
+
+    def close(self) -> None:
+        self._model = None
+        self._corpus = None
+
+    def _n_best(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], n: int
+    ) -> list[list[Answer]]:
+        passages = [self._passages(found) for found in hits]
+        windows = [
+            (i, window)
+            for i, question in enumerate(questions)
+            for window in self._windows(question, passages[i])
+        ]
+        found: list[list[Span]] = [[] for _ in questions]
+        for (i, _), spans in zip(windows, self._predict([w for _, w in windows]), strict=True):
+            found[i].extend(spans)
+        return [
+            self._decide(spans, read, asked)[:n]
+            for spans, read, asked in zip(found, passages, hits, strict=True)
+        ]
+
+    def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
+        if self._corpus is None:
+            raise ComponentError("not prepared", where="extractive", cure="call prepare first")
+        return [self._corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
+
+    def _windows(self, question: Question, passages: Sequence[Passage]) -> list[Window]:
+        return make_windows(
+            self._tokenizer,
+            question.text,
+            passages,
+            max_length=self.config.max_length,
+            doc_stride=self.config.doc_stride,
+            title=self.config.title,
+        )
+
+    def _predict(self, windows: Sequence[Window]) -> list[list[Span]]:
+        out: list[list[Span]] = [[] for _ in windows]
+        lengths = [len(window.allowed) for window in windows]
+        order = sorted(range(len(windows)), key=lambda i: (-lengths[i], i))
+        for start in range(0, len(order), self.config.batch_size):
+            batch = order[start : start + self.config.batch_size]
+            found = self._forward([windows[i] for i in batch])
+            for i, spans in zip(batch, found, strict=True):
+                out[i] = spans
+        return out
+
+    def _forward(self, windows: Sequence[Window]) -> list[list[Span]]:
+        import torch
+
+        from odqa.readers.span_scores import best_spans, null_scores, offset_between_windows
+
+        inputs = self._tokenizer.pad([w.features for w in windows], return_tensors="pt")
+        on_gpu = self._device.type == "cuda"
+        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+            output = self._model(**inputs.to(self._device))
+        start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
+        allowed = torch.zeros(start.shape, dtype=torch.bool)
+        for row, window in enumerate(windows):
+            allowed[row, : len(window.allowed)] = torch.from_numpy(window.allowed)
+        null = torch.tensor([window.null for window in windows])
+        logits, first, last = best_spans(
+            start, end, allowed, self.config.max_answer_tokens, _PER_WINDOW
+        )
+        nulls = null_scores(start, end, null)
+        shift = offset_between_windows(start, end, allowed, null, self.config.compare)
+        return [
+            [
+                Span(
+                    window.passage,
+                    int(window.starts[i]),
+                    int(window.ends[j]),
+                    logit - float(shift[row]),
+                    logit,
+                    float(nulls[row]),
+                )
+                for logit, i, j in zip(
+                    logits[row].tolist(), first[row].tolist(), last[row].tolist(), strict=True
+                )
+                if math.isfinite(logit)
+            ]
+            for row, window in enumerate(windows)
+        ]
+
+    def _decide(
+        self, spans: Sequence[Span], passages: Sequence[Passage], hits: Sequence[Hit]
+    ) -> list[Answer]:
+        if not spans:
+            return []
+        weight = self.config.passage_weight
+        prior = [0.0] * len(passages)
+        if weight > 0:
+            prior = [weight * p for p in passage_prior([h.score for h in hits[: len(passages)]])]
+        candidates: dict[tuple[int, int, int], Span] = {}
+        for span in spans:
+            key = (span.passage, span.start, span.end)
+            if key not in candidates or span.score > candidates[key].score:
+                candidates[key] = span
+        ranked = sorted(candidates.values(), key=lambda s: -(s.score + prior[s.passage]))
+        answers = [
+            Answer(
+                passages[s.passage].text[s.start : s.end],
+                s.score + prior[s.passage],
+                passages[s.passage].id,
+                s.start,
+                s.end,
+            )
+            for s in ranked
+        ]
+        answers = merged(answers, add=self.config.aggregate)
+        threshold = self.config.null_threshold
+        if threshold is not None:
+            # SQuAD 2.0: the least sure window speaks for all of them.
+            null = min(span.null for span in spans)
+            if null - ranked[0].logit > threshold:
+                answers.insert(0, Answer("", null))
+        return answers
