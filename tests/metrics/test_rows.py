@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from odqa.data.corpus import Corpus
+from odqa.metrics.catalogue import describe
+from odqa.metrics.has_answer import AnswerFinder
+from odqa.metrics.rows import MetricRow, score_answers, score_hits, score_pipeline
+from odqa.types import Answer, Hit, Passage, Question
+
+QUESTIONS = [
+    Question("q1", "who wrote it", ("Mary Shelley", "Shelley")),
+    Question("q2", "when was it", ("1818",)),
+    Question("q3", "just asking"),
+]
+QRELS = {"q1": {"p1": 1, "p4": 1}, "q3": {"p2": 1}}
+
+
+@pytest.fixture
+def finder() -> AnswerFinder:
+    texts = ["Written by Mary Shelley.", "Nothing here.", "It came out in 1818.", "More."]
+    passages = [Passage(f"p{i}", text) for i, text in enumerate(texts, 1)]
+    return AnswerFinder(Corpus.from_passages(passages))
+
+
+def hits(*ids: str) -> list[Hit]:
+    return [Hit(each, float(-i)) for i, each in enumerate(ids)]
+
+
+def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
+    return {row.metric: row.value for row in rows if row.question_id == question}
+
+
+def test_hits_by_hand(finder: AnswerFinder) -> None:
+    found = {"q1": hits("p2", "p1"), "q3": hits("p2")}
+    rows = score_hits("bm25", "retrieved", QUESTIONS, found, finder, QRELS, cuts=(1, 2))
+    assert {row.pipeline for row in rows} == {"bm25"}
+    first = values(rows, "q1")
+    assert first["retrieved_has_answer@1"] == 0.0
+    assert first["retrieved_has_answer@2"] == first["retrieved_oracle"] == 1.0
+    assert first["retrieved_recall@2"] == 0.5
+    assert first["retrieved_success@2"] == 1.0
+    assert first["retrieved_mrr@10"] == 0.5
+    # No hits, no qrels: 0 where defined, and still there.
+    assert values(rows, "q2") == {
+        "retrieved_has_answer@1": 0.0,
+        "retrieved_has_answer@2": 0.0,
+        "retrieved_oracle": 0.0,
+    }
+    # No accepted answers: judged by qrels alone.
+    third = values(rows, "q3")
+    assert third["retrieved_recall@1"] == third["retrieved_map"] == 1.0
+    assert not any("answer" in name or "oracle" in name for name in third)
+
+
+def test_cuts_beyond_the_depth_of_the_stage_are_left_out(finder: AnswerFinder) -> None:
+    rows = score_hits("p", "ranked", QUESTIONS, {}, finder, QRELS, cuts=(1, 5, 20), depth=5)
+    cut = {row.metric for row in rows if "@" in row.metric and not row.metric.endswith("@10")}
+    assert cut == {f"ranked_{m}@{k}" for m in ("has_answer", "recall", "success") for k in (1, 5)}
+
+
+def test_answers_by_hand(finder: AnswerFinder) -> None:
+    answers = {"q1": Answer("by Shelley", 1.0), "q3": Answer("whatever", 1.0)}
+    read = {"q1": hits("p2", "p1"), "q2": hits("p2")}
+    rows = score_answers("p", QUESTIONS, answers, read, finder)
+    assert values(rows, "q1") == pytest.approx(
+        {
+            "em": 0.0,
+            "f1": 2 / 3,
+            "answered": 1.0,
+            "answer_length": 2.0,
+            "reader_em_given_answer": 0.0,
+            "reader_f1_given_answer": 2 / 3,
+        }
+    )
+    # Not answered: default scores; its passage holds no answer, so the reader is not blamed.
+    assert values(rows, "q2") == {"em": 0.0, "f1": 0.0, "answered": 0.0, "answer_length": 0.0}
+    assert values(rows, "q3") == {}
+
+
+def test_whole_pipeline_equals_its_isolated_stages(finder: AnswerFinder) -> None:
+    retrieved = [hits("p2", "p1"), hits("p3", "p2"), hits("p2")]
+    ranked = [hits("p1"), hits("p2"), hits("p2")]
+    answers = [Answer("Shelley", 1.0), Answer("", 0.0), Answer("x", 1.0)]
+    ids = [question.id for question in QUESTIONS]
+    before, after = dict(zip(ids, retrieved, strict=True)), dict(zip(ids, ranked, strict=True))
+    said = dict(zip(ids, answers, strict=True))
+    depths = {"retrieved": 20, "ranked": 1}
+    whole = score_pipeline("p", QUESTIONS, retrieved, ranked, answers, finder, QRELS, depths=depths)
+    parts = [
+        *score_hits("p", "retrieved", QUESTIONS, before, finder, QRELS, depth=20),
+        *score_hits("p", "ranked", QUESTIONS, after, finder, QRELS, depth=1),
+        *score_answers("p", QUESTIONS, said, after, finder),
+    ]
+    assert sorted(whole, key=repr) == sorted(parts, key=repr)
+    assert len({(row.question_id, row.metric) for row in whole}) == len(whole)
+    assert {row.metric for row in whole} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
+    for row in whole:
+        assert describe(row.metric).name == row.metric
+
+
+def test_without_reader_and_qrels(finder: AnswerFinder) -> None:
+    found = [hits("p1"), [], []]
+    rows = score_pipeline("p", QUESTIONS, found, found, None, finder)
+    assert {row.metric.split("@")[0] for row in rows} == {
+        *("retrieved_has_answer", "retrieved_oracle", "ranked_has_answer", "ranked_oracle")
+    }
+    assert score_pipeline("p", [], [], [], [], finder) == []
