@@ -91,6 +91,40 @@ def test_offsets_index_into_the_text(
         assert reader.read([question], [HITS]) == found[:1]
 
 
+def test_byte_level_tokenizers_keep_offsets_exact(tmp_path: Path) -> None:
+    import torch
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizerFast
+
+    bpe = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    bpe.train_from_iterator([WORDS], vocab_size=300, special_tokens=special, show_progress=False)
+    bpe.save_model(str(tmp_path))
+    tokenizer = RobertaTokenizerFast(str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"))
+    tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=514,
+        initializer_range=0.5,
+    )
+    RobertaForQuestionAnswering(config).save_pretrained(tmp_path)
+    reader = ExtractiveReader(
+        ExtractiveConfig(checkpoint=str(tmp_path), max_length=64, doc_stride=16)
+    )
+    reader.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path / "cache"))
+    by_id = {passage.id: passage.text for passage in CORPUS}
+    found = reader.spans(QUESTIONS[0], HITS, 50)
+    assert len(found) == 50
+    for answer in found:
+        text = by_id[answer.passage_id]
+        assert text[answer.start : answer.end] == answer.text == answer.text.strip()
+
+
 def test_a_long_passage_is_read_to_its_end(tmp_path: Path) -> None:
     folder = tiny_bert(tmp_path / "reader", "BertForQuestionAnswering", spread=0.5)
     long = Passage("long", "river " * 300 + "queen")
