@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from odqa.encoders.batches import padded, token_batches
 from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
+
+
+# A passage of 100 words; ``batch_size`` counts passages of this length.
+_TYPICAL_TOKENS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class LateInteractionEncoder:
         checkpoint: local folder, ``embedded:NAME`` or hub id.
         query_maxlen, doc_maxlen: tokens per text, markers included; default: the checkpoint's own.
         device: where the encoder runs.
-        batch_size: texts per forward pass.
+        batch_size: questions, or passages of 128 tokens, per forward pass.
     """
 
     def __init__(
@@ -54,7 +59,8 @@ class LateInteractionEncoder:
         batch_size: int = 32,
     ) -> None:
         self.checkpoint = checkpoint
-        self.batch_size = batch_size
+        self._batch_size = batch_size
+        self._budget = batch_size * _TYPICAL_TOKENS
         self._device = device
         self._query_maxlen = query_maxlen
         self._doc_maxlen = doc_maxlen
@@ -72,7 +78,7 @@ class LateInteractionEncoder:
         """
         if self._model is not None:
             return
-        from odqa.devices import pick_device
+        from odqa.devices import compute_dtype, pick_device
         from odqa.encoders.checkpoints import checkpoint_fingerprint, resolve_checkpoint
         from odqa.encoders.heads import load_model, load_tokenizer, read_tensor
 
@@ -94,8 +100,9 @@ class LateInteractionEncoder:
         model = load_model("AutoModel", folder, self.checkpoint)
         self._check(projection, model)
         self.device = pick_device(self._device)
-        self._projection: Tensor = projection.float().to(self.device)
-        self._model = model.to(self.device)
+        self.dtype = compute_dtype(self.device)
+        self._projection: Tensor = projection.to(self.device, self.dtype)
+        self._model = model.to(self.device, self.dtype)
         #: SHA-256 of what the checkpoint's files say; overridden lengths are not in it.
         self.fingerprint = checkpoint_fingerprint(folder)
         self.dim = int(projection.shape[0])
@@ -116,6 +123,28 @@ class LateInteractionEncoder:
         """The Hugging Face configuration of the encoder, for cost formulas."""
         return self._model.config
 
+    def identity(self) -> dict[str, object]:
+        """What decides the vectors of passages, for cache keys."""
+        self.load()
+        return {
+            "checkpoint": self.fingerprint,
+            "doc_maxlen": self.settings.doc_maxlen,
+            "dtype": str(self.dtype),
+        }
+
+    def facts(self) -> dict[str, str]:
+        """Device, number format and shapes, for reports."""
+        from odqa.devices import device_name
+
+        return {
+            "device": device_name(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "dim": str(self.dim),
+            "query tokens": str(self.settings.query_maxlen),
+            "passage tokens (at most)": str(self.settings.doc_maxlen),
+            "similarity": self.settings.similarity,
+        }
+
     def encode_queries(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
         """Vectors of questions: float32 [n, query_maxlen, dim], unit rows."""
         import torch
@@ -123,9 +152,9 @@ class LateInteractionEncoder:
         self.load()
         settings = self.settings
         out = np.empty((len(texts), settings.query_maxlen, self.dim), dtype=np.float32)
-        steps = range(0, len(texts), self.batch_size)
+        steps = range(0, len(texts), self._batch_size)
         for start in progress(steps, desc, len(steps), unit="batch") if desc else steps:
-            ids, mask = self._query_inputs(texts[start : start + self.batch_size])
+            ids, mask = self._query_inputs(texts[start : start + self._batch_size])
             out[start : start + len(ids)] = self._forward(torch.tensor(ids), torch.tensor(mask))
         return out
 
@@ -135,19 +164,11 @@ class LateInteractionEncoder:
 
         self.load()
         ids = self._passage_ids(texts)
-        # Longest first: batches waste little padding, and too little memory shows at once.
-        order = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
         kept: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
-        steps = range(0, len(order), self.batch_size)
-        for start in progress(steps, desc, len(steps), unit="batch") if desc else steps:
-            batch = order[start : start + self.batch_size]
-            longest = len(ids[batch[0]])
-            padded = torch.full((len(batch), longest), self._tokenizer.pad_token_id)
-            mask = torch.zeros_like(padded)
-            for row, i in enumerate(batch):
-                padded[row, : len(ids[i])] = torch.tensor(ids[i])
-                mask[row, : len(ids[i])] = 1
-            vectors = self._forward(padded, mask)
+        batches = list(token_batches([len(row) for row in ids], self._budget))
+        for batch in progress(batches, desc, len(batches), unit="batch") if desc else batches:
+            rows, mask = padded([ids[i] for i in batch], self._tokenizer.pad_token_id)
+            vectors = self._forward(torch.from_numpy(rows), torch.from_numpy(mask))
             for row, i in enumerate(batch):
                 kept[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
         packed = np.concatenate(kept) if kept else np.empty((0, self.dim), np.float32)
@@ -196,13 +217,12 @@ class LateInteractionEncoder:
     def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
         import torch
 
-        on_gpu = self.device.type == "cuda"
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+        with torch.inference_mode():
             hidden = self._model(
                 input_ids=ids.to(self.device), attention_mask=mask.to(self.device)
             ).last_hidden_state
-            vectors = (hidden @ self._projection.T.to(hidden.dtype)).float()
-            unit = torch.nn.functional.normalize(vectors, dim=-1)
+            vectors = torch.nn.functional.linear(hidden, self._projection)
+            unit = torch.nn.functional.normalize(vectors.float(), dim=-1)
         return np.asarray(unit.cpu().numpy())
 
     def _check(self, projection: Tensor, model: Any) -> None:

@@ -48,7 +48,9 @@ class ColbertConfig(StageConfig):
         0.0, ge=0, description="Weight of the incoming score: score = maxsim + alpha * incoming."
     )
     device: Device = Field("cpu", description="Where the encoder runs.")
-    batch_size: int = Field(32, ge=1, description="Texts per forward pass.")
+    batch_size: int = Field(
+        32, ge=1, description="Questions, or passages of 128 tokens, per forward pass."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
             identity = {
                 "what": "ColBERT passage tokens",
                 "version": self.version,
-                "encoder": self._encoder.fingerprint,
-                "doc_maxlen": self._encoder.settings.doc_maxlen,
+                "encoder": self._encoder.identity(),
                 "corpus": corpus.fingerprint,
             }
 
@@ -173,16 +174,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import device_name
-
-        settings = self._encoder.settings
-        facts = {
-            "device": device_name(self._encoder.device),
-            "query tokens": str(settings.query_maxlen),
-            "passage tokens (at most)": str(settings.doc_maxlen),
-            "dim": str(self._encoder.dim),
-            "similarity": settings.similarity,
-        }
+        facts = self._encoder.facts()
         if self._store is not None:
             facts["stored tokens"] = str(len(self._store.vectors))
         return facts

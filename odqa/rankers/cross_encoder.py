@@ -55,7 +55,7 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         self._corpus = corpus
         if self._model is not None:
             return
-        from odqa.devices import pick_device
+        from odqa.devices import compute_dtype, pick_device
         from odqa.encoders.checkpoints import resolve_checkpoint
         from odqa.encoders.heads import load_model, load_tokenizer, position_limit
 
@@ -78,7 +78,7 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
             )
         self._device = pick_device(self.config.device)
         self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device)
+        self._model = model.to(self._device, compute_dtype(self._device))
 
     def rank(
         self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
@@ -106,10 +106,11 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         return Cost(parameters=self._parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import device_name
+        from odqa.devices import compute_dtype, device_name
 
         return {
             "device": device_name(self._device),
+            "dtype": str(compute_dtype(self._device)).removeprefix("torch."),
             "labels": str(self._model.config.num_labels),
             "pair tokens (at most)": str(self.config.max_length),
         }
@@ -139,13 +140,12 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         encoded = self._encode(pairs)
         lengths = [len(ids) for ids in encoded["input_ids"]]
         order = sorted(range(len(pairs)), key=lambda i: (-lengths[i], i))
-        on_gpu = bool(pairs) and self._device.type == "cuda"
         scores: dict[tuple[str, str], float] = {}
         for start in range(0, len(order), self.config.batch_size):
             batch = order[start : start + self.config.batch_size]
             features = [{name: encoded[name][i] for name in encoded} for i in batch]
             inputs = self._tokenizer.pad(features, return_tensors="pt").to(self._device)
-            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+            with torch.inference_mode():
                 logits = self._model(**inputs).logits.float()
             one = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
             for i, score in zip(batch, one.tolist(), strict=True):

@@ -102,7 +102,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         self._corpus = corpus
         if self._model is not None:
             return
-        from odqa.devices import pick_device
+        from odqa.devices import compute_dtype, pick_device
         from odqa.encoders.checkpoints import resolve_checkpoint
         from odqa.encoders.heads import load_model, load_tokenizer, position_limit
 
@@ -119,7 +119,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
             )
         self._device = pick_device(self.config.device)
         self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device)
+        self._model = model.to(self._device, compute_dtype(self._device))
 
     def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         out: list[Answer] = []
@@ -149,10 +149,11 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         return Cost(parameters=self._parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import device_name
+        from odqa.devices import compute_dtype, device_name
 
         return {
             "device": device_name(self._device),
+            "dtype": str(compute_dtype(self._device)).removeprefix("torch."),
             "window tokens (at most)": str(self.config.max_length),
         }
 
@@ -209,8 +210,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         from odqa.readers.span_scores import best_spans, null_scores, offset_between_windows
 
         inputs = self._tokenizer.pad([w.features for w in windows], return_tensors="pt")
-        on_gpu = self._device.type == "cuda"
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+        with torch.inference_mode():
             output = self._model(**inputs.to(self._device))
         start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
         allowed = torch.zeros(start.shape, dtype=torch.bool)

@@ -60,7 +60,7 @@ def test_cost_by_hand(tmp_path: Path) -> None:
     assert cost.parameters == sum(p.numel() for p in ranker._model.parameters())
     assert ranker.cost(QUESTIONS[0], []).gflop == 0
     assert ranker.describe() == {
-        "device": "cpu", "labels": "1", "pair tokens (at most)": "48"
+        "device": "cpu", "dtype": "float32", "labels": "1", "pair tokens (at most)": "48"
     }  # fmt: skip
 
 

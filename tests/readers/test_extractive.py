@@ -257,7 +257,11 @@ def test_cost_by_hand(checkpoint: Path) -> None:
     assert cost.gflop == pytest.approx(layers / 1e9)
     assert cost.parameters > 0
     assert reader.cost(QUESTIONS[0], []).gflop == 0
-    assert reader.describe() == {"device": "cpu", "window tokens (at most)": "384"}
+    assert reader.describe() == {
+        "device": "cpu",
+        "dtype": "float32",
+        "window tokens (at most)": "384",
+    }
 
 
 def test_windows_that_would_not_move_are_refused() -> None:
