@@ -1,0 +1,220 @@
+"""Search over the vectors of a corpus: exact, HNSW or IVF-PQ, by FAISS.
+
+Whatever finds the candidates, their scores are computed from the full vectors, which stay on disk
+memory-mapped. So scores are comparable across index types, and only *which* passages are found is
+approximate; how often it finds the right ones is measured against exact search when it is built.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from odqa.encoders.flops import linear_gflop
+from odqa.errors import CacheError, ComponentError
+from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex, Metric
+from odqa.indexes.exact import best_of, exact_search
+from odqa.indexes.faiss_threads import load_faiss, one_thread
+from odqa.progress import progress
+
+_LOG = logging.getLogger(__name__)
+_FILE, _RECALL = "index.faiss", "recall.json"
+_BLOCK = 65_536
+_RECALL_QUERIES = 200
+_RECALL_AT = (10, 100)
+# Centroids per code byte; k-means cannot find more than it has points.
+_CENTROIDS = 256
+_TRAINING_PER_LIST = 256
+
+
+class VectorIndex:
+    """Vectors and how to search them.
+
+    Args:
+        vectors: float32 [n, d], memory-mapped mostly.
+        config: flat, hnsw or ivfpq.
+        metric: ``ip`` or ``l2``; scores are inner products or negated squared distances.
+        folder: what `build_index` wrote; `None` for flat, which needs nothing but the vectors.
+
+    Raises:
+        CacheError: the folder's index cannot be read or is of other vectors.
+    """
+
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        config: FlatIndex | HnswIndex | IvfPqIndex,
+        metric: Metric,
+        folder: Path | None = None,
+    ) -> None:
+        self.vectors = vectors
+        self.config = config
+        self.metric = metric
+        #: cut-off -> measured recall against exact search; empty for flat.
+        self.recall: Mapping[int, float] = {}
+        self._index: Any = None
+        if folder is not None:
+            self._index, self.recall = _open(folder, len(vectors))
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best rows per query.
+
+        Args:
+            queries: float32 [q, d].
+            k: how many; at most n come back.
+
+        Returns:
+            Scores, float32 [q, min(k, n)], falling; rows, int64 of the same shape, all valid.
+            Ties: lower row first.
+        """
+        k = min(k, len(self.vectors))
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if self._index is None:
+            return exact_search(queries, self.vectors, k, self.metric)
+        scores, rows = self._approximate(queries, k)
+        # Probes that met too few vectors: those questions are searched exactly.
+        short = np.flatnonzero(rows[:, -1] < 0)
+        if len(short):
+            found = exact_search(queries[short], self.vectors, k, self.metric)
+            scores[short], rows[short] = found
+        return scores, rows
+
+    def gflop(self) -> float:
+        """GFLOP of one query: exact for flat, the expected number of comparisons otherwise."""
+        n, d = self.vectors.shape
+        config = self.config
+        if isinstance(config, FlatIndex):
+            return linear_gflop(n, d, 1)
+        if isinstance(config, HnswIndex):
+            # Every candidate's edges on the ground level, where M is doubled.
+            return linear_gflop(min(n, config.ef_search * 2 * config.links), d, 1)
+        lists, code = int(self._index.nlist), int(self._index.pq.M)
+        probes = min(config.probes, lists)
+        # Centroids of lists, one look-up table (per list for l2), one addition per code byte.
+        tables = _CENTROIDS * (1 if self.metric == "ip" else probes)
+        return linear_gflop(lists + tables, d, 1) + float(n * probes / lists * code / 1e9)
+
+    def _approximate(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        faiss = load_faiss()
+        fetch = k
+        if isinstance(self.config, HnswIndex):
+            options = faiss.SearchParametersHNSW(efSearch=max(self.config.ef_search, k))
+        else:
+            assert isinstance(self.config, IvfPqIndex)
+            fetch = min(k * self.config.refine, len(self.vectors))
+            options = faiss.SearchParametersIVF(nprobe=self.config.probes)
+        _, candidates = self._index.search(queries, fetch, params=options)
+        return best_of(queries, self.vectors, candidates, k, self.metric)
+
+
+def build_index(
+    folder: Path, vectors: np.ndarray, config: HnswIndex | IvfPqIndex, metric: Metric
+) -> None:
+    """Build an approximate index, measure its recall, and write both into ``folder``.
+
+    Deterministic: fixed seeds, one thread where the order of insertion matters.
+
+    Raises:
+        ComponentError: too few vectors, or a code size that does not divide their width.
+    """
+    faiss = load_faiss()
+    kind = faiss.METRIC_INNER_PRODUCT if metric == "ip" else faiss.METRIC_L2
+    if isinstance(config, HnswIndex):
+        index = faiss.IndexHNSWFlat(vectors.shape[1], config.links, kind)
+        index.hnsw.efConstruction = config.ef_construction
+        with one_thread():
+            _add(index, vectors, "building the HNSW graph")
+    else:
+        index = _trained_ivfpq(vectors, config, kind)
+        _add(index, vectors, "filling the inverted lists")
+    faiss.write_index(index, str(folder / _FILE))
+    (folder / _RECALL).write_text("{}", encoding="utf-8")
+    recall = measured_recall(VectorIndex(vectors, config, metric, folder))
+    (folder / _RECALL).write_text(json.dumps(recall) + "\n", encoding="utf-8")
+    shown = ", ".join(f"recall@{k} {value:.3f}" for k, value in recall.items())
+    _LOG.info(
+        "%s index over %s vectors: %s against exact search", config.type, f"{len(vectors):,}", shown
+    )
+
+
+def measured_recall(index: VectorIndex) -> dict[int, float]:
+    """Share of the true nearest neighbours that an index finds, per cut-off.
+
+    The queries are stored vectors at even distances; each one's own row does not count, since to
+    find itself is too easy.
+    """
+    n = len(index.vectors)
+    own = np.unique(np.linspace(0, n - 1, min(n, _RECALL_QUERIES)).astype(np.int64))
+    cuts = sorted({min(k, n - 1) for k in _RECALL_AT} - {0})
+    if not cuts:
+        return {}
+    queries = np.ascontiguousarray(index.vectors[own])
+    _, true = exact_search(queries, index.vectors, cuts[-1] + 1, index.metric)
+    shares: dict[int, float] = {}
+    for k in cuts:
+        # A search of its own: asked for more, an index also finds the first ones better.
+        _, found = index.search(queries, k + 1)
+        overlap = 0
+        for at, row in enumerate(own):
+            first, best = (list(rows[at][rows[at] != row][:k]) for rows in (found, true))
+            overlap += len(set(first) & set(best))
+        shares[k] = overlap / (k * len(own))
+    return shares
+
+
+def _trained_ivfpq(vectors: np.ndarray, config: IvfPqIndex, kind: int) -> Any:
+    faiss = load_faiss()
+    n, d = vectors.shape
+    code = config.code_bytes or max(1, d // 8)
+    if n < _CENTROIDS:
+        raise ComponentError(
+            f"ivfpq needs at least {_CENTROIDS} vectors, there are {n}",
+            where="index",
+            cure="use type: flat",
+        )
+    if d % code:
+        raise ComponentError(
+            f"code_bytes is {code}, which does not divide the vectors' width {d}",
+            where="index.code_bytes",
+            cure=f"set a divisor of {d}",
+        )
+    lists = min(config.lists or int(4 * n**0.5), n)
+    quantizer = faiss.IndexFlat(d, kind)
+    index = faiss.IndexIVFPQ(quantizer, d, lists, code, 8, kind)
+    # Small corpora are meant; FAISS would warn on stderr.
+    index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
+    wanted = min(n, max(_TRAINING_PER_LIST * lists, _BLOCK))
+    sample = np.unique(np.linspace(0, n - 1, wanted).astype(np.int64))
+    index.train(np.ascontiguousarray(vectors[sample]))
+    return index
+
+
+def _add(index: Any, vectors: np.ndarray, desc: str) -> None:
+    starts = range(0, len(vectors), _BLOCK)
+    for start in progress(starts, desc, len(starts), unit="block"):
+        index.add(np.ascontiguousarray(vectors[start : start + _BLOCK]))
+
+
+def _open(folder: Path, n: int) -> tuple[Any, dict[int, float]]:
+    faiss = load_faiss()
+    try:
+        index = faiss.read_index(str(folder / _FILE))
+        recall = json.loads((folder / _RECALL).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CacheError(
+            f"no readable index ({str(error).splitlines()[0]})",
+            where=str(folder),
+            cure="delete the folder and run again",
+        ) from error
+    if index.ntotal != n:
+        raise CacheError(
+            f"index of {index.ntotal} vectors, the corpus has {n}",
+            where=str(folder),
+            cure="delete the folder and run again",
+        )
+    return index, {int(k): float(share) for k, share in recall.items()}

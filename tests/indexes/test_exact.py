@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from odqa.indexes.config import Metric
+from odqa.indexes.exact import best_of, exact_search
+
+RNG = np.random.default_rng(1)
+
+
+def brute_force(
+    queries: np.ndarray, vectors: np.ndarray, k: int, metric: Metric
+) -> tuple[np.ndarray, np.ndarray]:
+    q, x = queries.astype(np.float64), vectors.astype(np.float64)
+    scores = q @ x.T if metric == "ip" else -((q[:, None] - x[None]) ** 2).sum(2)
+    scores = scores.astype(np.float32)
+    rows = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(scores, rows, 1), rows
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+@pytest.mark.parametrize("k", [1, 10, 150])
+def test_equals_numpy_brute_force(metric: Metric, k: int) -> None:
+    vectors = RNG.standard_normal((2000, 24)).astype(np.float32)
+    queries = RNG.standard_normal((70, 24)).astype(np.float32)
+    scores, rows = exact_search(queries, vectors, k, metric)
+    expected_scores, expected_rows = brute_force(queries, vectors, k, metric)
+    np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_ties_keep_the_order_of_the_rows(metric: Metric) -> None:
+    # Every vector 100 times, shuffled: far more ties than are fetched at first.
+    base = RNG.standard_normal((7, 24)).astype(np.float32)
+    vectors = base[RNG.permutation(np.repeat(np.arange(7), 100))]
+    queries = RNG.standard_normal((5, 24)).astype(np.float32)
+    _, rows = exact_search(queries, vectors, 150, metric)
+    np.testing.assert_array_equal(rows, brute_force(queries, vectors, 150, metric)[1])
+
+
+def test_by_hand() -> None:
+    vectors = np.array([[1, 0], [0, 2], [1, 0], [3, 3]], np.float32)
+    query = np.array([[1, 0]], np.float32)
+    scores, rows = exact_search(query, vectors, 3, "ip")
+    assert (rows.tolist(), scores.tolist()) == ([[3, 0, 2]], [[3, 1, 1]])
+    scores, rows = exact_search(query, vectors, 3, "l2")
+    assert (rows.tolist(), scores.tolist()) == ([[0, 2, 1]], [[0, 0, -5]])
+
+
+def test_a_score_does_not_depend_on_the_batch() -> None:
+    vectors = RNG.standard_normal((500, 24)).astype(np.float32)
+    queries = RNG.standard_normal((30, 24)).astype(np.float32)
+    together = exact_search(queries, vectors, 20, "ip")
+    for at, query in enumerate(queries):
+        alone = exact_search(query[None], vectors, 20, "ip")
+        np.testing.assert_array_equal(alone[0][0], together[0][at])
+        np.testing.assert_array_equal(alone[1][0], together[1][at])
+
+
+def test_fewer_vectors_than_asked_for() -> None:
+    scores, rows = exact_search(np.ones((2, 3), np.float32), np.eye(3, dtype=np.float32), 9, "ip")
+    assert rows.tolist() == [[0, 1, 2]] * 2
+    assert scores.shape == (2, 3)
+
+
+def test_memory_mapped_vectors(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", RNG.standard_normal((100, 8)).astype(np.float32))
+    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
+    _, rows = exact_search(np.asarray(mapped[40:42]), mapped, 1, "l2")
+    assert rows.tolist() == [[40], [41]]
+
+
+def test_missing_candidates_come_last_as_minus_one() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    scores, rows = best_of(vectors[:1], vectors, np.array([[-1, 2, 0]]), 3, "ip")
+    assert rows.tolist() == [[0, 2, -1]]
+    assert scores[0].tolist() == [1, 0, -np.inf]
