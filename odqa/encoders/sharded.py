@@ -1,8 +1,9 @@
 """Encode a corpus shard by shard, so that a killed run goes on where it stopped.
 
-``vectors.npy`` is float32 [n_vectors, dim]. Most encoders give one vector per item; those that
-give several (chunks of a passage) also get ``offsets.npy``, int64 [n_items + 1]: item ``i`` owns
-the vectors ``offsets[i]:offsets[i + 1]``. ``info.json`` says how many items were cut off.
+``vectors.npy`` is [n_vectors, dim], float32 unless asked otherwise. Most encoders give one vector
+per item; those that give several (chunks or tokens of a passage) also get ``offsets.npy``, int64
+[n_items + 1]: item ``i`` owns the vectors ``offsets[i]:offsets[i + 1]``. ``info.json`` says how
+many items were cut off.
 
 Shards are appended to the one file, so the disk never holds the vectors twice. A shard counts as
 finished once its small record is there; what lies in the file beyond the finished shards is cut
@@ -16,12 +17,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from odqa.errors import CacheError
 
-_ITEM = np.dtype(np.float32)
 # Room for the .npy header, whose shape is known only at the end.
 _HEADER = 128
 _RECORDS = "shards"
@@ -74,7 +75,12 @@ class VectorFile:
 
 
 def encode_shards(
-    folder: Path, n_items: int, dim: int, encode: Callable[[int, int], Shard], shard: int = 8192
+    folder: Path,
+    n_items: int,
+    dim: int,
+    encode: Callable[[int, int], Shard],
+    shard: int = 8192,
+    dtype: type[np.floating[Any]] = np.float32,
 ) -> None:
     """Write the vectors of items ``0 .. n_items - 1`` into ``folder``.
 
@@ -84,21 +90,23 @@ def encode_shards(
         dim: width of the vectors.
         encode: called once per shard that is not finished, with a range ``start, stop`` of items.
         shard: items per shard.
+        dtype: number format on disk.
     """
     records = folder / _RECORDS
     records.mkdir(parents=True, exist_ok=True)
+    item = np.dtype(dtype)
     starts = range(0, n_items, shard)
     done = _finished(records, len(starts))
     rows = sum(int(counts.sum()) for counts, _ in done)
     path = folder / "vectors.npy"
     with path.open("r+b" if path.is_file() else "w+b") as out:
-        out.truncate(_HEADER + rows * dim * _ITEM.itemsize)
+        out.truncate(_HEADER + rows * dim * item.itemsize)
         out.seek(0, os.SEEK_END)
         for number, start in list(enumerate(starts))[len(done) :]:
             stop = min(start + shard, n_items)
             found = encode(start, stop)
             _check(found, stop - start, dim)
-            out.write(np.ascontiguousarray(found.vectors, dtype=_ITEM).data)
+            out.write(np.ascontiguousarray(found.vectors, dtype=item).data)
             out.flush()
             os.fsync(out.fileno())
             record = (found.counts.astype(np.int64), found.truncated)
@@ -106,7 +114,7 @@ def encode_shards(
             done.append(record)
         counts = np.concatenate([np.empty(0, np.int64), *(part for part, _ in done)])
         out.seek(0)
-        out.write(_npy_header((int(counts.sum()), dim)))
+        out.write(_npy_header(item, (int(counts.sum()), dim)))
     if (counts != 1).any():
         np.save(folder / "offsets.npy", np.concatenate([[0], counts.cumsum()]).astype(np.int64))
     info = {"items": n_items, "truncated": sum(cut for _, cut in done)}
@@ -145,8 +153,8 @@ def _save(path: Path, counts: np.ndarray, truncated: int) -> None:
     work.replace(path)
 
 
-def _npy_header(shape: tuple[int, int]) -> bytes:
+def _npy_header(item: np.dtype[Any], shape: tuple[int, int]) -> bytes:
     """A version 1.0 .npy header, padded to exactly `_HEADER` bytes (the format allows spaces)."""
-    text = f"{{'descr': '{_ITEM.str}', 'fortran_order': False, 'shape': {shape}, }}"
+    text = f"{{'descr': '{item.str}', 'fortran_order': False, 'shape': {shape}, }}"
     prefix = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little")
     return prefix + text.ljust(_HEADER - 11).encode("latin1") + b"\n"
