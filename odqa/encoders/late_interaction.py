@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from odqa.encoders.batches import padded, token_batches
 from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
+from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device
 from odqa.progress import progress
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
 
 # A passage of 100 words; ``batch_size`` counts passages of this length.
 _TYPICAL_TOKENS = 128
-
-
-@dataclass(frozen=True, slots=True)
-class TokenVectors:
-    """Token vectors of several texts, packed: float32 [sum(lengths), dim] and int64 [n]."""
-
-    vectors: np.ndarray
-    lengths: np.ndarray
 
 
 class LateInteractionEncoder:
@@ -158,12 +151,12 @@ class LateInteractionEncoder:
             out[start : start + len(ids)] = self._forward(torch.tensor(ids), torch.tensor(mask))
         return out
 
-    def encode_passages(self, texts: Sequence[str], desc: str = "") -> TokenVectors:
-        """Vectors of the kept tokens of passages, in the order of ``texts``."""
+    def encode_passages(self, texts: Sequence[str], desc: str = "") -> Shard:
+        """Vectors of the kept tokens of passages, packed in the order of ``texts``, unit rows."""
         import torch
 
         self.load()
-        ids = self._passage_ids(texts)
+        ids, truncated = self._passage_ids(texts)
         kept: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
         batches = list(token_batches([len(row) for row in ids], self._budget))
         for batch in progress(batches, desc, len(batches), unit="batch") if desc else batches:
@@ -172,7 +165,7 @@ class LateInteractionEncoder:
             for row, i in enumerate(batch):
                 kept[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
         packed = np.concatenate(kept) if kept else np.empty((0, self.dim), np.float32)
-        return TokenVectors(packed, np.array([len(v) for v in kept], dtype=np.int64))
+        return Shard(packed, np.array([len(v) for v in kept], dtype=np.int64), truncated)
 
     def query_tokens(self, text: str) -> list[str]:
         """The word pieces behind the rows of `encode_queries`."""
@@ -183,8 +176,8 @@ class LateInteractionEncoder:
     def passage_tokens(self, text: str) -> list[str]:
         """The word pieces behind the rows of `encode_passages`."""
         self.load()
-        ids = self._passage_ids([text])[0]
-        kept = [i for i, keep in zip(ids, self._keeps(ids), strict=True) if keep]
+        ids, _ = self._passage_ids([text])
+        kept = [i for i, keep in zip(ids[0], self._keeps(ids[0]), strict=True) if keep]
         return list(self._tokenizer.convert_ids_to_tokens(kept))
 
     def close(self) -> None:
@@ -207,12 +200,14 @@ class LateInteractionEncoder:
             masks.append([1] * len(marked) + [seen] * fill)
         return ids, masks
 
-    def _passage_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def _passage_ids(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """Token ids with the marker, and how many texts were cut."""
         if not texts:
-            return []
+            return [], 0
         room = self.settings.doc_maxlen
-        plain = self._tokenizer(list(texts), truncation=True, max_length=room - 1)["input_ids"]
-        return [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in plain]
+        found = self._tokenizer(list(texts), truncation=True, max_length=room - 1)
+        cut = sum(bool(encoding.overflowing) for encoding in found.encodings)
+        return [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in found["input_ids"]], cut
 
     def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
         import torch

@@ -25,6 +25,7 @@ from odqa.types import Hit, Passage, Question
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
+    from odqa.encoders.sharded import Shard
 
 # Questions whose passages are encoded together when nothing was computed offline.
 _GROUP = 16
@@ -95,11 +96,9 @@ class ColbertRanker(Ranker[ColbertConfig]):
                 "corpus": corpus.fingerprint,
             }
 
-            def encode(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-                found = self._encoder.encode_passages(
-                    [passage.full_text for passage in corpus.slice(start, stop)]
-                )
-                return found.vectors, found.lengths
+            def encode(start: int, stop: int) -> Shard:
+                texts = [passage.full_text for passage in corpus.slice(start, stop)]
+                return self._encoder.encode_passages(texts, f"ColBERT passages from {start}")
 
             def build(folder: Path) -> None:
                 build_token_store(folder, len(corpus), self._encoder.dim, encode)
@@ -177,6 +176,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         facts = self._encoder.facts()
         if self._store is not None:
             facts["stored tokens"] = str(len(self._store.vectors))
+            facts["passages cut off"] = str(self._store.truncated)
         return facts
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
 
     def _encode_rows(self, rows: Sequence[int]) -> dict[int, np.ndarray]:
         found = self._encoder.encode_passages([self._bound[row].full_text for row in rows])
-        parts = np.split(found.vectors, np.cumsum(found.lengths)[:-1])
+        parts = np.split(found.vectors, np.cumsum(found.counts)[:-1])
         return dict(zip(rows, parts, strict=True))
 
     def _score(

@@ -55,7 +55,7 @@ def colbert_ai(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def own_scores(encoder: LateInteractionEncoder, similarity: str = "cosine") -> torch.Tensor:
     queries = torch.from_numpy(encoder.encode_queries(QUESTIONS))
     found = encoder.encode_passages(PASSAGES)
-    packed, lengths = torch.from_numpy(found.vectors), torch.from_numpy(found.lengths)
+    packed, lengths = torch.from_numpy(found.vectors), torch.from_numpy(found.counts)
     return torch.stack([maxsim(query, packed, lengths, similarity) for query in queries])
 
 
@@ -125,7 +125,7 @@ def test_punctuation_of_passages_has_no_vector(encoder: LateInteractionEncoder) 
         "[CLS]", "[unused1]", "the", "bridge", "opened", "1", "##8", "##9", "##4", "[SEP]"
     ]  # fmt: skip
     found = encoder.encode_passages([text])
-    assert found.lengths.tolist() == [10]
+    assert found.counts.tolist() == [10]
     assert found.vectors.shape == (10, 16)
 
 
@@ -135,20 +135,21 @@ def test_vectors_are_unit_and_independent_of_the_batch(checkpoint: Path) -> None
     one = LateInteractionEncoder(str(checkpoint), batch_size=1)
     apart = [one.encode_passages([text]).vectors for text in PASSAGES]
     np.testing.assert_allclose(together.vectors, np.concatenate(apart), atol=1e-5)
-    assert together.lengths.tolist() == [len(vectors) for vectors in apart]
+    assert together.counts.tolist() == [len(vectors) for vectors in apart]
 
 
 def test_nothing_in_nothing_out(encoder: LateInteractionEncoder) -> None:
     assert encoder.encode_queries([]).shape == (0, 16, 16)
     found = encoder.encode_passages([])
     assert found.vectors.shape == (0, 16)
-    assert found.lengths.shape == (0,)
+    assert found.counts.shape == (0,)
 
 
 def test_lengths_can_be_overridden(checkpoint: Path) -> None:
     encoder = LateInteractionEncoder(str(checkpoint), query_maxlen=8, doc_maxlen=12)
     assert encoder.encode_queries(["who"]).shape == (1, 8, 16)
-    assert encoder.encode_passages(["king " * 50]).lengths.tolist() == [12]
+    assert encoder.encode_passages(["king " * 50]).counts.tolist() == [12]
+    assert encoder.encode_passages(["king " * 50, "king", "river " * 9]).truncated == 1
 
 
 def test_old_and_sharded_weight_files_load_too(checkpoint: Path, tmp_path: Path) -> None:

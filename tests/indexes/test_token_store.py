@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from odqa.encoders.sharded import Shard
 from odqa.errors import CacheError
 from odqa.indexes.token_store import TokenStore, build_token_store
 
@@ -25,11 +26,12 @@ class Encoder:
         self.calls: list[tuple[int, int]] = []
         self.dies_at = dies_at
 
-    def __call__(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, start: int, stop: int) -> Shard:
         if stop > self.dies_at:
             raise KeyboardInterrupt
         self.calls.append((start, stop))
-        return np.concatenate([vectors_of(row) for row in range(start, stop)]), LENGTHS[start:stop]
+        rows = [vectors_of(row) for row in range(start, stop)]
+        return Shard(np.concatenate(rows), LENGTHS[start:stop], truncated=stop - start)
 
 
 def test_gather_gives_back_what_was_encoded(tmp_path: Path) -> None:
@@ -51,9 +53,21 @@ def test_vectors_are_mapped_not_read(tmp_path: Path) -> None:
 
 def test_bytes_count_the_files(tmp_path: Path) -> None:
     build_token_store(tmp_path, 7, DIM, Encoder())
+    store = TokenStore(tmp_path)
     # 22 tokens of 8 float16 and 8 offsets of int64, each behind a header of 128 bytes.
-    assert TokenStore(tmp_path).bytes == 128 + 22 * 8 * 2 + 128 + 8 * 8
-    assert {file.name for file in tmp_path.iterdir()} == {"vectors.npy", "offsets.npy"}
+    info = (tmp_path / "info.json").stat().st_size
+    assert store.bytes == 128 + 22 * 8 * 2 + 128 + 8 * 8 + info
+    assert store.truncated == 7
+
+
+def test_one_token_a_passage(tmp_path: Path) -> None:
+    def encode(start: int, stop: int) -> Shard:
+        return Shard(np.eye(DIM)[start:stop], np.ones(stop - start, dtype=np.int64))
+
+    build_token_store(tmp_path, 4, DIM, encode)
+    packed, lengths = TokenStore(tmp_path).gather([2, 0])
+    assert lengths.tolist() == [1, 1]
+    assert packed.argmax(axis=1).tolist() == [2, 0]
 
 
 @pytest.mark.parametrize("dies_at", [1, 4, 7])
@@ -82,10 +96,6 @@ def test_half_a_shard_on_disk_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_incomplete_store_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(CacheError, match="no readable token store") as caught:
+    with pytest.raises(CacheError, match="no readable vectors") as caught:
         TokenStore(tmp_path)
     assert "\n" not in str(caught.value)
-    build_token_store(tmp_path, 7, DIM, Encoder())
-    np.save(tmp_path / "offsets.npy", np.array([0, 3]))
-    with pytest.raises(CacheError, match="22 vectors, but offsets up to 3"):
-        TokenStore(tmp_path)
