@@ -122,7 +122,7 @@ class Component(ABC, Generic[C_co]):
         """Facts known after `prepare` (device, dtype, Java version …), for the report."""
         return {}
 
-    def close(self) -> None:  # noqa: B027  (optional hook, nothing to do by default)
+    def close(self) -> None:  # optional hook
         """Free weights and indexes; `prepare` brings them back."""
 
 

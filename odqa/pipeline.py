@@ -51,9 +51,7 @@ class Pipeline:
         }
 
     @classmethod
-    def from_spec(
-        cls, spec: PipelineSpec | str | Path, overrides: Iterable[str] = ()
-    ) -> Pipeline:
+    def from_spec(cls, spec: PipelineSpec | str | Path, overrides: Iterable[str] = ()) -> Pipeline:
         """From a validated spec, a spec file, or the name of a built-in one.
 
         Raises:
@@ -95,7 +93,7 @@ def run_stage(
     component: Component[Any],
     questions: Sequence[Question],
     hits: Sequence[Sequence[Hit]] | None,
-) -> list[list[Hit]] | list[Answer]:
+) -> Sequence[list[Hit] | Answer]:
     """One online call of one prepared stage, with its contract checked.
 
     Args:

@@ -49,8 +49,8 @@ def save(comparison: Comparison, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
-        about = {"comparison": comparison.name, "baseline": comparison.baseline}
-        about |= {"pipelines": list(comparison.pipelines)}
+        about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
+        about["pipelines"] = list(comparison.pipelines)
         _write_json(folder / "manifest.json", {**about, **comparison.manifest})
     except OSError as error:
         raise RunError(

@@ -71,7 +71,8 @@ class Comparison:
         found = self.by_question.get((pipeline, metric))
         if found is None:
             known = sorted({m for p, m in self.by_question if p == pipeline})
-            raise RunError(f"no metric '{metric}'", where=pipeline, cure=did_you_mean(metric, known))
+            cure = did_you_mean(metric, known)
+            raise RunError(f"no metric '{metric}'", where=pipeline, cure=cure)
         return {q.id: found[q.id] for q in self.questions if q.id in found}
 
     def result(self, pipeline: str) -> PipelineResult:

@@ -57,7 +57,8 @@ def run_comparison(
         raise RunError("no pipelines to compare", cure="name at least one spec")
     names = [spec.name for spec in specs]
     if baseline is not None and baseline not in names:
-        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=did_you_mean(baseline, names))
+        cure = did_you_mean(baseline, names)
+        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
     started = time.perf_counter()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     plan = make_plan(specs, dataset.corpus.fingerprint, dataset.questions.fingerprint)
@@ -98,9 +99,7 @@ def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
         ("ranked", result.ranked),
     )
     for stage, hits in stages:
-        rows += score_hits(
-            name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage]
-        )
+        rows += score_hits(name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage])
     if result.answers is not None:
         rows += score_answers(name, questions, result.answers, result.ranked, finder)
     return rows
@@ -110,9 +109,7 @@ def _sharers(plan: Plan, record: StageRecord, name: str) -> tuple[str, ...]:
     return tuple(other for other in plan.shared_by(record.key) if other != name)
 
 
-def _shown_passages(
-    results: Mapping[str, PipelineResult], dataset: Dataset
-) -> dict[str, Passage]:
+def _shown_passages(results: Mapping[str, PipelineResult], dataset: Dataset) -> dict[str, Passage]:
     wanted: dict[str, None] = {}
     for result in results.values():
         for hits in (*result.retrieved.values(), *result.ranked.values()):

@@ -36,6 +36,9 @@ class Estimate:
     high: float
     n: int
 
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def estimate(comparison: Comparison, pipeline: str, metric: str) -> Estimate | None:
     """One cell of the table; `None` where the pipeline has no such metric."""
@@ -69,7 +72,7 @@ def table(comparison: Comparison, metrics: Sequence[str] | None = None) -> pd.Da
         row: dict[str, object] = {"pipeline": name}
         for metric in shown:
             cell = estimate(comparison, name, metric)
-            row[metric] = "" if cell is None else f"{cell.mean:.3f} [{cell.low:.3f}, {cell.high:.3f}]"
+            row[metric] = "" if cell is None else str(cell)
         for metric, by_name in tests.items():
             if by_name:
                 test = by_name.get(name)

@@ -50,7 +50,8 @@ class QuestionTrace:
         lines.append(f"accepted: {' | '.join(self.question.answers) or '(none given)'}")
         for one in self.pipelines:
             said = "(no reader)" if one.answer is None else one.answer.text or "(no answer)"
-            lines.append(f"\n{one.pipeline}: {said}" + (f"  [{one.outcome}]" if one.outcome else ""))
+            fate = f"  [{one.outcome}]" if one.outcome else ""
+            lines.append(f"\n{one.pipeline}: {said}{fate}")
             for hit in one.hits:
                 mark = "*" if hit.relevant else "+" if hit.holds_answer else " "
                 before = hit.retrieved_rank if hit.retrieved_rank is not None else "-"
@@ -78,7 +79,8 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
     question = comparison.question(question_id)
     rows = [row for row in comparison.rows if row.question_id == question_id]
     fates = outcomes(rows)
-    relevant = {p for p, grade in (comparison.qrels or {}).get(question_id, {}).items() if grade > 0}
+    judged = (comparison.qrels or {}).get(question_id, {})
+    relevant = {passage for passage, grade in judged.items() if grade > 0}
     traced = []
     for name, result in comparison.pipelines.items():
         retrieved = result.retrieved.get(question_id, [])
@@ -116,11 +118,13 @@ def _traced(
 
 def _column(one: PipelineTrace) -> str:
     said = "" if one.answer is None else escape(one.answer.text or "(no answer)")
-    rows = "".join(
-        f"<li><small>was {hit.retrieved_rank}, {hit.score:.3f}"
-        f"{', gold' if hit.relevant else ', holds an answer' if hit.holds_answer else ''}</small><br>"
-        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}</li>"
-        for hit in one.hits
-    )
     head = f"<b>{escape(one.pipeline)}</b><br>{said} <i>{escape(one.outcome)}</i>"
-    return f"<div style='flex:1'>{head}<ol>{rows}</ol></div>"
+    return f"<div style='flex:1'>{head}<ol>{''.join(map(_item, one.hits))}</ol></div>"
+
+
+def _item(hit: TracedHit) -> str:
+    mark = ", gold" if hit.relevant else ", holds an answer" if hit.holds_answer else ""
+    return (
+        f"<li><small>was {hit.retrieved_rank}, {hit.score:.3f}{mark}</small><br>"
+        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}</li>"
+    )

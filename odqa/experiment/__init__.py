@@ -1,1 +1,1 @@
-"""Several pipelines over one question set: shared prefixes once, resumable, every stage recorded."""
+"""Several pipelines over one question set: shared prefixes once, resumable, recorded."""

@@ -65,9 +65,9 @@ class Executor:
         def build(work: Path) -> None:
             nonlocal ran
             ran = True
-            component, offline, before = self._prepared(node.stage)
+            component, offline, _ = self._prepared(node.stage)
             self._run_batches(node, component, questions, upstream, work)
-            facts = self._facts(node.stage, component, questions, upstream, offline)
+            facts = self._facts(component, questions, upstream, offline)
             (work / "stage.json").write_text(json.dumps(facts), encoding="utf-8")
 
         folder = self.cache.artifact("stages", node.identity, build)
@@ -138,12 +138,13 @@ class Executor:
             started = time.perf_counter()
             found = run_stage(node.stage, component, some, hits)
             spent = time.perf_counter() - started
-            rows = {q.id: value for q, value in zip(some, found, strict=True)}
+            rows: dict[str, list[Hit] | Answer] = {}
+            for question, value in zip(some, found, strict=True):
+                rows[question.id] = value
             write_batch(work, number, Batch(spent, rows))
 
     def _facts(
         self,
-        stage: StageSpec,
         component: Component[Any],
         questions: Sequence[Question],
         upstream: Mapping[str, list[Hit]] | None,

@@ -7,7 +7,6 @@ killed run goes on where it stopped and a finished stage is read back exactly as
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +55,7 @@ def write_batch(folder: Path, number: int, batch: Batch) -> None:
     rows = [{"id": key, **_to_json(value)} for key, value in batch.rows.items()]
     draft = target.with_suffix(".tmp")
     draft.write_text(json.dumps({"seconds": batch.seconds, "rows": rows}), encoding="utf-8")
-    os.replace(draft, target)
+    draft.replace(target)
 
 
 def read_batch(folder: Path, number: int) -> Batch | None:

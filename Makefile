@@ -1,0 +1,38 @@
+# Everything runs from a clean clone: each target makes the virtual environment it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.odqa-ready
+
+.PHONY: help setup compare test lint types unit notebooks lock clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## Make the virtual environment and install the locked packages.
+
+$(READY): requirements.lock pyproject.toml scripts/setup.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/setup.sh
+	@touch $@
+
+compare: $(READY)  ## Compare the embedded pipelines: table, MLflow run, report folder.
+	$(BIN)/odqa compare
+
+lint: $(READY)  ## Style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## Static types.
+	$(BIN)/mypy
+
+unit: $(READY)  ## Unit and conformance tests, two at a time.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+test: lint types unit  ## Everything that must pass before a commit.
+
+lock: $(READY)  ## Write the installed versions to requirements.lock (after changing pyproject.toml).
+	sh scripts/lock.sh $(BIN)/python
+
+clean:  ## Remove the virtual environment and caches of tools.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

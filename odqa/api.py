@@ -1,0 +1,118 @@
+"""odqa from Python: three lines in a notebook.
+
+::
+
+    result = odqa.compare(["embedded/retro", "embedded/dpr-colbert"])
+    result.table()
+    result.trace("emb-017")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from odqa.cache import Cache
+from odqa.comparison.result import Comparison
+from odqa.data.dataset import Dataset
+from odqa.data.load import DataConfig, load_dataset
+from odqa.errors import SpecErrors
+from odqa.spec.benchmark import Benchmark, is_benchmark, load_benchmark
+from odqa.spec.locate import built_in_specs
+from odqa.spec.pipeline import PipelineSpec, load_pipelines
+
+#: What is compared when nothing is named.
+EMBEDDED_PIPELINES = ("bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro")
+
+
+def compare(
+    pipelines: Sequence[str | Path | PipelineSpec] = (),
+    data: str | Path | Dataset = "embedded",
+    *,
+    overrides: Iterable[str] = (),
+    baseline: str | None = None,
+    take: int | None = None,
+    latency: int = 0,
+    cache: Cache | None = None,
+    name: str | None = None,
+) -> Comparison:
+    """Run pipelines side by side on one dataset.
+
+    Args:
+        pipelines: spec files, built-in names, or specs; without any, the embedded ones.
+        data: ``"embedded"``, ``"nq-open"``, ``FOLDER/SPLIT``, a benchmark spec, or a `Dataset`.
+        overrides: ``key=value`` words for every spec, as ``--set`` takes them.
+        take: use only the first so many questions.
+        latency: over how many questions to measure one-at-a-time latency.
+
+    Raises:
+        OdqaError: anything wrong with specs, data or environment, as one line.
+    """
+    from odqa.comparison.run import run_comparison
+
+    specs = resolve_pipelines(pipelines, overrides)
+    cache = cache or Cache()
+    dataset = open_dataset(data, cache, take)
+    return run_comparison(specs, dataset, cache, name=name, baseline=baseline, latency=latency)
+
+
+def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = None) -> Comparison:
+    """Run a validated benchmark."""
+    from odqa.comparison.run import run_comparison
+
+    keys = benchmark.keys
+    dataset = load_dataset(keys.data, cache, benchmark.folder)
+    return run_comparison(
+        benchmark.specs,
+        _cut(dataset, take),
+        cache,
+        name=keys.name,
+        baseline=keys.baseline,
+        latency=keys.latency,
+    )
+
+
+def resolve_pipelines(
+    pipelines: Sequence[str | Path | PipelineSpec], overrides: Iterable[str] = ()
+) -> list[PipelineSpec]:
+    """Validated specs, all problems of all of them reported together.
+
+    Raises:
+        SpecErrors: what is wrong.
+    """
+    refs = [ref for ref in pipelines if not isinstance(ref, PipelineSpec)]
+    if not pipelines:
+        refs = [f"embedded/{name}" for name in EMBEDDED_PIPELINES]
+    loaded = iter(load_pipelines(refs, overrides)) if refs else iter(())
+    if not pipelines:
+        return list(loaded)
+    return [ref if isinstance(ref, PipelineSpec) else next(loaded) for ref in pipelines]
+
+
+def open_dataset(data: str | Path | Dataset, cache: Cache, take: int | None = None) -> Dataset:
+    """The dataset a short name means.
+
+    Raises:
+        DataError: no such dataset; SpecErrors: a broken benchmark spec.
+    """
+    if isinstance(data, Dataset):
+        return _cut(data, take)
+    if is_benchmark(data):
+        benchmark = load_benchmark(data)
+        return _cut(load_dataset(benchmark.keys.data, cache, benchmark.folder), take)
+    return _cut(load_dataset(DataConfig.named(str(data)), cache, Path()), take)
+
+
+def _cut(dataset: Dataset, take: int | None) -> Dataset:
+    return dataset if take is None else dataset.take(take)
+
+
+__all__ = [
+    "EMBEDDED_PIPELINES",
+    "SpecErrors",
+    "built_in_specs",
+    "compare",
+    "compare_benchmark",
+    "open_dataset",
+    "resolve_pipelines",
+]

@@ -1,0 +1,33 @@
+"""``odqa components``: what can be plugged together, and what each part is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def components(
+    role: Annotated[
+        str | None, typer.Argument(help="retriever, ranker or reader; all without it.")
+    ] = None,
+) -> None:
+    """List component types with their place on the map and their parameters."""
+    from odqa.errors import ComponentError
+    from odqa.registry import ROLES, entries
+    from odqa.suggest import did_you_mean
+
+    if role is not None and role not in ROLES:
+        raise ComponentError(f"unknown role '{role}'", cure=did_you_mean(role, ROLES))
+    for entry in entries(role):
+        kind = entry.load()
+        summary = (kind.__doc__ or "").strip().splitlines()
+        typer.echo(f"{entry.role} {entry.name}  ({entry.origin})")
+        if summary:
+            typer.echo(f"  {summary[0]}")
+        typer.echo(f"  map: {kind.representation} x {kind.interaction}")
+        if kind.precomputes:
+            typer.echo(f"  offline: {', '.join(kind.precomputes)}")
+        for name, field in kind.Config.model_fields.items():
+            shown = "required" if field.is_required() else f"default {field.default!r}"
+            typer.echo(f"    {name}: {field.description or ''} [{shown}]")

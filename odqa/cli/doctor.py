@@ -1,0 +1,108 @@
+"""``odqa doctor``: whether this machine can run everything, with the cure for what cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from odqa.cli.options import CacheFolder
+
+#: Below this, encoding a Wikipedia-sized corpus is bound to fail half way.
+_LOW_DISK_GB = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, what was found, and what to do when it is bad."""
+
+    name: str
+    found: str
+    good: bool = True
+    cure: str = ""
+
+
+def doctor(cache: CacheFolder = None) -> None:
+    """Check Java, torch, FAISS, MLflow, models and disk. Exit code 2 when something is broken."""
+    from odqa.cache import Cache
+
+    bad = 0
+    for check in _checks(Cache(cache).root):
+        mark = "ok " if check.good else "BAD"
+        typer.echo(f"{mark} {check.name}: {check.found}")
+        if not check.good:
+            bad += 1
+            typer.echo(f"    cure: {check.cure}")
+    if bad:
+        raise typer.Exit(2)
+
+
+def _checks(cache_root: Path) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("python", version, sys.version_info >= (3, 11), "use Python 3.11 or newer")
+    for look in (_torch, _faiss, _java, _base_model, _mlflow):
+        yield _guarded(look)
+    yield _disk(cache_root)
+
+
+def _guarded(look: Callable[[], Check]) -> Check:
+    """A package that cannot even be imported is a finding, not a crash."""
+    try:
+        return look()
+    except Exception as error:
+        name = look.__name__.strip("_").replace("_", " ")
+        return Check(name, f"{type(error).__name__}: {error}", False, "reinstall: make setup")
+
+
+def _torch() -> Check:
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
+    threads = torch.get_num_threads()
+    found = f"{torch.__version__}, {threads} threads of {os.cpu_count()} cores, {gpu}"
+    return Check("torch", found)
+
+
+def _faiss() -> Check:
+    import faiss
+
+    return Check("faiss", f"{faiss.__version__}, {faiss.omp_get_max_threads()} threads")
+
+
+def _java() -> Check:
+    from odqa.indexes.lucene import java_status
+
+    status = java_status()
+    return Check("java", status.found, status.usable, status.cure)
+
+
+def _base_model() -> Check:
+    from odqa.models import base_model_dir
+
+    base_model_dir()
+    return Check("embedded models", "base model all-MiniLM-L6-v2 is there, checksum right")
+
+
+def _mlflow() -> Check:
+    from importlib.metadata import version
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    found = f"{version('mlflow')}, store {uri}"
+    writable = not uri.startswith("sqlite:///") or os.access(Path.cwd(), os.W_OK)
+    return Check("mlflow", found, writable, "run in a folder that can be written, or pass --mlflow")
+
+
+def _disk(cache_root: Path) -> Check:
+    place = next(p for p in (cache_root, *cache_root.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    found = f"{cache_root}, {free:.1f} GB free"
+    if not os.access(place, os.W_OK):
+        return Check(
+            "cache", f"{cache_root} cannot be written", False, "pass --cache or ODQA_CACHE"
+        )
+    return Check("cache", found, free >= _LOW_DISK_GB, "free some disk or move it with ODQA_CACHE")

@@ -1,0 +1,32 @@
+"""``odqa index``: all offline work of pipelines, ahead of any question."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from odqa.cli.options import CacheFolder, Data, Set, Specs
+
+
+def index(
+    specs: Specs = None, data: Data = "embedded", set_: Set = None, cache: CacheFolder = None
+) -> None:
+    """Build indexes and stores; interrupted, it goes on where it stopped."""
+    from odqa.api import open_dataset, resolve_pipelines
+    from odqa.cache import Cache
+    from odqa.pipeline import make_component
+
+    chosen = resolve_pipelines(specs or (), set_ or ())
+    store = Cache(cache)
+    dataset = open_dataset(data, store)
+    for spec in chosen:
+        for stage in spec.stages:
+            component = make_component(stage)
+            started = time.perf_counter()
+            component.prepare(dataset.corpus, store)
+            spent = time.perf_counter() - started
+            size = sum(item.bytes for item in component.stored())
+            component.close()
+            done = f"{spent:.1f} s, {size / 1e6:.1f} MB"
+            typer.echo(f"{spec.name}: {stage.role} {stage.type}: {done}")

@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Specs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Spec files or names of built-in pipelines; without any, the embedded ones.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        help="embedded, nq-open, FOLDER/SPLIT, or a benchmark spec whose data to use.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a key of every spec: ranker.k=50. Repeatable."),
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Where artifacts are kept (default $ODQA_CACHE, ~/.cache/odqa)."),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Reuse nothing and keep nothing between runs.")
+]
+Out = Annotated[Path, typer.Option(help="Folder in which the run folder is made.")]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--mlflow",
+        help="Tracking URI; default $MLFLOW_TRACKING_URI or sqlite:///mlflow.db; 'off': none.",
+    ),
+]
+Take = Annotated[
+    int | None, typer.Option("--take", min=1, help="Use only this many questions (the first).")
+]

@@ -1,0 +1,26 @@
+"""``odqa run``: one pipeline over one question set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from odqa.cli.options import CacheFolder, Data, NoCache, Out, Set, Take, TrackingUri
+
+
+def run(
+    spec: Annotated[str, typer.Argument(help="Spec file or name of a built-in pipeline.")],
+    data: Data = "embedded",
+    set_: Set = None,
+    take: Take = None,
+    out: Out = Path("runs"),
+    mlflow: TrackingUri = None,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
+) -> None:
+    """Run one pipeline, score it, and write its run folder (compare folders later)."""
+    from odqa.cli.compare import compare
+
+    compare([spec], data, set_, None, take, 0, out, mlflow, cache, no_cache)

@@ -1,0 +1,22 @@
+"""``odqa schema``: JSON Schema of specs, for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="pipeline or benchmark.")] = "pipeline",
+) -> None:
+    """Print the JSON Schema of a spec, with every registered component."""
+    from odqa.errors import SpecError
+    from odqa.spec.schema import benchmark_schema, pipeline_schema
+    from odqa.suggest import did_you_mean
+
+    known = {"pipeline": pipeline_schema, "benchmark": benchmark_schema}
+    if kind not in known:
+        raise SpecError(f"no schema of '{kind}'", cure=did_you_mean(kind, known))
+    typer.echo(json.dumps(known[kind](), indent=2))

@@ -1,0 +1,71 @@
+"""A comparison as plain text: the verdict in one sentence, then the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.comparison.table import estimate, headline_metrics, table, tests_for
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+    from odqa.metrics.statistics.pairs import PairedComparison
+
+#: Which metric decides, best first: the answer where there is a reader, else the ranking.
+_DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
+
+#: Said wherever results of the embedded models are shown.
+SMALL_MODELS = (
+    "Models named embedded:… are small ones that ship with odqa, not the state of the art."
+)
+
+
+def deciding_metric(comparison: Comparison) -> str | None:
+    """The first of em, MRR@10, … that was measured."""
+    measured = {metric for _, metric in comparison.by_question}
+    return next((metric for metric in _DECIDING if metric in measured), None)
+
+
+def verdict(comparison: Comparison, metric: str | None = None) -> str:
+    """Which pipeline is better, by how much and how sure, in one sentence."""
+    metric = metric or deciding_metric(comparison)
+    if metric is None:
+        return "Nothing could be scored: the questions have neither answers nor qrels."
+    means = {
+        name: cell.mean
+        for name in comparison.pipelines
+        if (cell := estimate(comparison, name, metric)) is not None
+    }
+    best = max(means, key=lambda name: means[name])
+    base, asked = comparison.baseline, f"on {len(comparison.questions)} questions"
+    top = f"{best} has the highest {metric}, {means[best]:.3f}"
+    tests = {test.candidate: test for test in tests_for(comparison, metric)}
+    if best in tests:
+        against = f"against {means[base]:.3f} of the baseline {base}"
+        return f"{top}, {against}: {_difference(tests[best])}, {asked}."
+    runner = max((n for n in means if n in tests), key=lambda n: means[n], default=None)
+    if runner is None:
+        return f"{top}, {asked}."
+    return (
+        f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(tests[runner])}, {asked}."
+    )
+
+
+def render(comparison: Comparison) -> str:
+    """Verdict, table and notices for a terminal."""
+    frame = table(comparison)
+    quality = [c for c in frame.columns if c in headline_metrics(comparison) or c.startswith("p(")]
+    costs = [c for c in frame.columns if c not in quality]
+    parts = [verdict(comparison), frame[quality].to_string(), frame[costs].to_string()]
+    notices = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
+    if any("embedded:" in r.spec.to_yaml() for r in comparison.pipelines.values()):
+        notices[
+            "Models named embedded:… are small ones that ship with odqa, not state of the art."
+        ] = None
+    parts += ["\n".join(f"note: {notice}" for notice in notices)] if notices else []
+    return "\n\n".join(parts)
+
+
+def _difference(test: PairedComparison) -> str:
+    low, high = test.interval
+    sure = f"p = {test.p_corrected:.2g} (paired permutation, Holm)"
+    return f"difference {test.difference:+.3f} [{low:+.3f}, {high:+.3f}], {sure}"

@@ -1,0 +1,122 @@
+"""A benchmark spec: a dataset, the pipelines to compare on it, and how to measure.
+
+::
+
+    name: nq-mini
+    data: {corpus: passages.tsv.gz, questions: nq-dev.jsonl, qrels: nq-dev.qrels}
+    pipelines: [../pipelines/bm25.yaml, ../pipelines/retro.yaml]
+    baseline: bm25
+    latency: 30
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from odqa.data.load import DataConfig
+from odqa.errors import OdqaError, SpecError, SpecErrors
+from odqa.spec.locate import built_in_specs
+from odqa.spec.merge import read_with_parents
+from odqa.spec.pipeline import PipelineSpec, load_pipelines
+from odqa.spec.problems import build
+from odqa.spec.source import Source
+from odqa.suggest import did_you_mean
+
+
+class BenchmarkKeys(BaseModel):
+    """The keys of a benchmark spec."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, title="odqa benchmark")
+
+    name: str = Field(description="How run folders and MLflow call this benchmark.")
+    description: str = Field("", description="One line about it.")
+    data: DataConfig = Field(description="Corpus, questions and qrels.")
+    pipelines: tuple[str, ...] = Field(
+        min_length=1, description="Spec files, relative to this one, or built-in names."
+    )
+    baseline: str | None = Field(
+        None, description="The pipeline the others are tested against; the first by default."
+    )
+    latency: int = Field(
+        20, ge=0, description="Over how many questions to measure one-at-a-time latency; 0: none."
+    )
+    overrides: tuple[str, ...] = Field(
+        (), description="--set words for every pipeline: ranker.k=50."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A validated benchmark with its validated pipelines; paths are relative to ``folder``."""
+
+    keys: BenchmarkKeys
+    specs: tuple[PipelineSpec, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name."""
+        return self.keys.name
+
+    def changed(self, *, latency: int | None, baseline: str | None) -> Benchmark:
+        """The same with what the command line says instead; `None` keeps a key."""
+        wishes = {"latency": latency, "baseline": baseline}
+        update = {key: value for key, value in wishes.items() if value is not None}
+        return replace(self, keys=self.keys.model_copy(update=update))
+
+
+def is_benchmark(ref: str | Path) -> bool:
+    """Whether a spec file holds a benchmark (it has ``pipelines``) rather than a pipeline."""
+    path = Path(ref)
+    if str(ref) in built_in_specs() or not path.is_file():
+        return False
+    try:
+        return "pipelines" in read_with_parents(path).data
+    except OdqaError:
+        return False
+
+
+def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
+    """Read a benchmark and all its pipelines.
+
+    Raises:
+        SpecErrors: all problems of all of them.
+    """
+    path = Path(ref)
+    problems: list[OdqaError] = []
+    found: list[SpecError] = []
+    source = read_with_parents(path)
+    keys = build(BenchmarkKeys, source.data, source, (), found)
+    problems += found
+    specs: list[PipelineSpec] = []
+    if keys is not None:
+        refs = [_pipeline_ref(path.parent, ref) for ref in keys.pipelines]
+        try:
+            specs = load_pipelines(refs, [*keys.overrides, *overrides])
+        except SpecErrors as errors:
+            problems += errors.problems
+        else:
+            problems += _baseline_problems(keys, specs, source)
+    if problems:
+        raise SpecErrors(problems)
+    assert keys is not None
+    return Benchmark(keys, tuple(specs), path.parent)
+
+
+def _pipeline_ref(folder: Path, ref: str) -> str | Path:
+    return ref if ref in built_in_specs() else folder / ref
+
+
+def _baseline_problems(
+    keys: BenchmarkKeys, specs: list[PipelineSpec], source: Source
+) -> list[OdqaError]:
+    names = [spec.name for spec in specs]
+    if keys.baseline is None or keys.baseline in names:
+        return []
+    where = source.where(("baseline",))
+    cure = did_you_mean(keys.baseline, names)
+    return [SpecError(f"no pipeline is named '{keys.baseline}'", where=where, cure=cure)]
