@@ -1,0 +1,1 @@
+"""What per-question values say about means and differences: intervals, tests, effect, power."""

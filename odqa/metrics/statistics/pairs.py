@@ -1,0 +1,126 @@
+"""Every pipeline against a baseline on one metric, question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from odqa.errors import RunError
+from odqa.metrics.rows import MetricRow
+from odqa.metrics.statistics.bootstrap import Interval, mean_interval
+from odqa.metrics.statistics.effect import WinTieLoss, cohens_dz, win_tie_loss
+from odqa.metrics.statistics.holm import holm
+from odqa.metrics.statistics.mcnemar import mcnemar
+from odqa.metrics.statistics.permutation import sign_flip_p
+from odqa.metrics.statistics.power import questions_needed
+from odqa.suggest import did_you_mean
+
+Test = Literal["McNemar mid-p", "sign-flip permutation"]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """One pipeline against the baseline.
+
+    ``difference`` is candidate minus baseline over the ``questions`` that both have a value for;
+    ``unpaired`` questions have one in a single pipeline only and are left out. ``p_value`` is
+    two-sided and belongs to ``test``; ``p_corrected`` is adjusted for the family it was computed in.
+    ``questions_needed`` to see this difference with 80 % power at 0.05; `None`: no number would.
+    """
+
+    metric: str
+    baseline: str
+    candidate: str
+    questions: int
+    unpaired: int
+    baseline_mean: float
+    candidate_mean: float
+    difference: float
+    interval: Interval
+    p_value: float
+    p_corrected: float
+    test: Test
+    effect_size: float
+    counts: WinTieLoss
+    questions_needed: int | None
+
+
+def compare_pairs(
+    rows: Iterable[MetricRow],
+    baseline: str,
+    metric: str,
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> list[PairedComparison]:
+    """All other pipelines against the baseline, in the order of their first rows.
+
+    The p-value is McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip
+    permutation test. Holm's family is what is returned: one metric, the baseline left out; use
+    `as_family` for a wider one.
+
+    Raises:
+        RunError: the baseline has no value of this metric, or shares no question with another.
+    """
+    values: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.metric == metric:
+            values.setdefault(row.pipeline, {})[row.question_id] = row.value
+    if baseline not in values:
+        raise RunError(
+            f"baseline '{baseline}' has no values of '{metric}'",
+            cure=did_you_mean(baseline, values),
+        )
+    base = values.pop(baseline)
+    found = []
+    for candidate, theirs in values.items():
+        shared = [question for question in base if question in theirs]
+        if not shared:
+            raise RunError(
+                f"'{baseline}' and '{candidate}' have no question with '{metric}' in common",
+                cure="compare runs over the same question set",
+            )
+        pair = np.array([[base[q], theirs[q]] for q in shared])
+        d = pair[:, 1] - pair[:, 0]
+        test, p = _test(pair, permutations, seed)
+        effect = cohens_dz(d)
+        found.append(
+            PairedComparison(
+                metric=metric,
+                baseline=baseline,
+                candidate=candidate,
+                questions=len(shared),
+                unpaired=len(base) + len(theirs) - 2 * len(shared),
+                baseline_mean=float(pair[:, 0].mean()),
+                candidate_mean=float(pair[:, 1].mean()),
+                difference=float(d.mean()),
+                interval=mean_interval(d, level=level, resamples=resamples, seed=seed),
+                p_value=p,
+                p_corrected=p,
+                test=test,
+                effect_size=effect,
+                counts=win_tie_loss(d),
+                questions_needed=questions_needed(effect),
+            )
+        )
+    return as_family(found)
+
+
+def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
+    """The same comparisons with ``p_corrected`` adjusted over all of them."""
+    adjusted = holm([each.p_value for each in comparisons])
+    return [replace(each, p_corrected=p) for each, p in zip(comparisons, adjusted, strict=True)]
+
+
+def _test(pair: NDArray[np.float64], permutations: int, seed: int) -> tuple[Test, float]:
+    d = pair[:, 1] - pair[:, 0]
+    if np.isin(pair, (0.0, 1.0)).all():
+        counts = win_tie_loss(d)
+        return "McNemar mid-p", mcnemar(counts.wins, counts.losses).mid_p
+    return "sign-flip permutation", sign_flip_p(d, permutations=permutations, seed=seed)
