@@ -28,7 +28,7 @@ class PairedComparison:
 
     ``difference`` is candidate minus baseline over the ``questions`` that both have a value for;
     ``unpaired`` questions have one in a single pipeline only and are left out. ``p_value`` is
-    two-sided and belongs to ``test``; ``p_corrected`` is adjusted for the family it was computed in.
+    two-sided and belongs to ``test``; ``p_corrected`` is adjusted for its family.
     ``questions_needed`` to see this difference with 80 % power at 0.05; `None`: no number would.
     """
 
