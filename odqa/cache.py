@@ -24,6 +24,7 @@ from odqa.errors import CacheError
 
 _LOG = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
+_DRAFT = f"{_MANIFEST}.tmp"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -80,7 +81,7 @@ class Cache:
                 work.mkdir(exist_ok=True)
                 build(work)
                 _write_manifest(work, identity)
-                os.replace(work, final)
+                work.replace(final)
             except OSError as error:
                 # A builder also reads files elsewhere; those errors are not the cache's.
                 if error.errno not in _DISK_ERRORS:
@@ -116,7 +117,7 @@ class Cache:
             _LOG.warning("cached artifact %s is damaged (%s): building it again", final, error)
             aside = final.with_name(f"{final.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
-            os.replace(final, aside)
+            final.replace(aside)
             return False
         return True
 
@@ -152,13 +153,14 @@ def _write_manifest(work: Path, identity: Mapping[str, object]) -> None:
 
 
 def _write_json(path: Path, data: object) -> None:
-    draft = path.with_name(path.name + ".tmp")
+    draft = path.with_name(_DRAFT)
     draft.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    os.replace(draft, path)
+    draft.replace(path)
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST)
+    own = (_MANIFEST, _DRAFT)
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in own)
 
 
 def _sha256(path: Path) -> str:

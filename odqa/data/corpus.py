@@ -1,118 +1,121 @@
 """A corpus of passages: 150 in memory or 21 million on disk, behind one class.
 
-Passages live in an Arrow table. On disk it is memory-mapped, so that opening Wikipedia costs
-neither time nor memory; ids are found through sorted 64-bit hashes, not Python strings.
+Passages live in Arrow record batches. On disk they are memory-mapped, so that opening Wikipedia
+costs neither time nor memory; ids are found through sorted hashes, not Python strings.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from odqa.data.id_index import IdIndex, id_hash
+from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
 from odqa.types import Passage
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import pyarrow as pa
 
-#: Rows that travel together while a corpus is written or read through.
-BLOCK = 8192
+_BATCH = 4096
 _TABLE, _FACTS = "passages.arrow", "corpus.json"
-_HASHES, _ROWS = "id-hashes.npy", "id-rows.npy"
+
+#: Words the place of two rows (from 0) in the file they came from, for an error line.
+WhereRows = Callable[[int, int], str]
 
 
 class Corpus:
-    """Random access to passages by row (their position) and by id.
+    """Passages in a fixed order, by row (their position) and by id.
 
-    ``fingerprint`` is the SHA-256 over ids, titles and texts in order; it does not depend on how
-    the corpus is stored.
+    ``fingerprint`` is the SHA-256 (hex) over ids, titles and texts in order; it does not depend
+    on how the corpus is stored. Made by `from_passages` or `open`.
     """
 
     def __init__(
-        self,
-        name: str,
-        table: Any,
-        hashes: NDArray[np.uint64],
-        rows: NDArray[np.int64],
-        print_: str,
+        self, name: str, batches: Sequence[pa.RecordBatch], index: IdIndex, fingerprint: str
     ) -> None:
         self.name = name
-        self.fingerprint = print_
-        self._table = table
-        self._hashes = hashes
-        self._rows = rows
+        self.fingerprint = fingerprint
+        self._batches = batches
+        self._starts = list(accumulate((batch.num_rows for batch in batches), initial=0))
+        self._index = index
 
     @classmethod
     def from_passages(cls, passages: Iterable[Passage], name: str = "memory") -> Corpus:
         """A corpus in memory.
 
         Raises:
-            DataError: no passages, or one id twice.
+            DataError: no passages, an id twice, or an id that is empty or has white space.
         """
         import pyarrow as pa
 
-        digest = _Digest()
-        blocks = [_record_batch(block, digest) for block in _blocked(passages)]
-        if not blocks:
-            raise DataError("no passages", where=name, cure="pass at least one")
-        table = pa.Table.from_batches(blocks)
-        hashes, rows = _id_index(table, name)
-        return cls(name, table, hashes, rows, digest.hexdigest())
+        sink = pa.BufferOutputStream()
+        hashes, fingerprint = _stream(passages, sink, name)
+        batches = _open_batches(pa.BufferReader(sink.getvalue()))
+        corpus = cls(name, batches, IdIndex.build(hashes), fingerprint)
+        corpus._refuse_duplicates()
+        return corpus
 
     @classmethod
-    def write(cls, passages: Iterable[Passage], folder: Path, name: str) -> None:
-        """Stream passages into a folder that `open` reads; memory stays bounded.
+    def write(
+        cls,
+        passages: Iterable[Passage],
+        folder: Path,
+        name: str,
+        where_rows: WhereRows | None = None,
+    ) -> None:
+        """Stream passages into a folder that `open` reads.
+
+        Memory: one batch of passages, and 36 bytes a passage while the ids are sorted.
 
         Raises:
-            DataError: no passages, or one id twice.
+            DataError: as `from_passages`.
         """
         import pyarrow as pa
 
-        digest, count = _Digest(), 0
         with pa.OSFile(str(folder / _TABLE), "wb") as sink:
-            with pa.ipc.new_file(sink, _schema()) as writer:
-                for block in _blocked(passages):
-                    writer.write_batch(_record_batch(block, digest))
-                    count += len(block)
-        if not count:
-            raise DataError("no passages", where=name, cure="pass a file that holds some")
-        table = _mapped(folder)
-        hashes, rows = _id_index(table, name)
-        np.save(folder / _HASHES, hashes)
-        np.save(folder / _ROWS, rows)
-        facts = {"fingerprint": digest.hexdigest(), "passages": count}
+            hashes, fingerprint = _stream(passages, sink, name)
+        IdIndex.build(hashes).save(folder)
+        facts = {"fingerprint": fingerprint, "passages": len(hashes)}
         (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        cls.open(folder, name)._refuse_duplicates(where_rows)
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Corpus:
         """Memory-map what `write` made."""
+        import pyarrow as pa
+
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        hashes = np.load(folder / _HASHES, mmap_mode="r")
-        rows = np.load(folder / _ROWS, mmap_mode="r")
-        return cls(name, _mapped(folder), hashes, rows, facts["fingerprint"])
+        batches = _open_batches(pa.memory_map(str(folder / _TABLE)))
+        return cls(name, batches, IdIndex.open(folder), facts["fingerprint"])
 
     def __len__(self) -> int:
-        return int(self._table.num_rows)
+        return self._starts[-1]
 
     def __iter__(self) -> Iterator[Passage]:
-        for start in range(0, len(self), BLOCK):
-            yield from self.slice(start, start + BLOCK)
+        for batch in self._batches:
+            yield from _passages(batch)
 
     def __getitem__(self, row: int) -> Passage:
-        if not 0 <= row < len(self):
-            raise IndexError(row)
-        return self.slice(row, row + 1)[0]
+        batch, offset = self._place(row)
+        ids, titles, texts = batch.columns
+        return Passage(ids[offset].as_py(), texts[offset].as_py(), titles[offset].as_py())
 
     def slice(self, start: int, stop: int) -> list[Passage]:
         """Passages of rows ``start`` to ``stop`` (exclusive), cut at the end of the corpus."""
-        part = self._table.slice(start, max(0, stop - start))
-        columns = (part.column(name).to_pylist() for name in ("id", "text", "title"))
-        return [Passage(*row) for row in zip(*columns, strict=True)]
+        found: list[Passage] = []
+        while start < min(stop, len(self)):
+            batch, offset = self._place(start)
+            part = batch.slice(offset, stop - start)
+            found += _passages(part)
+            start += part.num_rows
+        return found
 
     def get(self, passage_id: str) -> Passage:
         """The passage with this id.
@@ -128,107 +131,92 @@ class Corpus:
         Raises:
             DataError: an id that the corpus does not have.
         """
-        found = self.find(ids)
-        for passage_id, row in zip(ids, found, strict=True):
+        found = []
+        for passage_id, row in zip(ids, self.find(ids), strict=True):
             if row is None:
                 raise DataError(
                     f"no passage '{passage_id}'",
                     where=f"corpus {self.name}",
                     cure="check that runs, qrels and corpus belong together",
                 )
-        return [row for row in found if row is not None]
+            found.append(row)
+        return found
 
     def find(self, ids: Sequence[str]) -> list[int | None]:
         """Rows of ids, in order; `None` for an id that the corpus does not have."""
-        wanted = np.fromiter((_hash(i) for i in ids), dtype=np.uint64, count=len(ids))
-        starts = np.searchsorted(self._hashes, wanted)
         return [
-            self._row_from(int(start), value, passage_id)
-            for start, value, passage_id in zip(starts, wanted, ids, strict=True)
+            next((row for row in rows if self._id(row) == passage_id), None)
+            for passage_id, rows in zip(ids, self._index.candidates(ids), strict=True)
         ]
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         """Ids of rows, in order."""
-        column = self._table.column("id")
-        return [column[int(row)].as_py() for row in rows]
+        return [self._id(row) for row in rows]
 
-    def _row_from(self, start: int, value: np.uint64, passage_id: str) -> int | None:
-        # Different ids may share a hash: look at every row that has it.
-        while start < len(self._hashes) and self._hashes[start] == value:
-            row = int(self._rows[start])
-            if self.ids([row])[0] == passage_id:
-                return row
-            start += 1
-        return None
+    def _id(self, row: int) -> str:
+        batch, offset = self._place(row)
+        return str(batch.column(0)[offset].as_py())
+
+    def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of a corpus of {len(self)} passages")
+        at = bisect_right(self._starts, row) - 1
+        return self._batches[at], int(row) - self._starts[at]
+
+    def _refuse_duplicates(self, where_rows: WhereRows | None = None) -> None:
+        for rows in self._index.shared():
+            # Different ids may share a hash.
+            first: dict[str, int] = {}
+            for row in rows:
+                passage_id = self._id(row)
+                before = first.setdefault(passage_id, row)
+                if before != row:
+                    place = f"{self.name}, passages {before + 1} and {row + 1}"
+                    raise DataError(
+                        f"the passage id '{passage_id}' is given twice",
+                        where=where_rows(before, row) if where_rows else place,
+                        cure="give every passage an id of its own",
+                    )
 
 
-class _Digest:
-    """SHA-256 over rows; lengths go in too, so that moved borders change it."""
-
-    def __init__(self) -> None:
-        self._sha = hashlib.sha256()
-
-    def add(self, passage: Passage) -> None:
-        for part in (passage.id, passage.title, passage.text):
-            data = part.encode()
-            self._sha.update(len(data).to_bytes(8, "little") + data)
-
-    def hexdigest(self) -> str:
-        return self._sha.hexdigest()
-
-
-def _schema() -> Any:
+def _stream(passages: Iterable[Passage], sink: pa.NativeFile, name: str) -> tuple[array[int], str]:
+    """Write passages in batches; returns the hashes of the ids in order, and the fingerprint."""
     import pyarrow as pa
 
-    return pa.schema([("id", pa.string()), ("text", pa.large_string()), ("title", pa.string())])
+    schema = pa.schema([(column, pa.string()) for column in ("id", "title", "text")])
+    digest = hashlib.sha256()
+    hashes = array("Q")
+    source = iter(passages)
+    with pa.ipc.new_file(sink, schema) as writer:
+        while block := list(islice(source, _BATCH)):
+            for passage in block:
+                where = f"{name}, passage {len(hashes) + 1}"
+                check_id(passage.id, "passage", where)
+                _digest(passage, digest, where)
+                hashes.append(id_hash(passage.id))
+            columns = [[p.id for p in block], [p.title for p in block], [p.text for p in block]]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+    if not hashes:
+        raise DataError("the corpus has no passages", where=name, cure="pass one that has some")
+    return hashes, digest.hexdigest()
 
 
-def _blocked(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
-    block: list[Passage] = []
-    for passage in passages:
-        block.append(passage)
-        if len(block) == BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block
+def _digest(passage: Passage, digest: Any, where: str) -> None:
+    for part in (passage.id, passage.title, passage.text):
+        if not encodable(part):
+            raise DataError("half of a surrogate pair, which is no character", where=where)
+        data = part.encode()
+        # Lengths go in too: otherwise "ab", "c" would equal "a", "bc".
+        digest.update(len(data).to_bytes(8, "little") + data)
 
 
-def _record_batch(block: Sequence[Passage], digest: _Digest) -> Any:
+def _open_batches(source: pa.NativeFile) -> list[pa.RecordBatch]:
     import pyarrow as pa
 
-    for passage in block:
-        digest.add(passage)
-    columns = [[p.id for p in block], [p.text for p in block], [p.title for p in block]]
-    return pa.record_batch(columns, schema=_schema())
+    reader = pa.ipc.open_file(source)
+    return [reader.get_batch(number) for number in range(reader.num_record_batches)]
 
 
-def _mapped(folder: Path) -> Any:
-    import pyarrow as pa
-
-    return pa.ipc.open_file(pa.memory_map(str(folder / _TABLE))).read_all()
-
-
-def _hash(passage_id: str) -> int:
-    return int.from_bytes(hashlib.blake2b(passage_id.encode(), digest_size=8).digest(), "little")
-
-
-def _id_index(table: Any, name: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    column = table.column("id")
-    hashes = np.empty(table.num_rows, dtype=np.uint64)
-    position = 0
-    for chunk in column.chunks:
-        for value in chunk.to_pylist():
-            hashes[position] = _hash(value)
-            position += 1
-    rows = np.argsort(hashes, kind="stable").astype(np.int64)
-    ordered = hashes[rows]
-    for place in np.flatnonzero(ordered[1:] == ordered[:-1]):
-        first, second = int(rows[place]), int(rows[place + 1])
-        if column[first].as_py() == column[second].as_py():
-            raise DataError(
-                f"id '{column[first].as_py()}' is given twice (passages {first + 1} and {second + 1})",
-                where=name,
-                cure="give every passage an id of its own",
-            )
-    return ordered, rows
+def _passages(batch: pa.RecordBatch) -> list[Passage]:
+    ids, titles, texts = (column.to_pylist() for column in batch.columns)
+    return [Passage(*row) for row in zip(ids, texts, titles, strict=True)]

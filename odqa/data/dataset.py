@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from odqa.cache import content_key
 from odqa.data.corpus import Corpus
 from odqa.data.qrels import Qrels
 from odqa.data.questions import QuestionSet
@@ -22,16 +22,22 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits over corpus, questions and qrels."""
-        judged = repr(sorted((q, sorted(p.items())) for q, p in (self.qrels or {}).items()))
-        parts = (self.corpus.fingerprint, self.questions.fingerprint, judged)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+        """32 hex digits over the content of corpus, questions and qrels; names have no part.
+
+        MLflow takes no longer digest than 36.
+        """
+        content = {
+            "corpus": self.corpus.fingerprint,
+            "questions": self.questions.fingerprint,
+            "qrels": self.qrels,
+        }
+        return content_key(content)[:32]
 
     def take(self, n: int, seed: int | None = None) -> Dataset:
         """The same over fewer questions; see `QuestionSet.take`."""
         questions = self.questions.take(n, seed)
-        kept = {q.id for q in questions}
-        qrels = None
-        if self.qrels is not None:
-            qrels = {q: p for q, p in self.qrels.items() if q in kept}
+        if self.qrels is None:
+            return replace(self, questions=questions)
+        kept = {question.id for question in questions}
+        qrels = {q: judged for q, judged in self.qrels.items() if q in kept}
         return replace(self, questions=questions, qrels=qrels)

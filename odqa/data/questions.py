@@ -1,29 +1,39 @@
-"""A set of questions, in order."""
+"""A question set: small, in memory, checked once, known by its content."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from odqa.cache import content_key
+from odqa.data.ids import check_id, encodable
+from odqa.errors import DataError
 from odqa.types import Question
 
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """Questions with unique ids."""
+    """Questions in a fixed order with unique ids.
+
+    Raises:
+        DataError: no questions, an empty question, an id twice or unusable, broken Unicode.
+    """
 
     name: str
     questions: tuple[Question, ...]
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over ids, texts and answers in order."""
-        content = [[q.id, q.text, *q.answers] for q in self.questions]
-        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+    def __post_init__(self) -> None:
+        where = f"question set {self.name}"
+        if not self.questions:
+            raise DataError("there are no questions", where=where)
+        seen: set[str] = set()
+        for question in self.questions:
+            check_question(question, where)
+            if question.id in seen:
+                raise DataError(f"the question id '{question.id}' occurs twice", where=where)
+            seen.add(question.id)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -31,10 +41,35 @@ class QuestionSet:
     def __iter__(self) -> Iterator[Question]:
         return iter(self.questions)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over ids, texts and accepted answers in order; the name has no part."""
+        return content_key({"questions": [[q.id, q.text, *q.answers] for q in self.questions]})
+
     def take(self, n: int, seed: int | None = None) -> QuestionSet:
-        """The first ``n``; with a seed, ``n`` drawn at random, in their old order."""
+        """The first ``n`` questions, or with a seed ``n`` random ones in their old order.
+
+        The name of the result says which. All questions come back when there are no more.
+        """
+        if n >= len(self):
+            return self
         if seed is None:
-            return QuestionSet(f"{self.name}[first {n}]", self.questions[:n])
-        drawn = sorted(random.Random(seed).sample(range(len(self)), min(n, len(self))))
-        picked = tuple(self.questions[i] for i in drawn)
-        return QuestionSet(f"{self.name}[{n} at random, seed {seed}]", picked)
+            return QuestionSet(f"{self.name} (first {n})", self.questions[:n])
+        rows = sorted(random.Random(seed).sample(range(len(self)), n))
+        picked = tuple(self.questions[row] for row in rows)
+        return QuestionSet(f"{self.name} (random {n}, seed {seed})", picked)
+
+
+def check_question(question: Question, where: str) -> None:
+    """Refuse what no pipeline could be asked.
+
+    Raises:
+        DataError: a bad id, an empty text, an empty answer, half a surrogate pair.
+    """
+    check_id(question.id, "question", where)
+    if not question.text.strip():
+        raise DataError(f"question '{question.id}' has an empty text", where=where)
+    if not all(answer.strip() for answer in question.answers):
+        raise DataError(f"question '{question.id}' has an empty answer", where=where)
+    if not all(map(encodable, (question.id, question.text, *question.answers))):
+        raise DataError("half of a surrogate pair, which is not a character", where=where)

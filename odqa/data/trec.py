@@ -1,4 +1,4 @@
-"""TREC run files: ranked hits of many questions, six columns a line."""
+"""TREC run files: ``question Q0 passage rank score tag``, one hit a line."""
 
 from __future__ import annotations
 
@@ -7,45 +7,62 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from odqa.data.lines import text_lines
+from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
 from odqa.types import Hit
 
 
 def read_run(path: Path) -> dict[str, list[Hit]]:
-    """Hits by question id, best first (sorted by score; ties keep the order of the file).
+    """Hits per question by falling score; equal scores keep the order of the ranks.
 
     Raises:
-        DataError: a line of another form, a score that is no finite number, one passage twice.
+        DataError: a malformed line, or a passage twice for one question.
     """
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, list[tuple[float, int, str]]] = {}
+    seen: set[tuple[str, str]] = set()
     for number, line in enumerate(text_lines(path), start=1):
-        if not line.strip():
+        columns = line.split()
+        if not columns:
             continue
         where = f"{path}:{number}"
-        parts = line.split()
-        if len(parts) != 6:
-            raise DataError("expected 'question Q0 passage rank score tag'", where=where)
-        question, _, passage, _, text, _ = parts
-        hits = found.setdefault(question, {})
-        if passage in hits:
-            raise DataError(f"passage '{passage}' comes twice for '{question}'", where=where)
-        try:
-            hits[passage] = float(text)
-        except ValueError:
-            raise DataError(f"'{text}' is no score", where=where) from None
-        if not math.isfinite(hits[passage]):
-            raise DataError(f"'{text}' is no finite score", where=where)
+        if len(columns) != 6:
+            raise DataError(
+                f"{len(columns)} columns instead of 6",
+                where=where,
+                cure="expected 'question Q0 passage rank score tag'",
+            )
+        question_id, _, passage_id, rank, score, _ = columns
+        if (question_id, passage_id) in seen:
+            raise DataError(
+                f"passage '{passage_id}' occurs twice for question '{question_id}'", where=where
+            )
+        seen.add((question_id, passage_id))
+        entry = (-_number(score, where), int(_number(rank, where)), passage_id)
+        found.setdefault(question_id, []).append(entry)
     return {
-        question: sorted((Hit(p, s) for p, s in hits.items()), key=lambda hit: -hit.score)
-        for question, hits in found.items()
+        question_id: [Hit(passage_id, -negated) for negated, _, passage_id in sorted(entries)]
+        for question_id, entries in found.items()
     }
 
 
-def write_run(path: Path, hits: Mapping[str, Sequence[Hit]], tag: str) -> None:
-    """Write hits; scores keep every digit, so that reading them back gives the same run."""
-    with path.open("w", encoding="utf-8") as out:
-        for question, each in hits.items():
-            out.writelines(
-                f"{question} Q0 {hit.passage_id} {rank} {hit.score!r} {tag}\n"
-                for rank, hit in enumerate(each, start=1)
-            )
+def write_run(path: Path, run: Mapping[str, Sequence[Hit]], tag: str) -> None:
+    """Write hits in their order, ranks from 1; scores keep every digit.
+
+    A question without hits leaves no line: the format cannot say so.
+    """
+    label = "-".join(tag.split()) or "run"
+    with whole_file(path) as file:
+        for question_id, hits in run.items():
+            for rank, hit in enumerate(hits, start=1):
+                score = repr(float(hit.score))
+                file.write(f"{question_id} Q0 {hit.passage_id} {rank} {score} {label}\n")
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"'{text}' is not a finite number", where=where)
+    return value
