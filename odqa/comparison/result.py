@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from odqa.comparison.trace import QuestionTrace
+    from odqa.metrics.statistics.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,13 @@ class Comparison:
         for row in self.rows:
             found.setdefault((row.pipeline, row.metric), {})[row.question_id] = row.value
         return found
+
+    @cached_property
+    def summaries(self) -> Mapping[tuple[str, str], Summary]:
+        """(pipeline, metric) -> mean with its 95 % interval."""
+        from odqa.metrics.statistics.summary import summarise
+
+        return {(each.pipeline, each.metric): each for each in summarise(self.rows)}
 
     def values(self, pipeline: str, metric: str) -> dict[str, float]:
         """One metric of one pipeline by question id, in question order.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import estimate, headline_metrics, table, tests_for
+from odqa.comparison.table import headline_metrics, table, tests_for
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
-    from odqa.metrics.statistics.pairs import PairedComparison
+    from odqa.metrics.statistics.compare import PairedComparison
 
 #: Which metric decides, best first: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
@@ -30,11 +30,7 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     metric = metric or deciding_metric(comparison)
     if metric is None:
         return "Nothing could be scored: the questions have neither answers nor qrels."
-    means = {
-        name: cell.mean
-        for name in comparison.pipelines
-        if (cell := estimate(comparison, name, metric)) is not None
-    }
+    means = {name: cell.mean for (name, m), cell in comparison.summaries.items() if m == metric}
     best = max(means, key=lambda name: means[name])
     base, asked = comparison.baseline, f"on {len(comparison.questions)} questions"
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
@@ -50,22 +46,25 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     )
 
 
+def notices(comparison: Comparison) -> list[str]:
+    """What a reader of the results must know: licences, small models."""
+    found = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
+    if any("embedded:" in r.spec.to_yaml() for r in comparison.pipelines.values()):
+        found[SMALL_MODELS] = None
+    return list(found)
+
+
 def render(comparison: Comparison) -> str:
-    """Verdict, table and notices for a terminal."""
+    """Verdict, tables and notices for a terminal."""
     frame = table(comparison)
     quality = [c for c in frame.columns if c in headline_metrics(comparison) or c.startswith("p(")]
     costs = [c for c in frame.columns if c not in quality]
     parts = [verdict(comparison), frame[quality].to_string(), frame[costs].to_string()]
-    notices = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
-    if any("embedded:" in r.spec.to_yaml() for r in comparison.pipelines.values()):
-        notices[
-            "Models named embedded:… are small ones that ship with odqa, not state of the art."
-        ] = None
-    parts += ["\n".join(f"note: {notice}" for notice in notices)] if notices else []
-    return "\n\n".join(parts)
+    said = [f"note: {notice}" for notice in notices(comparison)]
+    return "\n\n".join([*parts, "\n".join(said)] if said else parts)
 
 
 def _difference(test: PairedComparison) -> str:
-    low, high = test.interval
-    sure = f"p = {test.p_corrected:.2g} (paired permutation, Holm)"
-    return f"difference {test.difference:+.3f} [{low:+.3f}, {high:+.3f}], {sure}"
+    sure = f"p = {test.p_holm:.2g} ({test.test}, Holm)"
+    interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
+    return f"difference {test.difference:+.3f} {interval}, {sure}"
