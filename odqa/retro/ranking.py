@@ -1,0 +1,105 @@
+"""Scores of candidates under each layout; all equal the naive forward for each candidate."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from odqa.retro.layouts import (
+    NeighbourKeys,
+    SharedPrefix,
+    encode_candidates,
+    project_candidates,
+    push,
+    share_prefix,
+)
+from odqa.retro.model import RetroModel
+
+
+def score_candidates(
+    model: RetroModel,
+    ids: Tensor,
+    mask: Tensor | None,
+    candidates: Tensor,
+    candidate_mask: Tensor,
+    *,
+    scored: Tensor | None = None,
+    start: int | None = None,
+) -> Tensor:
+    """Scoring-head relevance, question prefix shared, candidates encoded here.
+
+    Args:
+        ids: laid-out questions [B, start + S] (see `odqa.retro.frames`).
+        mask: [B, start + S], true on real tokens.
+        candidates: [B, n, r] int64; a row may be padded with candidates masked wholly.
+        candidate_mask: [B, n, r].
+        scored: [B], which suffix token carries the score; default the last.
+
+    Returns:
+        [B, n], higher is better.
+    """
+    shared = share_prefix(model, ids, mask, start)
+    encoded = encode_candidates(model, shared, candidates, candidate_mask)
+    return score_encoded(model, shared, encoded, candidate_mask, scored)
+
+
+def score_encoded(
+    model: RetroModel,
+    shared: SharedPrefix,
+    encoded: Tensor,
+    mask: Tensor,
+    scored: Tensor | None = None,
+) -> Tensor:
+    """The same from encodings [B, n, r, e], made now or offline."""
+    return score_projected(model, shared, project_candidates(model, encoded), mask, scored)
+
+
+def score_projected(
+    model: RetroModel,
+    shared: SharedPrefix,
+    kvs: NeighbourKeys,
+    mask: Tensor,
+    scored: Tensor | None = None,
+) -> Tensor:
+    """The same from keys and values, made now or offline: the cheapest layout."""
+    return model.score(take_suffix(push(model, shared, kvs, mask), scored))
+
+
+def take_suffix(hidden: Tensor, scored: Tensor | None) -> Tensor:
+    """The scored token's state: [B, n, S, d] -> [B, n, d]."""
+    if scored is None:
+        return hidden[:, :, -1]
+    batch, n, _, width = hidden.shape
+    index = scored.reshape(batch, 1, 1, 1).expand(batch, n, 1, width)
+    return hidden.gather(2, index).squeeze(2)
+
+
+def score_naive(
+    model: RetroModel,
+    ids: Tensor,
+    mask: Tensor | None,
+    candidates: Tensor,
+    candidate_mask: Tensor,
+    *,
+    scored: Tensor | None = None,
+    start: int | None = None,
+) -> Tensor:
+    """One full forward for each candidate: the yardstick of the other layouts."""
+    m = model.config.chunk_length
+    start = m - 1 if start is None else start
+    chunks = ids.shape[1] // m
+    columns = []
+    for j in range(candidates.shape[1]):
+        seen = torch.zeros_like(candidate_mask[:, :1]).bool()
+        # Only the chunk that ends at start retrieves; earlier and later ones see nothing.
+        masks = [seen] * chunks
+        masks[(start + 1) // m - 1] = candidate_mask[:, j : j + 1].bool()
+        hidden = model(
+            ids,
+            mask,
+            candidates[:, j, None, None].expand(-1, chunks, 1, -1),
+            torch.stack(masks, 1),
+            with_logits=False,
+        ).hidden
+        columns.append(take_suffix(hidden[:, None, start:], scored)[:, 0])
+    return model.score(torch.stack(columns, 1))
