@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from odqa.data.corpus import Corpus
 
+from odqa.data.corpus import Corpus
 from odqa.errors import DataError
 from odqa.metrics.has_answer import AnswerFinder, has_answer
 from odqa.types import Hit, Passage, Question

@@ -41,7 +41,7 @@ def sign_flip_ps(
 
 
 def _exact(d: NDArray[np.float64]) -> float:
-    signs = np.array(list(product((1.0, -1.0), repeat=len(d)))).reshape(-1, len(d))
+    signs = np.array(list(product((1.0, -1.0), repeat=len(d)))).reshape(2 ** len(d), len(d))
     return float(_extreme(signs @ d[:, None], d[:, None]).mean())
 
 
