@@ -79,7 +79,7 @@ def encode_shards(
     n_items: int,
     dim: int,
     encode: Callable[[int, int], Shard],
-    shard: int = 8192,
+    shard: int = 4096,
     dtype: type[np.floating[Any]] = np.float32,
 ) -> None:
     """Write the vectors of items ``0 .. n_items - 1`` into ``folder``.

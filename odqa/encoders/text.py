@@ -19,6 +19,8 @@ from odqa.interfaces import Device
 from odqa.progress import progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from odqa.cache import Cache
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 # A passage of 100 words; ``batch_size`` counts texts of this length.
 _TYPICAL_TOKENS = 128
 _DEFAULT_MAX_LENGTH = 256
+
+
+Family = Literal["sentence-transformers", "dpr-question", "dpr-passage", "plain"]
 
 
 class TextEncoder:
@@ -85,8 +90,8 @@ class TextEncoder:
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)
         model = load_text_model(folder, self.checkpoint)
-        self.settings = self._settle(folder, str(model.config.model_type))
-        limit = position_limit(model.config)
+        self.settings = self._settle(folder, model)
+        self.position_limit = limit = position_limit(model.config)
         length = min(self.settings.max_length or _DEFAULT_MAX_LENGTH, limit)
         if self._wish[2] is not None and self._wish[2] > limit:
             raise CheckpointError(
@@ -137,6 +142,13 @@ class TextEncoder:
                 out[batch] = self._forward([ids[i] for i in batch])
         return np.asarray(out.cpu().numpy())
 
+    def gflop(self, text: str) -> float:
+        """GFLOP of encoding one text, padding left out."""
+        from odqa.encoders.flops import encoder_gflop
+
+        self.load()
+        return encoder_gflop(self.config, len(self.tokens([text]).ids[0]))
+
     def identity(self) -> dict[str, object]:
         """What decides the vectors, for cache keys: weights, settings and number format."""
         self.load()
@@ -177,17 +189,22 @@ class TextEncoder:
         )
         return pooled(output, mask, self.settings.pooling, self.settings.normalize)
 
-    def _settle(self, folder: Any, model_type: str) -> SentenceSettings:
+    def _settle(self, folder: Path, model: Any) -> SentenceSettings:
         """The user's wishes, completed by what the checkpoint says about itself."""
         from odqa.encoders.kinds import check_pooler
         from odqa.encoders.sentence_folder import read_sentence_settings
 
         pooling, normalize, max_length, plain = self._wish
+        model_type = str(model.config.model_type)
         own = read_sentence_settings(folder, self.checkpoint)
+        #: Whose conventions the checkpoint follows.
+        self.family: Family = "sentence-transformers"
         if own is None and model_type == "dpr":
+            passages = type(model).__name__ == "DPRContextEncoder"
+            self.family = "dpr-passage" if passages else "dpr-question"
             own = SentenceSettings("pooler", normalize=False)
         elif own is None:
-            own = SentenceSettings(plain, normalize=plain == "mean")
+            self.family, own = "plain", SentenceSettings(plain, normalize=plain == "mean")
         chosen = own.pooling if pooling == "auto" else pooling
         if model_type == "dpr" and chosen != "pooler":
             raise CheckpointError(

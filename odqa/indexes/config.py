@@ -23,13 +23,13 @@ class _Index(ComponentConfig):
 class FlatIndex(_Index):
     """Exact search over all vectors."""
 
-    type: Literal["flat"] = Field("flat", description="Exact search.")
+    type: Literal["flat"] = Field(default="flat", description="Exact search.")
 
 
 class HnswIndex(_Index):
     """Graph of near neighbours (Malkov and Yashunin 2016): fast, keeps all vectors in memory."""
 
-    type: Literal["hnsw"] = Field("hnsw", description="Approximate search by a graph.")
+    type: Literal["hnsw"] = Field(default="hnsw", description="Approximate search by a graph.")
     links: int = Field(32, ge=2, description="Edges per vector (M).")
     ef_construction: int = Field(200, ge=1, description="Candidates kept while building.")
     ef_search: int = Field(128, ge=1, description="Candidates kept while searching.")
@@ -38,7 +38,7 @@ class HnswIndex(_Index):
 class IvfPqIndex(_Index):
     """Inverted lists of compressed vectors (Jégou et al. 2011): small in memory."""
 
-    type: Literal["ivfpq"] = Field("ivfpq", description="Approximate search, compressed.")
+    type: Literal["ivfpq"] = Field(default="ivfpq", description="Approximate search, compressed.")
     lists: int | None = Field(
         None, ge=1, description="Inverted lists; default: 4 times the root of the vector count."
     )
