@@ -43,7 +43,8 @@ class Corpus:
         self.name = name
         self.fingerprint = fingerprint
         self._batches = batches
-        self._starts = list(accumulate((batch.num_rows for batch in batches), initial=0))
+        rows: list[int] = [batch.num_rows for batch in batches]
+        self._starts = list(accumulate(rows, initial=0))
         self._index = index
 
     @classmethod

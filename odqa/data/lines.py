@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield where, data
 
 
-def text_field(data: dict[str, Any], key: str, where: str) -> str:
+def text_field(data: Mapping[str, object], key: str, where: str) -> str:
     """A text (or whole number) that must be there and not be blank.
 
     Raises:

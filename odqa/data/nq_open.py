@@ -1,87 +1,83 @@
-"""NQ-open questions: one JSON object a line, ``{"question": …, "answer": […]}``.
-
-``id`` is optional (``STEM-N`` where it is absent). DPR's ``*.qa.csv`` (question, tab, a Python
-list of answers) is read too.
-"""
+"""NQ-open: one JSON object a line, ``{"question": …, "answer": […]}``, with or without ``id``."""
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from odqa.data.lines import text_lines
-from odqa.data.questions import QuestionSet
+from odqa.data.lines import file_stem, json_objects, text_field
+from odqa.data.questions import QuestionSet, check_question
+from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
 from odqa.types import Question
 
+Placed = tuple[str, Mapping[str, object]]
+
 
 def read_questions(path: Path) -> QuestionSet:
-    """All questions of a ``.jsonl`` or DPR ``.csv``/``.tsv`` file (also gzipped).
+    """All questions of a ``.jsonl`` file (also gzipped); ids are ``STEM-N`` where there are none.
 
     Raises:
         DataError: a broken line, an empty question, one without answers, one id twice, no
             questions at all.
     """
-    stem = path.name.removesuffix(".gz").rsplit(".", 1)[0]
-    parse = _parse_json if ".jsonl" in path.suffixes else _parse_dpr
+    return collect(path, json_objects(path))
+
+
+def write_questions(path: Path, questions: Iterable[Question]) -> None:
+    """Write one JSON object a line, with ids."""
+    with whole_file(path) as file:
+        for question in questions:
+            answers = list(question.answers)
+            row = {"id": question.id, "question": question.text, "answer": answers}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def collect(path: Path, rows: Iterable[Placed]) -> QuestionSet:
+    """Questions out of rows with ``question``, ``answer`` or ``answers``, perhaps ``id``.
+
+    Args:
+        rows: each with its place, for error lines.
+
+    Raises:
+        DataError: as `read_questions`.
+    """
+    stem = file_stem(path)
     questions: list[Question] = []
-    seen: dict[str, int] = {}
-    for number, data in _rows(path, parse):
-        where = f"{path}:{number}"
-        question = _question(data, f"{stem}-{len(questions)}", where)
-        if question.id in seen:
+    places: dict[str, str] = {}
+    for where, row in rows:
+        question = parse_question(row, f"{stem}-{len(questions)}", where)
+        if question.id in places:
             raise DataError(
-                f"id '{question.id}' was given in line {seen[question.id]}", where=where
+                f"the question id '{question.id}' is given twice",
+                where=where,
+                cure=f"the first is at {places[question.id]}",
             )
-        seen[question.id] = number
+        places[question.id] = where
         questions.append(question)
     if not questions:
-        raise DataError("no questions", where=str(path), cure="pass a file that holds some")
+        raise DataError("there are no questions", where=str(path), cure="pass a file that has some")
     return QuestionSet(stem, tuple(questions))
 
 
-def _rows(
-    path: Path, parse: Callable[[str, str], dict[str, Any]]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text_lines(path), start=1):
-        if line.strip():
-            yield number, parse(line, f"{path}:{number}")
+def parse_question(row: Mapping[str, object], default_id: str, where: str) -> Question:
+    """One question with its accepted answers; blank answers are dropped.
 
-
-def _parse_json(line: str, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"broken JSON ({error.msg})", where=where) from None
-    if not isinstance(data, dict):
-        raise DataError(
-            "expected a JSON object", where=where, cure='{"question": …, "answer": […]}'
-        )
-    return data
-
-
-def _parse_dpr(line: str, where: str) -> dict[str, Any]:
-    question, tab, answers = line.rstrip("\r\n").partition("\t")
-    try:
-        found = ast.literal_eval(answers)
-    except (ValueError, SyntaxError):
-        found = None
-    if not tab or not isinstance(found, list):
-        raise DataError("expected a question, a tab and a list of answers", where=where)
-    return {"question": question, "answer": found}
-
-
-def _question(data: dict[str, Any], default_id: str, where: str) -> Question:
-    text = data.get("question")
+    Raises:
+        DataError: no question or no answers.
+    """
+    text = row.get("question")
     if not isinstance(text, str) or not text.strip():
         raise DataError("the question is missing or empty", where=where)
-    answers = data.get("answer", data.get("answers"))
+    answers = row.get("answer", row.get("answers"))
     answers = [answers] if isinstance(answers, str) else answers
     if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
-        raise DataError("'answer' is not a list of texts", where=where)
-    if not any(a.strip() for a in answers):
+        raise DataError("'answer' is missing or no list of texts", where=where)
+    accepted = tuple(answer for answer in answers if answer.strip())
+    if not accepted:
         raise DataError("the question has no answers", where=where, cure="add one or drop the line")
-    return Question(str(data.get("id", default_id)), text, tuple(a for a in answers if a.strip()))
+    key = text_field(row, "id", where) if "id" in row else default_id
+    question = Question(key, text, accepted)
+    check_question(question, where)
+    return question

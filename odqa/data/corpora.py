@@ -1,0 +1,130 @@
+"""Corpora by name or path, converted once into the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.data import beir, dpr_tsv, hub
+from odqa.data.corpus import Corpus
+from odqa.data.embedded import EMBEDDED
+from odqa.errors import DataError
+from odqa.progress import progress
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+#: Files from this size on are not hashed at every start, but when size or time changed.
+_HUGE = 2**28
+#: Raised whenever the same file would give another corpus.
+_VERSION = 1
+
+
+def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
+    """A memory-mapped corpus.
+
+    Args:
+        ref: ``embedded``, a DPR ``.tsv(.gz)``, a BEIR folder or ``corpus.jsonl(.gz)``, or
+            ``hf:owner/name[:config]:split``.
+        base: what relative paths start from.
+
+    Raises:
+        DataError: anything wrong with it, with file and line. EnvironmentProblem: the hub cannot
+            be reached. CacheError: the cache cannot be written.
+    """
+    if ref == "embedded":
+        return _from_file(EMBEDDED / "passages.tsv", ref, cache)
+    if (place := hub.parse_ref(ref)) is not None:
+        return _from_hub(place, cache)
+    path = base / Path(ref).expanduser()
+    if beir.is_beir(path):
+        return _from_file(path / "corpus.jsonl", ref, cache)
+    if path.is_dir():
+        raise DataError(
+            "is a folder without corpus.jsonl and queries.jsonl",
+            where=str(path),
+            cure="pass a DPR .tsv(.gz) file or a BEIR folder",
+        )
+    return _from_file(path, ref, cache)
+
+
+def _from_file(path: Path, name: str, cache: Cache) -> Corpus:
+    is_jsonl = ".jsonl" in path.suffixes
+    read = beir.read_passages if is_jsonl else dpr_tsv.read_passages
+
+    def build(work: Path) -> None:
+        passages = progress(read(path), f"read {path.name}", unit=" passages")
+        where_rows = None if is_jsonl else _tsv_lines(path)
+        with _emptied_on_error(work):
+            Corpus.write(passages, work, str(path), where_rows)
+
+    # A broken first row, or no such file, need no checksum of the whole.
+    next(iter(read(path)), None)
+    identity = {
+        "sha256": _sha256(path, cache),
+        "format": "beir" if is_jsonl else "dpr",
+        "version": _VERSION,
+    }
+    return Corpus.open(cache.artifact("corpora", identity, build), name)
+
+
+def _from_hub(ref: hub.HubRef, cache: Cache) -> Corpus:
+    if ref.name == "google-research-datasets/nq_open":
+        raise DataError(
+            "nq-open brings questions but no passages",
+            where="data.corpus",
+            cure="pass a DPR .tsv(.gz) file such as psgs_w100.tsv.gz",
+        )
+    passages = hub.HubPassages(ref)
+
+    def build(work: Path) -> None:
+        source = progress(passages, f"read {ref}", len(passages), unit=" passages")
+        with _emptied_on_error(work):
+            Corpus.write(source, work, str(ref))
+
+    identity = {"hub": str(ref), "files": passages.version, "version": _VERSION}
+    return Corpus.open(cache.artifact("corpora", identity, build), str(ref))
+
+
+@contextmanager
+def _emptied_on_error(work: Path) -> Iterator[None]:
+    # A refused corpus has nothing to go on from, and may have left gigabytes.
+    try:
+        yield
+    except DataError:
+        for file in work.iterdir():
+            file.unlink()
+        raise
+
+
+def _tsv_lines(path: Path) -> Callable[[int, int], str]:
+    def where(first: int, second: int) -> str:
+        # Rows may take several lines: only a second reading knows their numbers.
+        lines = [
+            line
+            for row, (line, _) in enumerate(dpr_tsv.numbered_passages(path))
+            if row in (first, second)
+        ]
+        return f"{path}, lines {lines[0]} and {lines[1]}"
+
+    return where
+
+
+def _sha256(path: Path, cache: Cache) -> str:
+    stat = path.stat()
+    if stat.st_size < _HUGE:
+        return _digest(path)
+
+    def build(work: Path) -> None:
+        (work / "sha256").write_text(_digest(path), encoding="utf-8")
+
+    identity = {"path": str(path.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    return (cache.artifact("digests", identity, build) / "sha256").read_text(encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,161 @@
+"""Questions and passages from the Hugging Face hub: parquet-backed sets only, no remote code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from odqa.data.nq_open import parse_question
+from odqa.data.questions import QuestionSet
+from odqa.errors import DataError, EnvironmentProblem
+from odqa.types import Passage
+
+_SECONDS_TO_REACH = 5
+_NQ_OPEN = "google-research-datasets/nq_open"
+_FORM = "write hf:owner/name:split or hf:owner/name:config:split"
+_QUESTIONS_INSTEAD = "pass a local NQ-open .jsonl file instead"
+_PASSAGES_INSTEAD = "pass a local DPR .tsv(.gz) file or a BEIR folder instead"
+
+
+class HubRef(NamedTuple):
+    """A split of a set on the hub (or of a local folder that is laid out like one)."""
+
+    name: str
+    config: str | None
+    split: str
+
+    def __str__(self) -> str:
+        return ":".join(part for part in ("hf", *self) if part)
+
+
+def parse_ref(ref: str) -> HubRef | None:
+    """``nq-open``, ``nq-open:SPLIT`` or ``hf:owner/name[:config]:split``; `None` for other names.
+
+    Raises:
+        DataError: it begins like one of these, but has another form.
+    """
+    head, *parts = ref.split(":")
+    if head == "nq-open" and len(parts) < 2 and all(parts):
+        return HubRef(_NQ_OPEN, None, parts[0] if parts else "validation")
+    if head not in ("hf", "nq-open"):
+        return None
+    if head == "nq-open" or len(parts) not in (2, 3) or not all(parts):
+        raise DataError(f"'{ref}' is no name on the hub", cure=_FORM)
+    return HubRef(parts[0], parts[1] if len(parts) == 3 else None, parts[-1])
+
+
+def read_questions(ref: HubRef) -> QuestionSet:
+    """Questions of a set with the columns ``question`` and ``answer`` (or ``answers``).
+
+    ``id`` is optional; SQuAD's ``answers: {text: […]}`` is understood.
+
+    Raises:
+        EnvironmentProblem: the hub cannot be reached. DataError: no such set, or other columns.
+    """
+    stem = f"{ref.name.rstrip('/').rsplit('/', 1)[-1]}-{ref.split}"
+    questions = []
+    for number, row in enumerate(_load(ref, _QUESTIONS_INSTEAD)):
+        answers = row.get("answer", row.get("answers"))
+        plain = answers.get("text") if isinstance(answers, dict) else answers
+        row = {**row, "answer": plain}
+        questions.append(parse_question(row, f"{stem}-{number}", f"{ref}, row {number + 1}"))
+    return QuestionSet(stem, tuple(questions))
+
+
+class HubPassages:
+    """The passages of a set with the columns ``id`` (or ``_id``), ``text``, perhaps ``title``.
+
+    Raises:
+        EnvironmentProblem: the hub cannot be reached. DataError: no such set, or other columns.
+    """
+
+    def __init__(self, ref: HubRef) -> None:
+        self._ref = ref
+        self._rows = _load(ref, _PASSAGES_INSTEAD)
+        columns = self._rows.column_names
+        self._id = next((name for name in ("id", "_id") if name in columns), "")
+        if not self._id or "text" not in columns:
+            raise DataError(
+                f"no columns id and text, but {', '.join(columns)}",
+                where=str(ref),
+                cure=_PASSAGES_INSTEAD,
+            )
+
+    @property
+    def version(self) -> list[str]:
+        """What decides the content: files with their revision on the hub."""
+        return sorted(self._rows.info.download_checksums or ()) or [self._rows._fingerprint]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Passage]:
+        for number, row in enumerate(self._rows, start=1):
+            if row[self._id] is None or not isinstance(row["text"], str):
+                raise DataError("no id or no text", where=f"{self._ref}, row {number}")
+            yield Passage(str(row[self._id]), row["text"], row.get("title") or "")
+
+
+def _load(ref: HubRef, instead: str) -> Any:
+    import datasets
+
+    with _quiet(), _offline_when_unreachable(ref):
+        try:
+            return datasets.load_dataset(ref.name, ref.config, split=ref.split)
+        except ConnectionError:
+            raise EnvironmentProblem(
+                "the Hugging Face hub cannot be reached, and the set is not in its local cache",
+                where=str(ref),
+                cure=instead,
+            ) from None
+        except datasets.exceptions.DatasetNotFoundError:
+            raise DataError(
+                "the hub has no such public set", where=str(ref), cure=f"{_FORM}, or {instead}"
+            ) from None
+        except (OSError, RuntimeError, ValueError, datasets.exceptions.DatasetsError) as error:
+            if "scripts are no longer supported" in str(error):
+                what = "the set needs a script of its own, which is never run"
+                raise DataError(what, where=str(ref), cure=instead) from None
+            # Unknown splits and configurations come with the list of right ones.
+            raise DataError(f"cannot be loaded ({error})", where=str(ref), cure=instead) from None
+
+
+@contextmanager
+def _offline_when_unreachable(ref: HubRef) -> Iterator[None]:
+    # Left alone, the hub's client tries again for half a minute before it gives up.
+    import datasets
+
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = before or not (Path(ref.name).is_dir() or _reachable())
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
+
+
+def _reachable() -> bool:
+    from huggingface_hub import constants, get_session
+
+    try:
+        # The session knows of proxies, a plain socket would not.
+        get_session().head(constants.ENDPOINT, timeout=_SECONDS_TO_REACH)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # What the user must know is in the one line of the error.
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

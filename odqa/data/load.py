@@ -1,0 +1,157 @@
+"""Names and paths -> a `Dataset`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from odqa.cache import Cache
+from odqa.data import beir, dpr_questions, hub, nq_open
+from odqa.data.corpora import open_corpus
+from odqa.data.corpus import Corpus
+from odqa.data.dataset import Dataset
+from odqa.data.embedded import EMBEDDED
+from odqa.data.qrels import Qrels, read_qrels
+from odqa.data.questions import QuestionSet
+from odqa.errors import DataError
+from odqa.interfaces import ComponentConfig
+
+_LOG = logging.getLogger(__name__)
+
+
+class DataConfig(ComponentConfig):
+    """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
+
+    corpus: str = Field(
+        description="embedded, a DPR .tsv(.gz), a BEIR folder, or hf:owner/name:split."
+    )
+    questions: str = Field(
+        description="embedded, nq-open, an NQ-open .jsonl, a DPR .csv or .json, "
+        "a split of the BEIR folder, or hf:owner/name:split."
+    )
+    qrels: str | None = Field(
+        default=None, description="TREC qrels file; BEIR folders bring their own."
+    )
+    take: int | None = Field(default=None, ge=1, description="Use only this many questions.")
+    seed: int | None = Field(
+        default=None,
+        description="Draw them at random with this seed; without it the first are taken.",
+    )
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """What a short name means: ``embedded``, or ``FOLDER/SPLIT``.
+
+        A folder holds ``passages.tsv(.gz)`` and files whose stem is or ends in the split
+        (``nq-dev.jsonl``, ``nq-dev.qrels``), or is laid out as BEIR's.
+
+        Raises:
+            DataError: no such dataset.
+        """
+        if name == "embedded":
+            return cls(corpus="embedded", questions="embedded")
+        if hub.parse_ref(name) is not None:
+            raise DataError(
+                f"{name} brings questions but no corpus",
+                where="--data",
+                cure="pass a benchmark spec with data.corpus and data.questions",
+            )
+        folder, split = Path(name).parent, Path(name).name
+        if beir.is_beir(folder):
+            return cls(corpus=str(folder), questions=split)
+        corpus = _first(folder, ["passages.tsv", "passages.tsv.gz"])
+        questions = _first(folder, _endings(folder, split, ".jsonl"))
+        if corpus is None or questions is None:
+            raise DataError(
+                f"no dataset '{name}'",
+                where="--data",
+                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) "
+                "and *SPLIT.jsonl in FOLDER",
+            )
+        qrels = _first(folder, _endings(folder, split, ".qrels"))
+        return cls(corpus=corpus, questions=questions, qrels=qrels)
+
+
+def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Dataset:
+    """Load what a config names; a corpus file is converted once into the cache.
+
+    Args:
+        base: the spec's folder, from which relative paths start.
+
+    Raises:
+        DataError: anything wrong with the files, with file and line. EnvironmentProblem: the hub
+            cannot be reached. CacheError: the cache cannot be written.
+    """
+    # Small files first: what is wrong with them shows before a corpus is converted.
+    questions, qrels = _questions(config, base)
+    if config.qrels is not None:
+        qrels = read_qrels(base / Path(config.qrels).expanduser())
+    if qrels is not None:
+        qrels = _of_questions(qrels, questions, config)
+    corpus = open_corpus(config.corpus, cache, base)
+    if qrels is not None:
+        _refuse_unknown_passages(qrels, corpus, config)
+    dataset = Dataset(questions.name, corpus, questions, qrels)
+    return dataset if config.take is None else dataset.take(config.take, config.seed)
+
+
+def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:
+    ref, folder = config.questions, base / Path(config.corpus).expanduser()
+    if ref == "embedded":
+        # The judgements speak of the embedded passages.
+        own = config.corpus == "embedded" and config.qrels is None
+        found = nq_open.read_questions(EMBEDDED / "questions.jsonl")
+        qrels = read_qrels(EMBEDDED / "questions.qrels") if own else None
+        return QuestionSet("embedded", found.questions), qrels
+    if (place := hub.parse_ref(ref)) is not None:
+        return hub.read_questions(place), None
+    path = base / Path(ref).expanduser()
+    if beir.is_beir(folder) and not path.is_file():
+        return beir.read_split(folder, ref)
+    endings = path.suffixes[-2:]
+    if ".json" in endings:
+        return dpr_questions.read_dpr_json(path), None
+    if ".csv" in endings or ".tsv" in endings:
+        return dpr_questions.read_qa_csv(path), None
+    return nq_open.read_questions(path), None
+
+
+def _of_questions(qrels: Qrels, questions: QuestionSet, config: DataConfig) -> Qrels:
+    kept = {q.id: qrels[q.id] for q in questions if q.id in qrels}
+    where = f"qrels {config.qrels or 'of ' + config.questions}"
+    if not kept:
+        raise DataError(
+            f"none of its {len(qrels)} questions is in {config.questions}",
+            where=where,
+            cure="check that both files belong together",
+        )
+    if extra := len(qrels) - len(kept):
+        _LOG.warning("%s: %d judged questions are not in %s", where, extra, config.questions)
+    return kept
+
+
+def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -> None:
+    judged = {passage: question for question, each in qrels.items() for passage in each}
+    found = corpus.find(list(judged))
+    unknown = [passage for passage, row in zip(judged, found, strict=True) if row is None]
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} judged passages are not in the corpus {config.corpus}, "
+            f"the first is '{unknown[0]}' of question '{judged[unknown[0]]}'",
+            where=f"qrels {config.qrels or 'of ' + config.questions}",
+            cure="check that both files belong together",
+        )
+
+
+def _first(folder: Path, names: Iterable[str]) -> str | None:
+    return next((str(folder / name) for name in names if (folder / name).is_file()), None)
+
+
+def _endings(folder: Path, split: str, suffix: str) -> list[str]:
+    """``SPLIT.jsonl``, else the one file that ends in ``-SPLIT.jsonl``."""
+    near = sorted(path.name for path in folder.glob(f"*-{split}{suffix}"))
+    return [f"{split}{suffix}", *(near if len(near) == 1 else [])]
