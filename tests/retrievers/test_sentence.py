@@ -14,6 +14,7 @@ from odqa.errors import CheckpointError, ComponentError
 from odqa.indexes import dense
 from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex
 from odqa.retrievers.sentence import SentenceConfig, SentenceRetriever
+from odqa.testing.conformance import check_retriever
 from odqa.testing.tiny_checkpoints import WORDS, tiny_bert
 from odqa.types import Hit, Passage, Question
 
@@ -85,6 +86,13 @@ def test_one_question_alone_gets_the_same(corpus: Corpus, tmp_path: Path, bert: 
     assert_same([retriever.retrieve([q], 5)[0] for q in QUESTIONS], together)
     assert_same(retriever.retrieve(QUESTIONS[::-1], 5)[::-1], together)
     assert retriever.retrieve([], 5) == []
+
+
+def test_the_contract(corpus: Corpus, tmp_path: Path, bert: str) -> None:
+    without_twin = Corpus.from_passages(PASSAGES[:-1])
+    check_retriever(ready(without_twin, Cache(tmp_path), bert), QUESTIONS, 30)
+    graph = ready(without_twin, Cache(tmp_path), bert, index=HnswIndex())
+    check_retriever(graph, QUESTIONS, 30)
 
 
 def test_prefixes_change_both_sides(corpus: Corpus, tmp_path: Path, bert: str) -> None:

@@ -1,0 +1,179 @@
+"""RETRO's retrieval: chunks of tokens under mean-pooled vectors of a frozen encoder.
+
+Borgeaud et al. 2021, sections 2.2 and 2.3: a text is cut into chunks of m = 64 tokens, the key of
+a chunk is the mean over its token vectors, and neighbours are the nearest keys in L2. Here chunks
+do not cross passages, and hits on chunks become hits on passages by the best chunk of each, so
+that every pipeline is scored on the same unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from odqa.encoders.sharded import Shard
+from odqa.encoders.text import TextEncoder
+from odqa.encoders.tokens import Tokens
+from odqa.errors import CheckpointError
+from odqa.indexes.config import FlatIndex, IndexConfig, Metric
+from odqa.indexes.dense import DenseIndex
+from odqa.interfaces import Cost, Device, Retriever, StageConfig, Stored
+from odqa.retro.chunks import chunk_tokens
+from odqa.types import Hit, Passage, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+
+class RetroRetrieverConfig(StageConfig):
+    """Parameters of RETRO's retriever."""
+
+    checkpoint: str = Field(
+        "embedded:minilm", description="Frozen encoder: folder, embedded:NAME or hub id."
+    )
+    chunk_tokens: int = Field(64, ge=1, description="Tokens per chunk (m), markers not counted.")
+    metric: Metric = Field(
+        "l2", description="l2 on the mean vectors, or ip on unit vectors (cosine similarity)."
+    )
+    index: IndexConfig = Field(FlatIndex(), description="How chunk keys are searched.")
+    device: Device = Field("cpu", description="Where the encoder runs.")
+    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHit:
+    """One chunk: number ``chunk`` (from 0) of passage ``passage_id``; higher scores are better."""
+
+    passage_id: str
+    chunk: int
+    score: float
+
+
+class RetroRetriever(Retriever[RetroRetrieverConfig]):
+    """Finds passages by their nearest chunk."""
+
+    Config = RetroRetrieverConfig
+    representation = "intra-passage dynamic"
+    interaction = "none"
+    precomputes = ("chunk keys",)
+
+    def __init__(self, config: RetroRetrieverConfig) -> None:
+        super().__init__(config)
+        self._encoder = TextEncoder(
+            config.checkpoint,
+            pooling="mean",
+            normalize=config.metric == "ip",
+            device=config.device,
+            batch_size=config.batch_size,
+            max_length=None,
+        )
+        self._index = DenseIndex(config.index, config.metric, "chunk keys")
+        self._cut = 0
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        encoder, size = self._encoder, self.config.chunk_tokens
+        encoder.load(cache)
+        room = encoder.position_limit - encoder.tokens.markers
+        if size > room:
+            raise CheckpointError(
+                f"chunk_tokens is {size}, the encoder takes at most {room} beside its markers",
+                where=encoder.checkpoint,
+                cure=f"set chunk_tokens to {room} or less",
+            )
+        identity = {
+            "component": "retro",
+            "version": self.version,
+            "encoder": {**encoder.identity(), "max_length": size + encoder.tokens.markers},
+            "chunk_tokens": size,
+        }
+
+        def encode(passages: list[Passage], label: str) -> Shard:
+            texts = encoder.tokens.bare([passage.full_text for passage in passages])
+            chunks = [chunk_tokens(ids, size) for ids in texts]
+            marked = [encoder.tokens.marked(chunk) for found in chunks for chunk in found]
+            counts = np.array([len(found) for found in chunks], np.int64)
+            return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
+
+        self._index.prepare(corpus, cache, identity, encoder.dim, encode)
+
+    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+        keys = self._keys(questions)
+        wanted = min(k, self._index.file.items)
+        out: list[list[Hit]] = [[] for _ in questions]
+        todo = np.arange(len(questions))
+        fetch = 2 * wanted
+        while len(todo):
+            scores, rows = self._index.search(keys[todo], fetch)
+            best = [
+                list(_best_chunks(s, p)) for s, p in zip(scores, self._owners(rows), strict=True)
+            ]
+            everything = rows.shape[1] == len(self._index.file.vectors)
+            enough = np.array([everything or len(found) >= wanted for found in best])
+            for at in np.flatnonzero(enough):
+                found = best[at][:wanted]
+                ids = self._index.ids([row for row, _ in found])
+                out[todo[at]] = [Hit(i, s) for i, (_, s) in zip(ids, found, strict=True)]
+            todo = todo[~enough]
+            fetch *= 2
+        return out
+
+    def retrieve_chunks(self, questions: Sequence[Question], k: int) -> list[list[ChunkHit]]:
+        """The best ``k`` chunks per question; several may be of one passage."""
+        if not questions:
+            return []
+        scores, rows = self._index.search(self._keys(questions), k)
+        owners = self._owners(rows)
+        offsets = self._index.file.offsets
+        numbers = rows - (owners if offsets is None else offsets[owners])
+        return [
+            [
+                ChunkHit(i, int(n), float(s))
+                for i, n, s in zip(self._index.ids(own.tolist()), chunk, score, strict=True)
+            ]
+            for own, chunk, score in zip(owners, numbers, scores, strict=True)
+        ]
+
+    def stored(self) -> tuple[Stored, ...]:
+        return self._index.stored()
+
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+        """One forward pass over the question, and the search among all chunks."""
+        gflop = self._encoder.gflop(question.text) + self._index.gflop()
+        return Cost(parameters=self._encoder.parameters, gflop=gflop)
+
+    def describe(self) -> dict[str, str]:
+        own = {
+            "metric": self.config.metric,
+            "text tokens (at most)": f"{self.config.chunk_tokens} a chunk",
+            "questions cut off": f"{self._cut:,}",
+        }
+        return {**self._encoder.facts(), **self._index.facts(), **own}
+
+    def close(self) -> None:
+        self._encoder.close()
+        self._index.close()
+
+    def _keys(self, questions: Sequence[Question]) -> np.ndarray:
+        """Questions are pooled exactly as chunks are; of a longer one, the first chunk is used."""
+        tokens = self._encoder.tokens
+        texts = tokens.bare([question.text for question in questions])
+        chunks = [chunk_tokens(ids, self.config.chunk_tokens) for ids in texts]
+        self._cut += sum(len(found) > 1 for found in chunks)
+        return self._encoder.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))
+
+    def _owners(self, rows: np.ndarray) -> np.ndarray:
+        return self._index.file.items_of(rows)
+
+
+def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[tuple[int, float]]:
+    """Each passage row once, with the score of its best chunk, best first."""
+    seen: set[int] = set()
+    for owner, score in zip(owners.tolist(), scores.tolist(), strict=True):
+        if owner not in seen:
+            seen.add(owner)
+            yield owner, score
