@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data beside the checkout ({folder.name} is absent)")
     return folder
+
+
+@pytest.fixture
+def toys() -> Iterator[None]:
+    """Components that count words, registered for one test."""
+    from odqa.testing.toys import toy_components
+
+    with toy_components():
+        yield

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from odqa.experiment.latency import percentile
-from odqa.metrics.statistics.compare import PairedComparison, compare_pairs
+from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def table(comparison: Comparison, metrics: Sequence[str] | None = None) -> pd.Da
         for metric, against in tests.items():
             found = next((t for t in against if t.candidate == name), None)
             if against:
-                row[f"p({metric})"] = "baseline" if found is None else f"{found.p_holm:.3g}"
+                row[f"p({metric})"] = "baseline" if found is None else f"{found.p_corrected:.3g}"
         rows.append(row | _costs(result, len(comparison.questions)))
     return pd.DataFrame(rows).set_index("pipeline")
 

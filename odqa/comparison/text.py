@@ -8,7 +8,7 @@ from odqa.comparison.table import headline_metrics, table, tests_for
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
-    from odqa.metrics.statistics.compare import PairedComparison
+    from odqa.metrics.statistics.pairs import PairedComparison
 
 #: Which metric decides, best first: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
@@ -65,6 +65,6 @@ def render(comparison: Comparison) -> str:
 
 
 def _difference(test: PairedComparison) -> str:
-    sure = f"p = {test.p_holm:.2g} ({test.test}, Holm)"
+    sure = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
     interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
     return f"difference {test.difference:+.3f} {interval}, {sure}"

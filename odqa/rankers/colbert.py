@@ -34,7 +34,10 @@ _GROUP = 16
 class ColbertConfig(StageConfig):
     """Parameters of the ColBERT ranker."""
 
-    checkpoint: str = Field(description="Folder, embedded:NAME or hub id, in colbert-ai's format.")
+    checkpoint: str = Field(
+        "embedded:colbert",
+        description="Folder, embedded:NAME or hub id, in colbert-ai's format.",
+    )
     query_maxlen: int | None = Field(
         None, ge=4, description="Tokens per question, [MASK] included; default: the checkpoint's."
     )

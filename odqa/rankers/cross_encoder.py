@@ -28,7 +28,8 @@ class CrossEncoderConfig(StageConfig):
     """Parameters of the cross-encoder ranker."""
 
     checkpoint: str = Field(
-        description="Folder, embedded:NAME or hub id of a sequence classifier with 1 or 2 labels."
+        "embedded:cross-encoder",
+        description="Folder, embedded:NAME or hub id of a sequence classifier with 1 or 2 labels.",
     )
     max_length: int = Field(256, ge=8, description="Tokens per question-passage pair.")
     alpha: float = Field(

@@ -34,7 +34,8 @@ class ExtractiveConfig(ComponentConfig):
     """Parameters of the extractive reader."""
 
     checkpoint: str = Field(
-        description="Folder, embedded:NAME or hub id of an extractive question answering model."
+        "embedded:reader",
+        description="Folder, embedded:NAME or hub id of an extractive question answering model.",
     )
     passages: int = Field(10, ge=1, description="How many of the best passages are read.")
     title: bool = Field(True, description="Show the model the title too; answers come from text.")

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from odqa.cache import Cache
+from odqa.comparison.folder import save
+from odqa.comparison.result import Comparison
+from odqa.comparison.run import run_comparison
+from odqa.comparison.text import render, verdict
+from odqa.errors import RunError
+from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.toys import toy_components, toy_dataset
+
+with toy_components():
+    GOOD = parse_pipeline(
+        "{name: good, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 2},"
+        " reader: {type: first_word}}"
+    )
+    # Weight 0 makes every score equal: passages stay in corpus order.
+    BLIND = parse_pipeline(
+        "{name: blind, retriever: {type: overlap, k: 3, weight: 0}, reader: {type: first_word}}"
+    )
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+@pytest.fixture
+def result(toys: None) -> Comparison:
+    return run_comparison([BLIND, GOOD], toy_dataset(), Cache(enabled=False), latency=2)
+
+
+def test_rows_are_what_hand_counting_gives(result: Comparison) -> None:
+    assert result.values("good", "em") == {"q1": 1.0, "q2": 1.0, "q3": 0.0}
+    assert result.values("blind", "em") == {"q1": 0.0, "q2": 0.0, "q3": 0.0}
+    # blind keeps corpus order p1 p2 p3: the gold passages stand at ranks 3 and 2.
+    assert result.values("blind", "ranked_mrr@10") == {"q1": pytest.approx(1 / 3), "q2": 0.5}
+    assert result.values("good", "ranked_mrr@10") == {"q1": 1.0, "q2": 1.0}
+
+
+def test_a_question_without_answer_stays_in(result: Comparison) -> None:
+    assert set(result.values("good", "em")) == {"q1", "q2", "q3"}
+    assert result.summaries["good", "em"].questions == 3
+
+
+def test_table_has_quality_tests_and_costs(result: Comparison) -> None:
+    table = result.table()
+    assert table.loc["good", "em"].startswith("0.667 [")
+    assert table.loc["blind", "p(em)"] == "baseline"
+    assert {"offline s", "online ms", "p50 ms", "stored MB", "device"} <= set(table.columns)
+
+
+def test_verdict_names_the_best_with_its_interval(result: Comparison) -> None:
+    line = verdict(result)
+    assert line.startswith("good has the highest em, 0.667, against 0.000 of the baseline blind")
+    assert "3 questions" in line and "p = " in line
+    assert line in render(result)
+
+
+def test_diff_says_which_stage_lost_each(result: Comparison) -> None:
+    diff = result.diff("good", "blind")
+    assert list(diff["question"]) == ["q1", "q2"]
+    assert set(diff["winner"]) == {"good"}
+    assert list(diff["outcome blind"]) == ["reader miss", "reader miss"]
+
+
+def test_trace_joins_ranks_before_and_after(result: Comparison) -> None:
+    trace = result.trace("q1")
+    good = next(p for p in trace.pipelines if p.pipeline == "good")
+    assert good.hits[0].passage.id == "p3"
+    assert (good.hits[0].retrieved_rank, good.hits[0].ranked_rank) == (1, 1)
+    assert good.hits[0].relevant and good.outcome == "answered"
+    assert "Seine" in str(trace) and "Seine" in trace._repr_html_()
+
+
+def test_latency_is_over_distinct_questions(result: Comparison) -> None:
+    latency = result.result("good").latency
+    assert latency is not None
+    assert len(set(latency.questions)) == len(latency.questions)
+    assert len(latency.total()) == len(latency.questions)
+
+
+def test_run_folders_come_back_equal(result: Comparison, tmp_path: Path) -> None:
+    save(result, tmp_path / "run")
+    again = Comparison.load(tmp_path / "run")
+    assert again.rows == result.rows
+    assert again.questions == result.questions
+    assert again.qrels == result.qrels
+    assert again.passages == result.passages
+    for name, before in result.pipelines.items():
+        assert again.pipelines[name] == before
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["specs"]["good"] == GOOD.hash
+    assert manifest["dataset"]["digest"] == toy_dataset().digest
+
+
+def test_an_unfinished_folder_is_refused(result: Comparison, tmp_path: Path) -> None:
+    save(result, tmp_path / "run")
+    (tmp_path / "run" / "manifest.json").unlink()
+    with pytest.raises(RunError, match="an unfinished run"):
+        Comparison.load(tmp_path / "run")
+    with pytest.raises(RunError, match="no run folder"):
+        Comparison.load(tmp_path / "nothing")
+
+
+def test_a_damaged_folder_is_one_line(result: Comparison, tmp_path: Path) -> None:
+    save(result, tmp_path / "run")
+    (tmp_path / "run" / "metrics.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RunError, match="damaged run folder"):
+        Comparison.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("ask", "line"),
+    [
+        (lambda r: r.trace("q9"), "no question 'q9'.*known: q1, q2, q3"),
+        (lambda r: r.diff("good", "bad"), "no pipeline 'bad'.*known: blind, good"),
+        (lambda r: r.values("good", "f2"), "good: no metric 'f2'; known: answer_length"),
+    ],
+)
+def test_wrong_names_are_one_line(result: Comparison, ask, line: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(RunError, match=line):
+        ask(result)
+
+
+def test_an_unknown_baseline_is_refused() -> None:
+    with pytest.raises(RunError, match="no pipeline 'goood'; did you mean 'good'"):
+        run_comparison([GOOD], toy_dataset(), Cache(enabled=False), baseline="goood")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from odqa.cache import Cache
+from odqa.errors import ComponentError
+from odqa.experiment import execute
+from odqa.experiment.execute import Executor
+from odqa.experiment.plan import make_plan
+from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.testing.toys import toy_components, toy_dataset
+from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
+from odqa.types import Hit
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+with toy_components():
+    BARE = parse_pipeline("{name: bare, retriever: {type: overlap, k: 3}}")
+    RANKED = parse_pipeline(
+        "{name: ranked, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 2}}"
+    )
+    WIDER = parse_pipeline(
+        "{name: wider, retriever: {type: overlap, k: 4}, ranker: {type: overlap, k: 2}}"
+    )
+
+
+def test_equal_prefixes_become_one_node() -> None:
+    plan = make_plan([BARE, RANKED, WIDER], "corpus", "questions")
+    assert len(plan.nodes) == 4
+    assert plan.chains["bare"]["retriever"] == plan.chains["ranked"]["retriever"]
+    assert plan.shared_by(plan.chains["bare"]["retriever"]) == ["bare", "ranked"]
+    assert plan.chains["ranked"]["ranker"] != plan.chains["wider"]["ranker"]
+
+
+def test_keys_follow_corpus_and_questions() -> None:
+    keys = {
+        make_plan([BARE], corpus, questions).nodes[0].key
+        for corpus in ("a", "b")
+        for questions in ("a", "b")
+    }
+    assert len(keys) == 4
+
+
+def run(cache: Cache, *specs: PipelineSpec) -> dict[str, dict[str, list[Hit]]]:
+    data = toy_dataset()
+    plan = make_plan(specs, data.corpus.fingerprint, data.questions.fingerprint)
+    records = Executor(data, cache).run(plan)
+    return {
+        name: dict(records[list(chain.values())[-1]].hits or {})
+        for name, chain in plan.chains.items()
+    }
+
+
+def test_a_second_run_is_read_from_the_cache_and_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(Cache(tmp_path), BARE, RANKED)
+    monkeypatch.setattr(OverlapRetriever, "retrieve", None)
+    monkeypatch.setattr(OverlapRanker, "rank", None)
+    assert run(Cache(tmp_path), BARE, RANKED) == first
+    # "which river flows through Paris": p3 shares flows, through, Paris in 6 words of full text.
+    assert first["ranked"]["q1"][0].passage_id == "p3"
+
+
+def test_shared_stages_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    retrieve = OverlapRetriever.retrieve
+    monkeypatch.setattr(OverlapRetriever, "retrieve", lambda *a: calls.append(1) or retrieve(*a))
+    run(Cache(tmp_path), BARE, RANKED)
+    assert len(calls) == 1
+
+
+def test_a_killed_run_goes_on_at_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "BATCH", 1)
+    asked: list[str] = []
+    retrieve = OverlapRetriever.retrieve
+
+    def dying(self, questions, k):  # type: ignore[no-untyped-def]
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.extend(q.id for q in questions)
+        return retrieve(self, questions, k)
+
+    monkeypatch.setattr(OverlapRetriever, "retrieve", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(Cache(tmp_path), BARE)
+    again: list[str] = []
+
+    def noting(self, questions, k):  # type: ignore[no-untyped-def]
+        again.extend(q.id for q in questions)
+        return retrieve(self, questions, k)
+
+    monkeypatch.setattr(OverlapRetriever, "retrieve", noting)
+    found = run(Cache(tmp_path), BARE)
+    assert (asked, again) == (["q1", "q2"], ["q3"])
+    assert list(found["bare"]) == ["q1", "q2", "q3"]
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        ([[Hit("p1", 1.0)]], "1 lists of hits for 3 questions"),
+        ([[Hit("p1", 1.0), Hit("p1", 0.5)]] * 3, "one passage twice"),
+        ([[Hit("p1", 0.1), Hit("p2", 0.5)]] * 3, "scores that rise"),
+        ([[Hit("p1", float("nan"))]] * 3, "no finite number"),
+        ([[Hit("p9", 1.0)]] * 3, "a passage it was not given"),
+    ],
+)
+def test_a_component_that_breaks_its_contract_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: list[list[Hit]], complaint: str
+) -> None:
+    monkeypatch.setattr(OverlapRanker, "rank", lambda *a: result)
+    with pytest.raises(ComponentError, match=f"ranker 'overlap' broke its contract.*{complaint}"):
+        run(Cache(tmp_path), RANKED)
