@@ -92,7 +92,8 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """[N, T, H * c] -> [N, H, T, c], a view."""
-        return torch.unflatten(x, -1, (self.heads, self.head_dim)).transpose(1, 2)
+        by_head: Tensor = torch.unflatten(x, -1, (self.heads, self.head_dim))
+        return by_head.transpose(1, 2)
 
     def queries(self, x: Tensor) -> Tensor:
         """Raw queries [N, H, T, c] of states [N, T, d]."""
@@ -104,14 +105,20 @@ class Attention(nn.Module):
         return KeyValues(keys, self.split(self.v_proj(source)))
 
     def logit_parts(
-        self, q: Tensor, keys: int, offset: int, query_groups: int = 1, key_groups: int = 1
+        self,
+        q: Tensor,
+        keys: int,
+        offset: int,
+        query_groups: int = 1,
+        key_groups: int = 1,
+        causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """The query as it meets the keys, and the additive position logits.
 
         ``keys`` counts one group; the distance of query i and key j is ``i - j + offset``.
         """
         bias = self.positions.bias(
-            q, keys, offset, query_groups=query_groups, key_groups=key_groups
+            q, keys, offset, query_groups=query_groups, key_groups=key_groups, causal=causal
         )
         content = self.positions.content_query(q)
         return self.positions.rotate(content, offset, query_groups), bias
@@ -132,8 +139,35 @@ class Attention(nn.Module):
         query_groups: int = 1,
         key_groups: int = 1,
     ) -> Tensor:
-        """Attend from ``x`` [N, query_groups * T, d] to ``kv``; returns states like ``x``."""
+        """Attend from ``x`` [N, query_groups * T, d] to ``kv``; returns states like ``x``.
+
+        ``causal`` masks the future when ``visible`` is None, and otherwise says that it does.
+        """
         keys = kv.keys.shape[-2] // key_groups
-        q, bias = self.logit_parts(self.queries(x), keys, offset, query_groups, key_groups)
+        q, bias = self.logit_parts(self.queries(x), keys, offset, query_groups, key_groups, causal)
         mixed = attend(q, kv, scale=self.scale, bias=bias, visible=visible, causal=causal)
         return self.merge(mixed, visible)
+
+    def weights(
+        self,
+        x: Tensor,
+        kv: KeyValues,
+        *,
+        offset: int = 0,
+        visible: Visibility | None = None,
+        causal: bool = False,
+        query_groups: int = 1,
+        key_groups: int = 1,
+    ) -> tuple[Tensor, Tensor]:
+        """What `forward` attends to: softmax weights and logits, each [N, H, T, K].
+
+        Rows that see nothing have zero weights; logits are scaled and unmasked.
+        """
+        keys = kv.keys.shape[-2] // key_groups
+        q, bias = self.logit_parts(self.queries(x), keys, offset, query_groups, key_groups, causal)
+        logits = q @ kv.keys.transpose(-1, -2) * self.scale
+        logits = logits if bias is None else logits + bias
+        if visible is None:
+            return logits.softmax(-1), logits
+        weights = logits.masked_fill(~visible.open, float("-inf")).softmax(-1)
+        return weights * visible.alive.unsqueeze(1), logits

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from odqa.retro.attention import Attention, KeyValues, Visibility
 from odqa.retro.config import StackConfig
+from odqa.retro.kv_cache import KeyValueCache
 
 
 class LayerNorm1p(nn.LayerNorm):
@@ -121,15 +122,18 @@ class Block(nn.Module):
         visible: Visibility | None = None,
         *,
         causal: bool = False,
-        past: KeyValues | None = None,
+        past: KeyValueCache | None = None,
     ) -> tuple[Tensor, KeyValues]:
-        """Self-attention over ``past`` and ``h`` [N, T, d]; returns states and all keys/values."""
-        start = 0 if past is None else past.keys.shape[-2]
+        """Self-attention over ``past`` and ``h`` [N, T, d]; returns states and all keys/values.
+
+        ``past`` takes up the new keys and values.
+        """
+        start = 0 if past is None else past.length
         kept: list[KeyValues] = []
 
         def part(x: Tensor) -> Tensor:
             kv = self.self_attention.keys_values(x, start)
-            kept.append(kv if past is None else extend(past, kv))
+            kept.append(kv if past is None else past.append(kv))
             out: Tensor = self.self_attention(
                 x, kept[0], offset=start, visible=visible, causal=causal
             )
@@ -140,8 +144,3 @@ class Block(nn.Module):
     def feed(self, h: Tensor) -> Tensor:
         """Feed-forward sub-layer."""
         return self.residual(h, self.ffw_norm, self.ffw)
-
-
-def extend(past: KeyValues, new: KeyValues) -> KeyValues:
-    """Append along the key axis."""
-    return KeyValues(torch.cat((past.keys, new.keys), -2), torch.cat((past.values, new.values), -2))

@@ -155,7 +155,8 @@ class RetroConfig:
         for stack in ("decoder", "encoder"):
             if stack in rest:
                 rest[stack] = _build(StackConfig, rest[stack], f"{where}: {stack}")
-        return _build(cls, rest, where)
+        config: RetroConfig = _build(cls, rest, where)
+        return config
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write ``config.json`` atomically."""

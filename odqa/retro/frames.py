@@ -101,3 +101,49 @@ def pad_passages(
     """Tokenised passages cut to ``length`` and padded right to the longest: ids, mask [n, r']."""
     cut = [list(passage)[:length] for passage in passages]
     return _right(cut, max((len(row) for row in cut), default=1) or 1, pad_id)
+
+
+def frame_pairs(
+    firsts: Sequence[Sequence[int]],
+    seconds: Sequence[Sequence[int]],
+    *,
+    chunk_length: int,
+    pad_id: int = 0,
+) -> Frame:
+    """``firsts`` left-padded into chunk 0 (cut on the left), ``seconds`` behind it (cut to m).
+
+    For likelihoods: a prompt and the question, or the question and an answer.
+
+    Raises:
+        ValueError: lengths differ, or an empty text.
+    """
+    if len(firsts) != len(seconds) or not all(firsts) or not all(seconds):
+        raise ValueError("every first text needs a second one, and neither may be empty")
+    m = chunk_length
+    left = _left([list(row)[-m:] for row in firsts], m, pad_id)
+    cut = [list(row)[:m] for row in seconds]
+    right = _right(cut, max(map(len, cut)), pad_id)
+    ids, mask = (np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True))
+    return Frame(ids, mask, m - 1, np.array([len(row) for row in cut], np.int64))
+
+
+def frame_prompts(
+    prompts: Sequence[Sequence[int]],
+    *,
+    chunk_length: int,
+    pad_id: int = 0,
+    contexts: Sequence[Sequence[int]] | None = None,
+) -> Frame:
+    """Prompts padded left so that their last token ends a chunk (RETRO's QA format).
+
+    With ``contexts`` (RETRO++) a passage stands before each prompt. ``start`` is the last
+    position: from there on the neighbours of the last chunk are seen.
+    """
+    if not prompts or not all(prompts):
+        raise ValueError("every prompt needs a token")
+    before = contexts or [()] * len(prompts)
+    rows = [[*context, *prompt] for context, prompt in zip(before, prompts, strict=True)]
+    length = max(map(len, rows))
+    length += -length % chunk_length
+    ids, mask = _left(rows, length, pad_id)
+    return Frame(ids, mask, length - 1, np.zeros(len(rows), np.int64))

@@ -188,7 +188,9 @@ def _shared_mix(
     start = past.keys.shape[-2]
     size = x.shape[1] // groups
     own = attention.keys_values(x, start, groups)
-    q, bias = attention.logit_parts(attention.queries(x), start + size, start, query_groups=groups)
+    q, bias = attention.logit_parts(
+        attention.queries(x), start + size, start, query_groups=groups, causal=True
+    )
 
     def apart(t: Tensor) -> Tensor:
         return torch.unflatten(t, 2, (groups, size))

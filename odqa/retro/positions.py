@@ -8,6 +8,8 @@ is added to the logits. Several runs that restart their count (neighbours) are c
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +30,21 @@ class Positions(nn.Module):
         return q
 
     def bias(
-        self, q: Tensor, keys: int, offset: int, *, query_groups: int = 1, key_groups: int = 1
+        self,
+        q: Tensor,
+        keys: int,
+        offset: int,
+        *,
+        query_groups: int = 1,
+        key_groups: int = 1,
+        causal: bool = False,
     ) -> Tensor | None:
-        """Scaled logits to add, broadcastable to [N, H, query_groups * T, key_groups * keys]."""
-        del q, keys, offset, query_groups, key_groups
+        """Scaled logits to add, broadcastable to [N, H, query_groups * T, key_groups * keys].
+
+        ``causal`` promises that keys after the query are masked and that the last query stands at
+        the last key; what is added there is then arbitrary but finite.
+        """
+        del q, keys, offset, query_groups, key_groups, causal
         return None
 
 
@@ -63,13 +76,21 @@ class Bucketed(Positions):
         self.table = nn.Embedding(buckets, heads)
 
     def bias(
-        self, q: Tensor, keys: int, offset: int, *, query_groups: int = 1, key_groups: int = 1
+        self,
+        q: Tensor,
+        keys: int,
+        offset: int,
+        *,
+        query_groups: int = 1,
+        key_groups: int = 1,
+        causal: bool = False,
     ) -> Tensor:
+        del causal
         queries = q.shape[-2] // query_groups
         buckets = bucket(
             distances(queries, keys, offset, q.device), self.buckets, self.max_distance
         )
-        bias = self.table(buckets).permute(2, 0, 1)
+        bias: Tensor = self.table(buckets).permute(2, 0, 1)
         return bias.repeat(1, query_groups, key_groups)
 
 
@@ -82,47 +103,82 @@ class TransformerXL(Positions):
         self.r_proj = nn.Linear(config.d_model, config.width, bias=False)
         self.u = nn.Parameter(torch.zeros(config.heads, config.head_dim))
         self.v = nn.Parameter(torch.zeros(config.heads, config.head_dim))
-        self._kept: tuple[tuple[object, ...], Tensor] | None = None
+        self._kept = _Kept()
+
+    def train(self, mode: bool = True) -> Self:
+        # A change through ``.data`` leaves no version behind; between two modes all may change.
+        self._kept = _Kept()
+        return super().train(mode)
 
     def content_query(self, q: Tensor) -> Tensor:
         return q + self.u.unsqueeze(1)
 
     def bias(
-        self, q: Tensor, keys: int, offset: int, *, query_groups: int = 1, key_groups: int = 1
+        self,
+        q: Tensor,
+        keys: int,
+        offset: int,
+        *,
+        query_groups: int = 1,
+        key_groups: int = 1,
+        causal: bool = False,
     ) -> Tensor:
-        queries = q.shape[-2] // query_groups
-        by_distance = ((q + self.v.unsqueeze(1)) * self.scale) @ self.projection(
-            queries, keys, offset
+        batch, heads, rows, _ = q.shape
+        queries = rows // query_groups
+        by_falling = self.projection(queries - 1 + offset, keys if causal else queries + keys - 1)
+        # One large product per head; broadcasting would copy the projection for each sequence.
+        flat = (
+            ((q + self.v.unsqueeze(1)) * self.scale).transpose(0, 1).reshape(heads, -1, q.shape[-1])
         )
-        if query_groups > 1:
-            by_distance = torch.unflatten(by_distance, -2, (query_groups, queries))
-        bias = relative_shift(by_distance, keys)
-        if query_groups > 1:
-            bias = bias.flatten(-3, -2)
+        by_distance = (flat @ by_falling).reshape(heads, batch, query_groups, queries, -1)
+        bias = relative_shift(by_distance.transpose(0, 1), keys)
         if key_groups > 1:
             bias = bias.unsqueeze(-2).expand(*bias.shape[:-1], key_groups, keys).flatten(-2)
-        return bias
+        return bias.flatten(2, 3)
 
-    def projection(self, queries: int, keys: int, offset: int) -> Tensor:
-        """``W_R s(distance)``, [H, c, queries + keys - 1], by falling distance.
+    def projection(self, top: int, width: int) -> Tensor:
+        """``W_R s(distance)`` [H, c, width] for the distances top, top - 1, ...
 
-        It does not depend on the input, so the last one is kept while nothing is trained.
+        It does not depend on the input, so a table of it is kept while nothing is trained.
         """
         weight = self.r_proj.weight
         if torch.is_grad_enabled() or weight.is_inference() or type(self.r_proj) is not nn.Linear:
-            return self._project(queries, keys, offset)
-        key = (queries, keys, offset, weight.data_ptr(), weight._version, weight.dtype)
-        if self._kept is None or self._kept[0] != key:
-            self._kept = (key, self._project(queries, keys, offset))
-        return self._kept[1]
+            return self._project(top, width)
+        low = top - width + 1
+        version = (weight.data_ptr(), weight._version, weight.dtype)
+        kept = self._kept
+        if kept.version != version:
+            kept = _Kept(version)
+        if top > kept.high or low < kept.low:
+            # Whole powers of two: a decoder that grows by one token rarely comes back here.
+            high, deep = max(_round_up(top), kept.high), min(-_round_up(-low), kept.low)
+            kept = _Kept(version, high, deep, self._project(high, high - deep + 1))
+        self._kept = kept
+        assert kept.table is not None
+        return kept.table[..., kept.high - top : kept.high - top + width]
 
-    def _project(self, queries: int, keys: int, offset: int) -> Tensor:
+    def _project(self, top: int, width: int) -> Tensor:
         weight = self.r_proj.weight
         wide = torch.promote_types(weight.dtype, torch.float32)
-        distance = torch.arange(queries + keys - 1, device=weight.device, dtype=wide)
-        wave = sinusoid(queries - 1 + offset - distance, self.r_proj.in_features)
-        flat: Tensor = self.r_proj(wave.to(weight.dtype))
-        return torch.unflatten(flat, -1, (self.heads, self.head_dim)).permute(1, 2, 0)
+        column = torch.arange(width, device=weight.device, dtype=wide)
+        wave = sinusoid(top - column, self.r_proj.in_features).to(weight.dtype)
+        flat: Tensor = self.r_proj(wave)
+        by_head: Tensor = torch.unflatten(flat, -1, (self.heads, self.head_dim))
+        return by_head.permute(1, 2, 0)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A projected table for the distances ``high`` down to ``low``."""
+
+    version: tuple[object, ...] = ()
+    high: int = -1
+    low: int = 1
+    table: Tensor | None = None
+
+
+def _round_up(length: int) -> int:
+    return 1 << (length - 1).bit_length() if length > 0 else 0
 
 
 def distances(queries: int, keys: int, offset: int, device: torch.device) -> Tensor:
@@ -148,15 +204,16 @@ def sinusoid(distance: Tensor, width: int) -> Tensor:
 
 
 def relative_shift(by_distance: Tensor, keys: int) -> Tensor:
-    """From logits by falling distance [..., T, T + keys - 1] to [..., T, keys].
+    """From logits by falling distance [..., T, D] to [..., T, keys].
 
-    Row i starts T - 1 - i columns in; a view of the flattened rows does that without a gather.
+    Row i starts T - 1 - i columns in; windows over the flattened rows do that without a gather.
+    D is T + keys - 1, or ``keys`` where the future is masked anyway (it then holds nonsense).
     """
     queries, width = by_distance.shape[-2:]
     if queries == 1:
-        return by_distance
-    flat = by_distance.flatten(-2)[..., queries - 1 : queries * width - 1]
-    return torch.unflatten(flat, -1, (queries, width - 1))[..., :keys]
+        return by_distance[..., :keys]
+    flat = by_distance.flatten(-2)[..., queries - 1 :]
+    return flat.unfold(-1, keys, width - 1)[..., :queries, :]
 
 
 def make_positions(kind: str, config: StackConfig) -> Positions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from odqa.retro.bases.base import Base, Foreign, copy_linear
 from odqa.retro.config import StackConfig
 
