@@ -56,6 +56,10 @@ def _problem(finding: Any, model: type[BaseModel], source: Source, at: KeyPath) 
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
         cure = did_you_mean(str(finding.get("input")), choices)
         return SpecError(f"{got} is not a value of this key", where=where, cure=cure)
+    if kind == "union_tag_invalid":
+        tag, choices = context["tag"], context["expected_tags"].replace("'", "").split(", ")
+        where = source.where((*path, context["discriminator"].strip("'")))
+        return SpecError(f"unknown type '{tag}'", where=where, cure=did_you_mean(tag, choices))
     message = finding["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ")
     if message != finding["msg"].removeprefix("Value error, "):
