@@ -25,7 +25,7 @@ from odqa.errors import CacheError
 _LOG = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
 _DRAFT = f"{_MANIFEST}.tmp"
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def content_key(identity: Mapping[str, object]) -> str:
@@ -83,8 +83,7 @@ class Cache:
                 _write_manifest(work, identity)
                 work.replace(final)
             except OSError as error:
-                # A builder also reads files elsewhere; those errors are not the cache's.
-                if error.errno not in _DISK_ERRORS:
+                if not _is_own(error, work):
                     raise
                 raise _failure(error, work) from error
         return final
@@ -166,6 +165,15 @@ def _files(folder: Path) -> list[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _is_own(error: OSError, work: Path) -> bool:
+    """Whether an error is of the cache's disk; a builder also reads files elsewhere."""
+    if error.errno is None:
+        # numpy reports a short write without a number.
+        return shutil.disk_usage(work).free < 2**20
+    named = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(work)
+    return error.errno in _DISK_ERRORS or named
 
 
 def _failure(error: OSError, place: Path) -> CacheError:

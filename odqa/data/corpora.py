@@ -13,6 +13,7 @@ from odqa.data.corpus import Corpus
 from odqa.data.embedded import EMBEDDED
 from odqa.errors import DataError
 from odqa.progress import progress
+from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -47,6 +48,12 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
             "is a folder without corpus.jsonl and queries.jsonl",
             where=str(path),
             cure="pass a DPR .tsv(.gz) file or a BEIR folder",
+        )
+    if not path.suffix and not path.exists():
+        raise DataError(
+            f"no such file or name '{ref}'",
+            where="data.corpus",
+            cure=did_you_mean(ref, ["embedded"]),
         )
     return _from_file(path, ref, cache)
 

@@ -19,6 +19,7 @@ from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
 from odqa.interfaces import ComponentConfig
+from odqa.suggest import did_you_mean
 
 _LOG = logging.getLogger(__name__)
 
@@ -112,6 +113,12 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     path = base / Path(ref).expanduser()
     if beir.is_beir(folder) and not path.is_file():
         return beir.read_split(folder, ref)
+    if not path.suffix and not path.exists():
+        raise DataError(
+            f"no such file or name '{ref}'",
+            where="data.questions",
+            cure=did_you_mean(ref, ["embedded", "nq-open"]),
+        )
     endings = path.suffixes[-2:]
     if ".json" in endings:
         return dpr_questions.read_dpr_json(path), None
