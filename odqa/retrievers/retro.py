@@ -22,7 +22,7 @@ from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.interfaces import Cost, Device, Retriever, StageConfig, Stored
-from odqa.retro.chunks import chunk_tokens
+from odqa.retro.chunks import chunk_document
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
 
         def encode(passages: list[Passage], label: str) -> Shard:
             texts = encoder.tokens.bare([passage.full_text for passage in passages])
-            chunks = [chunk_tokens(ids, size) for ids in texts]
+            chunks = [_keyed(ids, size) for ids in texts]
             marked = [encoder.tokens.marked(chunk) for found in chunks for chunk in found]
             counts = np.array([len(found) for found in chunks], np.int64)
             return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
@@ -162,12 +162,18 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
         """Questions are pooled exactly as chunks are; of a longer one, the first chunk is used."""
         tokens = self._encoder.tokens
         texts = tokens.bare([question.text for question in questions])
-        chunks = [chunk_tokens(ids, self.config.chunk_tokens) for ids in texts]
+        chunks = [_keyed(ids, self.config.chunk_tokens) for ids in texts]
         self._cut += sum(len(found) > 1 for found in chunks)
         return self._encoder.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))
 
     def _owners(self, rows: np.ndarray) -> np.ndarray:
         return self._index.file.items_of(rows)
+
+
+def _keyed(ids: Sequence[int], size: int) -> list[list[int]]:
+    """Token ids of each chunk; one empty chunk without tokens, so that every passage has a key."""
+    tokens, real = chunk_document(ids, size).keys
+    return [row[mask].tolist() for row, mask in zip(tokens, real, strict=True)] or [[]]
 
 
 def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[tuple[int, float]]:
