@@ -50,8 +50,9 @@ def numbered_passages(path: Path) -> Iterator[tuple[int, Passage]]:
 def write_passages(path: Path, passages: Iterable[Passage]) -> None:
     """Write passages with DPR's header and quoting."""
     with whole_file(path) as file:
-        out = csv.writer(file, delimiter="\t", lineterminator="\n")
-        out.writerow(_COLUMNS)
+        file.write("\t".join(_COLUMNS) + "\n")
+        # Every field is quoted: left to itself, the csv module forgets that a lone \r needs it.
+        out = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
         out.writerows((passage.id, passage.text, passage.title) for passage in passages)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,6 +151,10 @@ def _reachable() -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     # What the user must know is in the one line of the error.
+    import datasets
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

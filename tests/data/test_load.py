@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from odqa.cache import Cache
+from odqa.data.load import DataConfig, load_dataset
+from odqa.errors import DataError
+
+QUESTIONS = "".join(
+    f'{{"id": "q{n}", "question": "what is {n}", "answer": ["{n}"]}}\n' for n in range(6)
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "passages.tsv").write_text("id\ttext\ttitle\n" + "p1\ta\tA\np2\tb\tB\n")
+    (folder / "my-dev.jsonl").write_text(QUESTIONS)
+    (folder / "my-dev.qrels").write_text("".join(f"q{n} 0 p{n % 2 + 1} 1\n" for n in range(6)))
+    return folder
+
+
+def config(**changed: object) -> DataConfig:
+    keys: dict[str, object] = {
+        "corpus": "passages.tsv",
+        "questions": "my-dev.jsonl",
+        "qrels": "my-dev.qrels",
+    }
+    return DataConfig.model_validate(keys | changed)
+
+
+def test_paths_start_from_the_specs_folder(folder: Path, cache: Cache) -> None:
+    data = load_dataset(config(), cache, folder)
+    assert (data.name, len(data.corpus), len(data.questions)) == ("my-dev", 2, 6)
+    assert data.qrels is not None
+    assert data.qrels["q3"] == {"p2": 1}
+
+
+def test_digest_is_of_content(folder: Path, cache: Cache) -> None:
+    digest = load_dataset(config(), cache, folder).digest
+    assert len(digest) == 32
+    assert digest == load_dataset(config(), cache, folder).digest
+    assert digest != load_dataset(config(qrels=None), cache, folder).digest
+    assert digest != load_dataset(config(take=5), cache, folder).digest
+
+
+def test_take_narrows_questions_and_judgements(folder: Path, cache: Cache) -> None:
+    data = load_dataset(config(take=2), cache, folder)
+    assert [q.id for q in data.questions] == ["q0", "q1"]
+    assert data.questions.name == "my-dev (first 2)"
+    assert set(data.qrels or {}) == {"q0", "q1"}
+    drawn = load_dataset(config(take=2, seed=3), cache, folder)
+    assert drawn.questions.name == "my-dev (random 2, seed 3)"
+    assert set(drawn.qrels or {}) == {q.id for q in drawn.questions}
+
+
+@pytest.mark.parametrize("bad", [{"take": 0}, {"take": "5"}, {"corpus": 1}, {"quetsions": "x"}])
+def test_config_is_strict(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        config(**bad)
+
+
+def test_named_folder_and_split(folder: Path, cache: Cache) -> None:
+    named = DataConfig.named(f"{folder}/dev")
+    assert load_dataset(named, cache).digest == load_dataset(config(), cache, folder).digest
+    (folder / "my-dev.qrels").unlink()
+    assert DataConfig.named(f"{folder}/dev").qrels is None
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("nowhere/dev", "--data: no dataset 'nowhere/dev'; pass embedded, a benchmark spec, or"),
+        ("nq-open", "--data: nq-open brings questions but no corpus; pass a benchmark spec"),
+    ],
+)
+def test_names_that_are_no_dataset(name: str, line: str) -> None:
+    with pytest.raises(DataError) as caught:
+        DataConfig.named(name)
+    assert str(caught.value).startswith(line)
+
+
+def test_other_question_files(folder: Path, cache: Cache) -> None:
+    (folder / "a.qa.csv").write_text("who\t['x']\n")
+    (folder / "a.json").write_text('[{"question": "who", "answers": ["x"]}]')
+    for name, key in (("a.qa.csv", "a.qa-0"), ("a.json", "a-0")):
+        data = load_dataset(config(questions=name, qrels=None), cache, folder)
+        assert [(q.id, q.text, q.answers) for q in data.questions] == [(key, "who", ("x",))]
+
+
+def test_beir_folder(tmp_path: Path, cache: Cache) -> None:
+    beir = tmp_path / "beir"
+    (beir / "qrels").mkdir(parents=True)
+    (beir / "corpus.jsonl").write_text('{"_id": "d", "text": "x"}\n')
+    (beir / "queries.jsonl").write_text('{"_id": "1", "text": "a"}\n{"_id": "2", "text": "b"}\n')
+    (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n2\td\t1\n")
+    for named in (DataConfig(corpus="beir", questions="test"), DataConfig.named(f"{beir}/test")):
+        data = load_dataset(named, cache, tmp_path)
+        assert [q.id for q in data.questions] == ["2"]
+        assert data.qrels == {"2": {"d": 1}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        (
+            {"questions": "nq-opn"},
+            "data.questions: no such file or name 'nq-opn'; did you mean",
+        ),
+        ({"questions": "my-dve.jsonl"}, "my-dve.jsonl: no such file; did you mean 'my-dev.jsonl'?"),
+        ({"qrels": "my.qrels"}, "my.qrels: no such file; did you mean 'my-dev.qrels'?"),
+        ({"corpus": "passage.tsv"}, "passage.tsv: no such file; did you mean 'passages.tsv'?"),
+    ],
+)
+def test_missing_files(folder: Path, cache: Cache, changed: dict[str, object], line: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load_dataset(config(**changed), cache, folder)
+    assert line in str(caught.value)
+
+
+def test_judged_passages_must_exist(folder: Path, cache: Cache) -> None:
+    with (folder / "my-dev.qrels").open("a") as file:
+        file.write("q1 0 p8 1\nq2 0 p9 1\n")
+    with pytest.raises(DataError) as caught:
+        load_dataset(config(), cache, folder)
+    assert str(caught.value) == (
+        "qrels my-dev.qrels: 2 judged passages are not in the corpus passages.tsv, the first is "
+        "'p8' of question 'q1'; check that both files belong together"
+    )
+
+
+def test_judgements_of_other_questions(
+    folder: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "my-dev.qrels").write_text("q0 0 p1 1\nz1 0 p1 1\nz2 0 absent 1\n")
+    with caplog.at_level(logging.WARNING):
+        assert load_dataset(config(), cache, folder).qrels == {"q0": {"p1": 1}}
+    assert "2 judged questions are not in my-dev.jsonl" in caplog.text
+    (folder / "my-dev.qrels").write_text("z1 0 p1 1\n")
+    with pytest.raises(DataError, match=r"none of its 1 questions is in my-dev\.jsonl"):
+        load_dataset(config(), cache, folder)
+
+
+def test_real_questions(shared_data: Path, cache: Cache) -> None:
+    named = DataConfig.named(str(shared_data / "nq-mini" / "dev"))
+    data = load_dataset(named.model_copy(update={"take": 200}), cache)
+    assert data.name == "nq-dev"
+    assert (len(data.corpus), len(data.questions), len(data.qrels or {})) == (18148, 200, 200)
+    first = data.questions.questions[0]
+    assert first.answers == ("credited to Paracelsus", "Paracelsus")
+    assert (data.qrels or {})[first.id] == {"15387": 1}
