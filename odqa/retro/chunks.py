@@ -29,7 +29,7 @@ class Chunks:
     @property
     def chunk_length(self) -> int:
         """m."""
-        return self.tokens.shape[1] // 2
+        return int(self.tokens.shape[1]) // 2
 
     @property
     def keys(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
