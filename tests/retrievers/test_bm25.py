@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.retrievers.bm25 import Bm25Config, Bm25Retriever
+from odqa.testing.conformance import check_retriever
+from odqa.types import Passage, Question
+
+PASSAGES = [
+    Passage("a/1", "Red foxes jump over lazy dogs.", "Fox"),
+    Passage("b_2", "A dog sleeps; the dog dreams.", "Dog"),
+    Passage("ü", "Blue whales swim in deep water near Paris.", ""),
+    Passage("9", "Nothing of interest.", "Empty"),
+    Passage("10", "Red foxes jump over lazy dogs.", "Fox"),
+    Passage("none", "", ""),
+    Passage("c", "Paris is a city; foxes live in Paris, dogs in Rome.", "Paris"),
+]
+QUESTIONS = [
+    Question("q1", "which dog dreams of foxes?"),
+    Question("q2", "what swims near Paris"),
+    Question("q3", "the of and"),
+    Question("q4", "red fox"),
+]
+
+
+def ready(cache: Cache, **settings: float) -> Bm25Retriever:
+    retriever = Bm25Retriever(Bm25Config.model_validate(settings))
+    retriever.prepare(Corpus.from_passages(PASSAGES), cache)
+    return retriever
+
+
+@pytest.mark.java
+def test_keeps_the_contract(tmp_path: Path) -> None:
+    check_retriever(ready(Cache(tmp_path)), QUESTIONS, len(PASSAGES))
+
+
+@pytest.mark.java
+def test_titles_count_ties_follow_the_corpus_and_ids_travel(tmp_path: Path) -> None:
+    found = ready(Cache(tmp_path)).retrieve(QUESTIONS, 10)
+    ids = [[hit.passage_id for hit in hits] for hits in found]
+    assert ids[0][0] == "b_2"
+    assert ids[1] == ["ü", "c"]
+    assert ids[2] == []
+    # "Fox" is only in the title of the twins, whose scores are equal to the last bit.
+    assert ids[3] == ["a/1", "10", "c"]
+    assert found[3][0].score == found[3][1].score > found[3][2].score
+
+
+@pytest.mark.java
+def test_one_index_serves_every_k1_and_b(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    usual = ready(cache).retrieve(QUESTIONS, 3)
+    other = ready(cache, k1=2.0, b=1.0).retrieve(QUESTIONS, 3)
+    assert (cache.misses, cache.hits) == (1, 1)
+    assert usual != other
+
+
+@pytest.mark.java
+def test_stored_and_described(tmp_path: Path) -> None:
+    retriever = Bm25Retriever(Bm25Config())
+    assert retriever.stored() == ()
+    assert retriever.describe() == {}
+    retriever.prepare(Corpus.from_passages(PASSAGES), Cache(tmp_path))
+    (stored,) = retriever.stored()
+    assert stored.bytes > 1000
+    assert int(retriever.describe()["java"].split(".")[0]) >= 21
+    retriever.close()
+    retriever.close()
+    assert retriever.describe() == {}
+
+
+def test_what_is_no_parameter() -> None:
+    for wrong in ({"b": 1.5}, {"k1": -0.1}, {"threads": 0}, {"heap_mb": 1}, {"k": 0}, {"k2": 1}):
+        with pytest.raises(ValidationError):
+            Bm25Config.model_validate(wrong)
+
+
+def test_threads_and_memory_do_not_change_the_identity() -> None:
+    assert Bm25Config(threads=7, heap_mb=999).identity() == Bm25Config().identity()
+    assert Bm25Config(k1=1.2).identity() != Bm25Config().identity()
+
+
+def test_unusable_java_is_one_line(tmp_path: Path) -> None:
+    code = """
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.errors import EnvironmentProblem
+from odqa.retrievers.bm25 import Bm25Config, Bm25Retriever
+from odqa.types import Passage
+import sys
+retriever = Bm25Retriever(Bm25Config())
+assert "jnius" not in sys.modules and "jnius_config" not in sys.modules
+try:
+    retriever.prepare(Corpus.from_passages([Passage("1", "x")]), Cache(sys.argv[1]))
+except EnvironmentProblem as problem:
+    print(problem)
+"""
+    environment = os.environ | {"ODQA_JAVA_HOME": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "cache")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.count("\n") == 1
+    assert "cannot be run" in run.stdout
+    assert "set ODQA_JAVA_HOME" in run.stdout
+
+
+PYSERINI = """
+import json, os, sys
+from odqa.indexes.lucene import start_java
+start_java()
+os.environ.setdefault("OPENAI_API_KEY", "none")
+from pyserini.search.lucene import LuceneSearcher
+from pyserini.index.lucene import LuceneIndexer
+folder, passages, questions = json.load(sys.stdin)
+indexer = LuceneIndexer(folder, threads=1)
+indexer.add_batch_dict([{"id": i, "contents": text} for i, text in passages])
+indexer.close()
+searcher = LuceneSearcher(folder)
+searcher.set_bm25(0.9, 0.4)
+found = searcher.batch_search(questions, [str(i) for i in range(len(questions))], 20, 1)
+hits = [[(hit.docid, hit.score) for hit in found[str(i)]] for i in range(len(questions))]
+print(json.dumps(hits))
+"""
+
+
+@pytest.mark.java
+@pytest.mark.slow
+def test_same_hits_as_pyserinis_own_searcher(tmp_path: Path) -> None:
+    filled = [passage for passage in PASSAGES if passage.full_text]
+    given = [str(tmp_path / "peer"), [(p.id, p.full_text) for p in filled]]
+    given.append([question.text for question in QUESTIONS])
+    run = subprocess.run(
+        [sys.executable, "-c", PYSERINI],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peer = json.loads(run.stdout.splitlines()[-1])
+    ours = ready(Cache(tmp_path / "cache")).retrieve(QUESTIONS, 20)
+    for hits, theirs in zip(ours, peer, strict=True):
+        # pyserini rounds to four decimals, shifts ties by 1e-6 and orders them by id.
+        expected = {passage_id: pytest.approx(score, abs=6e-5) for passage_id, score in theirs}
+        assert {hit.passage_id: hit.score for hit in hits} == expected
