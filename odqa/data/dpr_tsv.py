@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from odqa.data.ids import check_id
 from odqa.data.lines import text_lines
 from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
@@ -106,4 +107,5 @@ def _passage(row: list[str], where: str) -> Passage:
     if not passage_id.strip() or not text.strip():
         missing = "text" if passage_id.strip() else "id"
         raise DataError(f"the passage has no {missing}", where=where)
+    check_id(passage_id.strip(), "passage", where)
     return Passage(passage_id.strip(), text, title)

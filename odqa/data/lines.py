@@ -6,11 +6,11 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from odqa.errors import DataError
-from odqa.suggest import did_you_mean
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -85,5 +85,5 @@ def file_stem(path: Path) -> str:
 
 def _beside(path: Path) -> str:
     names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, names)
-    return hint if hint.startswith("did you mean") else "check the path"
+    near = get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else "check the path"

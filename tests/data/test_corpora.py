@@ -106,7 +106,7 @@ def test_unusable_names(tmp_path: Path, cache: Cache) -> None:
         ("", ": the corpus has no passages"),
         ("id\ttext\ttitle\n", ": the corpus has no passages"),
         ('1\t"two\nlines"\tA\n2\tb\tB\n1\tc\tC\n', ", lines 2 and 4: the passage id '1' is given"),
-        ("1\ta\tA\n2 3\tb\tB\n", ", passage 2: the passage id '2 3' has white space"),
+        ("1\ta\tA\n2 3\tb\tB\n", ":2: the passage id '2 3' has white space"),
     ],
 )
 def test_bad_corpora(tmp_path: Path, cache: Cache, text: str, line: str) -> None:
