@@ -110,6 +110,13 @@ class Component(ABC, Generic[C_co]):
             OdqaError: when a checkpoint, the corpus or the environment cannot be used.
         """
 
+    def sources(self, cache: Cache) -> Mapping[str, str]:
+        """Content hashes of the files that the config names (checkpoints), without loading them.
+
+        They enter the cache keys of results, so that new weights under an old name are noticed.
+        """
+        return {}
+
     def stored(self) -> tuple[Stored, ...]:
         """What `prepare` keeps on disk; empty before it ran."""
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -40,6 +41,8 @@ def _options(
 
 def main() -> None:
     """Entry point: exit code 0, 2 for anything the user can mend, 130 when interrupted."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("odqa").setLevel(logging.INFO)
     try:
         app(standalone_mode=True)
     except OdqaError as error:

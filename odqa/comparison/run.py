@@ -21,7 +21,7 @@ from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.experiment.execute import Executor
 from odqa.experiment.latency import measure_latency
-from odqa.experiment.plan import Plan, make_plan
+from odqa.experiment.plan import Plan
 from odqa.experiment.record import StageRecord
 from odqa.metrics.has_answer import AnswerFinder
 from odqa.metrics.rows import MetricRow, Stage, score_answers, score_hits
@@ -61,8 +61,9 @@ def run_comparison(
         raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
     started = time.perf_counter()
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    plan = make_plan(specs, dataset.corpus.fingerprint, dataset.questions.fingerprint)
-    records = Executor(dataset, cache).run(plan)
+    executor = Executor(dataset, cache)
+    plan = executor.plan(specs)
+    records = executor.run(plan)
     latencies = {s.name: measure_latency(s, dataset, cache, latency) for s in specs if latency}
     results = {}
     for spec in specs:

@@ -169,3 +169,12 @@ def _snapshot(ref: str, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(ref, allow_patterns=patterns))
+
+
+def checkpoint_sources(cache: Cache, *refs: str) -> dict[str, str]:
+    """Name -> content hash of checkpoints, for `Component.sources`.
+
+    Raises:
+        CheckpointError, EnvironmentProblem: as `resolve_checkpoint`.
+    """
+    return {ref: checkpoint_fingerprint(resolve_checkpoint(ref, cache)) for ref in refs}

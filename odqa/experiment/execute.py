@@ -12,12 +12,12 @@ from typing import Any, cast
 
 from odqa.cache import Cache, content_key
 from odqa.data.dataset import Dataset
-from odqa.experiment.plan import Node, Plan
+from odqa.experiment.plan import Node, Plan, make_plan
 from odqa.experiment.record import Batch, StageRecord, read_batch, read_batches, write_batch
 from odqa.interfaces import Component, Cost, Stored
 from odqa.pipeline import make_component, run_stage
 from odqa.progress import progress
-from odqa.spec.pipeline import StageSpec
+from odqa.spec.pipeline import PipelineSpec, StageSpec
 from odqa.types import Answer, Hit, Question
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +35,20 @@ class Executor:
         self.dataset = dataset
         self.cache = cache
         self._open: dict[str, tuple[Component[Any], float, bool]] = {}
+
+    def plan(self, specs: Sequence[PipelineSpec]) -> Plan:
+        """What has to run for these pipelines on this dataset.
+
+        Raises:
+            OdqaError: a checkpoint that a spec names cannot be had.
+        """
+        data = self.dataset
+        return make_plan(
+            specs,
+            data.corpus.fingerprint,
+            data.questions.fingerprint,
+            lambda stage: make_component(stage).sources(self.cache),
+        )
 
     def run(self, plan: Plan) -> dict[str, StageRecord]:
         """All records by node key.
@@ -106,13 +120,17 @@ class Executor:
         component.prepare(self.dataset.corpus, self.cache)
         spent = time.perf_counter() - started
         built = self.cache.misses > misses
-        offline = self._remember_offline(stage, spent)
+        offline = self._remember_offline(stage, component, spent)
         self._open[key] = (component, offline, not built)
         return self._open[key]
 
-    def _remember_offline(self, stage: StageSpec, spent: float) -> float:
+    def _remember_offline(self, stage: StageSpec, component: Component[Any], spent: float) -> float:
         """Seconds of the first preparation on this corpus, also when it was long ago."""
-        identity = {"stage": _prepare_identity(stage), "corpus": self.dataset.corpus.fingerprint}
+        identity = {
+            "stage": _prepare_identity(stage),
+            "sources": dict(component.sources(self.cache)),
+            "corpus": self.dataset.corpus.fingerprint,
+        }
 
         def build(work: Path) -> None:
             (work / "seconds.json").write_text(json.dumps(spent), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from odqa.cache import content_key
@@ -33,12 +33,18 @@ class Plan:
         return [name for name, chain in self.chains.items() if key in chain.values()]
 
 
-def make_plan(specs: Sequence[PipelineSpec], corpus: str, questions: str) -> Plan:
+def make_plan(
+    specs: Sequence[PipelineSpec],
+    corpus: str,
+    questions: str,
+    sources: Callable[[StageSpec], Mapping[str, str]],
+) -> Plan:
     """Chain the stages of every pipeline and merge equal prefixes.
 
     Args:
         corpus: fingerprint of the corpus.
         questions: fingerprint of the question set.
+        sources: content hashes of the files that a stage names.
     """
     nodes: dict[str, Node] = {}
     chains: dict[str, dict[Role, str]] = {}
@@ -49,6 +55,7 @@ def make_plan(specs: Sequence[PipelineSpec], corpus: str, questions: str) -> Pla
             identity = {
                 "role": stage.role,
                 "stage": stage.identity(),
+                "sources": dict(sources(stage)),
                 "upstream": upstream,
                 "corpus": corpus,
                 "questions": questions,

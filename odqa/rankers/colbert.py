@@ -6,7 +6,7 @@ token store; online only the question goes through the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -148,12 +148,18 @@ class ColbertRanker(Ranker[ColbertConfig]):
             )
         ]
 
+    def sources(self, cache: Cache) -> Mapping[str, str]:
+        """Content of the checkpoint."""
+        from odqa.encoders.checkpoints import checkpoint_sources
+
+        return checkpoint_sources(cache, self.config.checkpoint)
+
     def stored(self) -> tuple[Stored, ...]:
         if self._store is None:
             return ()
         return (Stored("passage token vectors", self._store.bytes),)
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:  # noqa: ARG002
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and one dot product per pair of tokens.
 
         Every question has ``query_maxlen`` tokens. Without a store every passage goes through the

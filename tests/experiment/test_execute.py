@@ -9,7 +9,7 @@ from odqa.errors import ComponentError
 from odqa.experiment import execute
 from odqa.experiment.execute import Executor
 from odqa.experiment.plan import make_plan
-from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.spec.pipeline import PipelineSpec, StageSpec, parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
 from odqa.types import Hit
@@ -27,8 +27,12 @@ with toy_components():
     )
 
 
+def no_sources(stage: StageSpec) -> dict[str, str]:
+    return {}
+
+
 def test_equal_prefixes_become_one_node() -> None:
-    plan = make_plan([BARE, RANKED, WIDER], "corpus", "questions")
+    plan = make_plan([BARE, RANKED, WIDER], "corpus", "questions", no_sources)
     assert len(plan.nodes) == 4
     assert plan.chains["bare"]["retriever"] == plan.chains["ranked"]["retriever"]
     assert plan.shared_by(plan.chains["bare"]["retriever"]) == ["bare", "ranked"]
@@ -37,7 +41,7 @@ def test_equal_prefixes_become_one_node() -> None:
 
 def test_keys_follow_corpus_and_questions() -> None:
     keys = {
-        make_plan([BARE], corpus, questions).nodes[0].key
+        make_plan([BARE], corpus, questions, no_sources).nodes[0].key
         for corpus in ("a", "b")
         for questions in ("a", "b")
     }
@@ -45,9 +49,9 @@ def test_keys_follow_corpus_and_questions() -> None:
 
 
 def run(cache: Cache, *specs: PipelineSpec) -> dict[str, dict[str, list[Hit]]]:
-    data = toy_dataset()
-    plan = make_plan(specs, data.corpus.fingerprint, data.questions.fingerprint)
-    records = Executor(data, cache).run(plan)
+    executor = Executor(toy_dataset(), cache)
+    plan = executor.plan(specs)
+    records = executor.run(plan)
     return {
         name: dict(records[list(chain.values())[-1]].hits or {})
         for name, chain in plan.chains.items()
@@ -115,3 +119,17 @@ def test_a_component_that_breaks_its_contract_is_named(
     monkeypatch.setattr(OverlapRanker, "rank", lambda *a: result)
     with pytest.raises(ComponentError, match=f"ranker 'overlap' broke its contract.*{complaint}"):
         run(Cache(tmp_path), RANKED)
+
+
+def test_new_weights_under_an_old_name_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(Cache(tmp_path), BARE)
+    calls = []
+    retrieve = OverlapRetriever.retrieve
+    monkeypatch.setattr(OverlapRetriever, "retrieve", lambda *a: calls.append(1) or retrieve(*a))
+    run(Cache(tmp_path), BARE)
+    assert not calls
+    monkeypatch.setattr(OverlapRetriever, "sources", lambda *a: {"checkpoint": "changed"})
+    run(Cache(tmp_path), BARE)
+    assert calls
