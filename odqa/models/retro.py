@@ -1,0 +1,135 @@
+"""RETRO rankers grown from the base model: the same growth for training and for materialising."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odqa.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from odqa.models.delta import Delta
+    from odqa.retro.blocks import Block, CrossAttention
+    from odqa.retro.model import RetroModel
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+# Spread of a token's state in the base model's layers; the new norms start from it, so that the
+# projections taken from self-attention meet inputs of the size they were trained on.
+_STATE_SPREAD = 0.58
+
+
+@dataclass(frozen=True, slots=True)
+class RetroShape:
+    """What is grown: layers counted from 1, as in the paper.
+
+    ``gates`` are the openings (before tanh) that decoder and encoder cross-attention start with.
+    """
+
+    cross_layers: tuple[int, ...] = (2, 4, 6)
+    conditioned_layers: tuple[int, ...] = ()
+    chunk_length: int = 32
+    neighbour_length: int = 160
+    gates: tuple[float, float] = (0.5, 0.3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RetroShape:
+        """Inverse of `to_dict`."""
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**plain)
+
+
+def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
+    """The untrained model: every weight follows from ``base`` and ``shape``.
+
+    Cross-attention starts from the self-attention of its own layer (as Rothe et al. 2020 start
+    decoders from BERT), the scoring head from zero. It has no positions: where a word stands in a
+    passage, seen from the question, says nothing about relevance.
+    """
+    import torch
+
+    from odqa.retro.retrofit import retrofit
+
+    model = retrofit(
+        base,
+        base,
+        cross_layers=shape.cross_layers,
+        conditioned_layers=shape.conditioned_layers,
+        cross_position="none",
+        chunk_length=shape.chunk_length,
+        neighbour_length=shape.neighbour_length,
+    )
+    with torch.no_grad():
+        stacks = (model.decoder.blocks, model.encoder.blocks)
+        for blocks, gate in zip(stacks, shape.gates, strict=True):
+            for block in blocks:
+                if block.cross is not None:
+                    _warm_start(block, block.cross, gate)
+        torch.nn.init.zeros_(model.score_head.weight)
+    return model
+
+
+def _warm_start(block: Block, cross: CrossAttention, gate: float) -> None:
+    import torch
+
+    own = block.self_attention
+    for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+        getattr(cross.attention, name).load_state_dict(getattr(own, name).state_dict())
+    for norm in (cross.norm, cross.source_norm):
+        if isinstance(norm, torch.nn.LayerNorm):
+            norm.weight.fill_(_STATE_SPREAD)
+    weight = cross.gate.weight
+    assert isinstance(weight, torch.Tensor)
+    weight.fill_(gate)
+
+
+def build_retro(base: Path, delta: Delta, work: Path) -> None:
+    """Write the checkpoint folder of a RETRO ranker: model, tokenizer and ``ranking.json``.
+
+    Args:
+        base: folder of the base model.
+        delta: its ``config`` has ``shape`` (`RetroShape`), ``ranking`` (`RankingSettings`) and
+            ``lora`` (r, alpha).
+        work: an empty folder.
+
+    Raises:
+        CheckpointError: the change does not fit the model it is to be made from.
+    """
+    import torch
+
+    from odqa.retro.ranking_settings import RankingSettings
+
+    model = grow_retro(base, RetroShape.from_dict(delta.config["shape"]))
+    scale = float(delta.config["lora"]["alpha"]) / int(delta.config["lora"]["r"])
+    tensors = {name: tensor.float() for name, tensor in delta.tensors.items()}
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            target = name.removesuffix(".lora_A").removesuffix(".lora_B")
+            changed = name if target == name else f"{target}.weight"
+            if changed not in parameters:
+                raise CheckpointError(
+                    f"changes '{changed}', which the model does not have",
+                    where="the RETRO model's delta",
+                    cure="reinstall odqa",
+                )
+            if target == name:
+                parameters[name].copy_(tensor)
+            elif name.endswith(".lora_B"):
+                parameters[changed].add_(scale * tensor @ tensors[f"{target}.lora_A"])
+    model.save_pretrained(work)
+    RankingSettings.from_dict(delta.config["ranking"], "ranking").save(work)
+    for file in _TOKENIZER_FILES:
+        if (base / file).is_file():
+            shutil.copyfile(base / file, work / file)

@@ -1,0 +1,165 @@
+"""RETRO ranker: listwise loss over the gold passage and hard negatives, and a teacher's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from odqa.models.base import base_model_dir
+from odqa.models.retro import RetroShape, grow_retro
+from odqa.progress import progress
+from odqa.retro.frames import LayoutName, frame_questions, pad_passages
+from odqa.retro.layouts import encode_candidates, share_prefix
+from odqa.retro.model import RetroModel
+from odqa.retro.ranking_settings import RankingSettings
+from odqa.retro.similarity import encode_questions, relevance
+from odqa.training.base_encoder import base_tokenizer
+from odqa.training.examples import Example, gold_rank, order_figures
+from odqa.training.groups import Group, GroupSchedule
+from odqa.training.lora import attach, extract
+from odqa.training.losses import distillation, listwise
+from odqa.training.recipe import Part
+from odqa.training.tasks.base import Task, Trained
+from odqa.types import Hit
+
+# Every linear layer of both stacks, cross-attention included: its start is pre-trained too.
+_TARGETS = (
+    r"(decoder|encoder)\.blocks\.\d+\.(self_attention|cross\.attention|ffw)"
+    r"\.(q|k|v|o|up|down)_proj"
+)
+# Trained whole: the head, and the norms and gates of cross-attention.
+_WHOLE = (".cross.norm.", ".cross.source_norm.", ".cross.gate.", "score_head.")
+
+
+class RetroRankerSettings(Part):
+    """Keys of the RETRO ranker task."""
+
+    layout: LayoutName = Field("echo", description="Where the question stands.")
+    cross_layers: tuple[int, ...] = Field((2, 4, 6), description="Decoder layers with CCA.")
+    conditioned_layers: tuple[int, ...] = Field(
+        (), description="Encoder layers that see the question; none: encodings precomputable."
+    )
+    chunk_length: int = Field(32, ge=2, description="Tokens of a chunk (m).")
+    max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
+    similarity: float = Field(20.0, ge=0, description="Weight of the mean encodings' cosine.")
+    distillation: float = Field(1.0, ge=0, description="Weight of the teacher's order.")
+    temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
+    evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
+    per_forward: int = Field(10, ge=1, description="Of those, how many go through together.")
+
+
+class RetroRankerTask(Task):
+    """A RETRO model grown from the base model, with a scoring head."""
+
+    Settings = RetroRankerSettings
+    metric: ClassVar[str] = "MRR@10"
+
+    def build(self) -> nn.Module:
+        model = grow_retro(base_model_dir(), self._shape)
+        whole = [name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)]
+        return attach(model, self.recipe.lora, heads=whole, targets=_TARGETS)
+
+    def schedule(self) -> GroupSchedule:
+        recipe = self.recipe
+        return GroupSchedule(
+            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        )
+
+    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
+        batch = self._batch([g.question.text for g in items], [g.texts for g in items])
+        unknown = [float("nan")] * len(items[0].texts)
+        batch["teacher"] = torch.tensor([g.teacher or unknown for g in items])
+        return batch
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        scores = self._scores(model, batch)
+        share: float = self.settings.distillation
+        taught = distillation(scores, batch["teacher"], self.settings.temperature)
+        return listwise(scores) + share * taught
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        ranks: dict[str, int | None] = {}
+        for example in progress(self.examples.held_out, "held-out questions", unit="question"):
+            hits = self.examples.candidates[example.question.id][: self.settings.evaluated]
+            ranks[example.question.id] = gold_rank(self.rank(model, example, hits), example.gold)
+        return order_figures(ranks)
+
+    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits of one question in the order of the model's scores."""
+        texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
+        # Like lengths together, so that little of a batch is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        scored: list[Hit] = []
+        for start in range(0, len(order), self.settings.per_forward):
+            part = order[start : start + self.settings.per_forward]
+            batch = self._batch([example.question.text], [[texts[i] for i in part]])
+            found = self._scores(model, batch)[0].tolist()
+            scored += [Hit(hits[i].passage_id, s) for i, s in zip(part, found, strict=True)]
+        return sorted(scored, key=lambda hit: -hit.score)
+
+    def trained(self, model: nn.Module) -> dict[str, Trained]:
+        config = {
+            "kind": "retro",
+            "shape": self._shape.to_dict(),
+            "ranking": {"layout": self.settings.layout, "similarity": self.settings.similarity},
+        }
+        return {self.recipe.name: Trained(extract(model), config)}
+
+    @property
+    def tokenizer(self) -> Any:
+        """Loaded on first use."""
+        if not hasattr(self, "_tokenizer"):
+            self._tokenizer = base_tokenizer()
+        return self._tokenizer
+
+    @property
+    def _shape(self) -> RetroShape:
+        settings: RetroRankerSettings = self.settings
+        return RetroShape(
+            tuple(settings.cross_layers),
+            tuple(settings.conditioned_layers),
+            settings.chunk_length,
+            settings.max_length,
+        )
+
+    def _batch(self, questions: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """Tensors of B questions with n passages each."""
+        tokenizer, settings = self.tokenizer, self.settings
+        asked = tokenizer(list(questions), truncation=True, max_length=settings.chunk_length)
+        marked = asked["input_ids"]
+        frame = frame_questions(
+            [row[:-1] for row in marked],
+            settings.layout,
+            chunk_length=settings.chunk_length,
+            score_token=tokenizer.sep_token_id,
+            prompt=tokenizer(RankingSettings().prompt)["input_ids"],
+        )
+        flat = [text for row in texts for text in row]
+        read = tokenizer(flat, truncation=True, max_length=settings.max_length)["input_ids"]
+        ids, mask = pad_passages(read, length=settings.max_length)
+        plain_ids, plain_mask = pad_passages(marked, length=settings.chunk_length)
+        shape = (len(questions), -1, ids.shape[1])
+        arrays = {
+            "ids": frame.ids,
+            "mask": frame.mask,
+            "scored": frame.scored,
+            "candidates": ids.reshape(shape),
+            "candidate_mask": mask.reshape(shape),
+            "plain_ids": plain_ids,
+            "plain_mask": plain_mask,
+        }
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        assert isinstance(model, RetroModel)
+        shared = share_prefix(model, batch["ids"], batch["mask"])
+        mask = batch["candidate_mask"]
+        encoded = encode_candidates(model, shared, batch["candidates"], mask)
+        questions = encode_questions(model, batch["plain_ids"], batch["plain_mask"])
+        weight: float = self.settings.similarity
+        scores = relevance(model, shared, encoded, mask, batch["scored"], questions, weight)
+        return scores.float()
