@@ -157,8 +157,10 @@ class LuceneIndex:
         with _java_errors(f"open the index {folder}"):
             self._searcher = java.searcher(str(folder))
             self._searcher.set_bm25(k1, b)
-            # By default a last step rounds scores to four decimals and lowers tied ones.
-            self._searcher.cascade = java.cascade()
+            # By default a last step rounds scores to four decimals and lowers tied ones. Set by
+            # reflection: assigning an object to a field makes pyjnius free a reference that is
+            # not its own, and the JVM crashes some time later (java -Xcheck:jni shows it).
+            java.fields.writeField(self._searcher, "cascade", java.cascade(), True)
 
     def search(
         self, queries: Sequence[str], k: int, threads: int = 2
@@ -205,6 +207,7 @@ class _Classes:
     searcher: Any
     document: Any
     cascade: Any
+    fields: Any
     list: Any
     system: Any
     kept: Any
@@ -222,6 +225,7 @@ def _classes() -> _Classes:
             searcher=autoclass("io.anserini.search.SimpleSearcher"),
             document=autoclass("io.anserini.collection.JsonCollection$Document"),
             cascade=autoclass("io.anserini.rerank.RerankerCascade"),
+            fields=autoclass("org.apache.commons.lang3.reflect.FieldUtils"),
             list=autoclass("java.util.ArrayList"),
             system=autoclass("java.lang.System"),
             kept=quiet,
