@@ -65,7 +65,7 @@ class NeighbourEncoder(nn.Module):
         """
         groups, k, r = ids.shape
         flat_mask = mask.reshape(groups * k, r)
-        tokens = visibility(flat_mask[:, None, None, :])
+        tokens = token_visibility(flat_mask)
         x = self.embedding(ids.reshape(groups * k, r), flat_mask, table)
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -79,6 +79,11 @@ class NeighbourEncoder(nn.Module):
             x = block.feed(x)
         out: Tensor = self.norm(x)
         return out.reshape(groups, k, r, -1)
+
+
+def token_visibility(mask: Tensor) -> Visibility:
+    """A neighbour's tokens see each other, [N, r], but not its padding."""
+    return visibility(mask[:, None, None, :])
 
 
 def chunk_visibility(chunk: Tensor, mask: Tensor | None) -> Visibility:

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from odqa.retro.layouts import SharedPrefix
+from odqa.retro.layouts import NeighbourKeys, SharedPrefix, project_candidates
 from odqa.retro.model import RetroModel
-from odqa.retro.ranking import score_encoded
+from odqa.retro.ranking import score_projected
 
 
 def mean_encoding(encoded: Tensor, mask: Tensor) -> Tensor:
@@ -51,6 +51,7 @@ def relevance(
     scored: Tensor,
     questions: Tensor | None,
     weight: float,
+    kvs: NeighbourKeys | None = None,
 ) -> Tensor:
     """The scoring head's relevance plus the weighted similarity: [B, n].
 
@@ -59,8 +60,10 @@ def relevance(
         mask: [B, n, r], true on real tokens.
         scored: [B], which suffix token carries the score.
         questions: [B, e] of `encode_questions`; None leaves the similarity out.
+        kvs: the encodings' keys and values where they are known already.
     """
-    scores = score_encoded(model, shared, encoded, mask, scored)
+    kvs = kvs or project_candidates(model, encoded)
+    scores = score_projected(model, shared, kvs, mask, scored)
     if questions is None or weight == 0:
         return scores
     return scores + weight * similarities(questions, encoded, mask)

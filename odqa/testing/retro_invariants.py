@@ -15,6 +15,8 @@ from torch import Tensor
 from odqa.retro.capture import capture_attention
 from odqa.retro.decoding import CachedDecoder
 from odqa.retro.model import Neighbours
+from odqa.retro.ranking import score_candidates, score_naive
+from odqa.testing.retro_loop import cross_attention_loop
 from odqa.testing.retro_model import Case
 
 CLOSE = 1e-10
@@ -200,6 +202,47 @@ def encoder_sees_first_cross_layer(case: Case) -> None:
         close(encoded[:, u], expected)
 
 
+def cross_attention_equals_a_loop(case: Case) -> None:
+    """The vectorised cross-attention against the paper's formulas, token by token."""
+    draw = torch.Generator().manual_seed(1)
+    stacks = case.model.config.decoder, case.model.config.encoder
+    h = torch.randn(1, 19, stacks[0].d_model, dtype=torch.double, generator=draw)
+    encoded = torch.randn(1, 2, 2, 5, stacks[1].d_model, dtype=torch.double, generator=draw)
+    mask = torch.rand(1, 2, 2, 5, generator=draw) > 0.3
+    cross = case.model.decoder.cca(case.model.config.first_cross_layer)
+    assert cross is not None
+    with torch.no_grad():
+        slow = cross_attention_loop(cross, h[0], encoded[0], mask[0], case.m)
+        close(cross.shifted(h, encoded, mask, case.m)[0], slow)
+
+
+def shared_prefix_equals_naive(case: Case) -> None:
+    """Candidates scored behind one shared prefix, against a full forward for each."""
+    here = slice(0, case.m + 3)
+    given = (case.ids[:, here], case.mask[:, here])
+    found = case.neighbours[:, 0], case.neighbour_mask[:, 0]
+    with torch.no_grad():
+        fast = score_candidates(case.model, *given, *found)
+        close(fast, score_naive(case.model, *given, *found))
+        close(score_candidates(case.model, *given, *(t.flip(1) for t in found)), fast.flip(1))
+
+
+def closed_gate_is_off(case: Case) -> None:
+    """With gates at zero (or, ungated, a zero output projection) neighbours change no bit."""
+    before = {name: p.clone() for name, p in case.model.named_parameters()}
+    gated = case.model.config.decoder.gated
+    ends = ("cross.gate.weight",) if gated else ("o_proj.weight", "o_proj.bias")
+    with torch.no_grad():
+        for name, parameter in case.model.named_parameters():
+            if "decoder" in name and ".cross." in name and name.endswith(ends):
+                parameter.zero_()
+        try:
+            close(case.logits(), case.off(), 0.0)
+        finally:
+            for name, parameter in case.model.named_parameters():
+                parameter.copy_(before[name])
+
+
 INVARIANTS: dict[str, Callable[[Case], None]] = {
     check.__name__: check
     for check in (
@@ -215,5 +258,8 @@ INVARIANTS: dict[str, Callable[[Case], None]] = {
         gradients_are_causal,
         attention_sums_to_one,
         encoder_sees_first_cross_layer,
+        cross_attention_equals_a_loop,
+        shared_prefix_equals_naive,
+        closed_gate_is_off,
     )
 }

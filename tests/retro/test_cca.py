@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from torch import Tensor
 
 from odqa.retro.cca import (
-    ChunkedCrossAttention,
     attending_chunks,
     back_in_place,
     neighbour_distance,
 )
 from odqa.retro.positions import (
-    Bucketed,
-    Rotary,
     TransformerXL,
     bucket,
     distances,
     relative_shift,
-    sinusoid,
 )
+from odqa.testing.retro_loop import cross_attention_loop
 from odqa.testing.retro_model import tiny_case, tiny_config
 
 
@@ -49,57 +43,6 @@ def test_distances_of_the_paper() -> None:
     assert delta[m - 1, r - 1] == 2 * m - 2 - (r - 1)
 
 
-def by_hand(cross: ChunkedCrossAttention, h: Tensor, e: Tensor, mask: Tensor, m: int) -> Tensor:
-    """What the paper says, one token at a time; h [T, d], e [l, k, r, e], mask [l, k, r]."""
-    attention, out = cross.attention, h.clone()
-    heads, c = attention.heads, attention.head_dim
-    for t in range(h.shape[0]):
-        u, i = (t + 1) // m - 1, (t + 1) % m
-        if u < 0 or not mask[u].any():
-            continue
-        q = attention.q_proj(cross.norm(h[t])).reshape(heads, c)
-        mixed = torch.zeros(heads, c, dtype=h.dtype)
-        for head in range(heads):
-            logits, values = [], []
-            for j, place in mask[u].nonzero().tolist():
-                key = attention.k_proj(e[u, j, place]).reshape(heads, c)[head]
-                value = attention.v_proj(e[u, j, place]).reshape(heads, c)[head]
-                delta = i - place + m - 1
-                logits.append(one_logit(attention.positions, q[head], key, delta, head))
-                values.append(value)
-            scale = attention.scale
-            biases = [bias for _, bias in logits]
-            weights = torch.stack([content * scale for content, _ in logits])
-            weights = (weights + torch.stack(biases)).softmax(0)
-            mixed[head] = (weights[:, None] * torch.stack(values)).sum(0)
-        out[t] = h[t] + cross.gate(attention.o_proj(mixed.flatten()))
-    return out
-
-
-def one_logit(
-    positions: torch.nn.Module, q: Tensor, key: Tensor, delta: int, head: int
-) -> tuple[Tensor, Tensor]:
-    """Unscaled content logit and additive bias of one pair."""
-    zero = torch.zeros((), dtype=q.dtype)
-    if isinstance(positions, TransformerXL):
-        wave = sinusoid(torch.tensor([float(delta)], dtype=q.dtype), positions.r_proj.in_features)
-        r = positions.r_proj(wave)[0].reshape(positions.heads, -1)[head]
-        return (q + positions.u[head]) @ key + (q + positions.v[head]) @ r, zero
-    if isinstance(positions, Bucketed):
-        index = bucket(torch.tensor(delta), positions.buckets, positions.max_distance)
-        return q @ key, positions.table.weight[index, head]
-    if isinstance(positions, Rotary):
-        half = positions.dim // 2
-        total = q[positions.dim :] @ key[positions.dim :]
-        for f in range(half):
-            angle = delta * positions.theta ** (-2 * f / positions.dim)
-            a, b = complex(q[f], q[f + half]), complex(key[f], key[f + half])
-            turned = a * complex(math.cos(angle), math.sin(angle)) * b.conjugate()
-            total = total + turned.real
-        return total, zero
-    return q @ key, zero
-
-
 @pytest.mark.parametrize("kind", ["xl", "rope", "bias", "none"])
 def test_equals_a_loop_over_tokens(kind: str) -> None:
     case = tiny_case(tiny_config("none", kind, bias=True, gated=True))
@@ -111,7 +54,7 @@ def test_equals_a_loop_over_tokens(kind: str) -> None:
     mask = torch.rand(1, 2, 2, 5, generator=draw) > 0.3
     with torch.no_grad():
         fast = cross.shifted(h, encoded, mask, case.m)
-        slow = by_hand(cross, h[0], encoded[0], mask[0], case.m)
+        slow = cross_attention_loop(cross, h[0], encoded[0], mask[0], case.m)
     assert (fast[0] - slow).abs().max() < 1e-12
     assert torch.equal(fast[0, :7], h[0, :7])
 
