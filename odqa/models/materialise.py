@@ -24,6 +24,8 @@ EMBEDDED: dict[str, str] = {
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
     "cross-encoder": "relevance of a question-passage pair, one logit",
     "reader": "extractive reader: start and end of the answer span",
+    "retro": "RETRO ranker whose neighbour encoder sees the question",
+    "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
 }
 
 _PREFIX = "embedded:"

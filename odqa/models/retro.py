@@ -59,6 +59,7 @@ def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
     """
     import torch
 
+    from odqa.retro.blocks import Block
     from odqa.retro.retrofit import retrofit
 
     model = retrofit(
@@ -74,7 +75,7 @@ def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
         stacks = (model.decoder.blocks, model.encoder.blocks)
         for blocks, gate in zip(stacks, shape.gates, strict=True):
             for block in blocks:
-                if block.cross is not None:
+                if isinstance(block, Block) and block.cross is not None:
                     _warm_start(block, block.cross, gate)
         torch.nn.init.zeros_(model.score_head.weight)
     return model
@@ -106,28 +107,18 @@ def build_retro(base: Path, delta: Delta, work: Path) -> None:
     Raises:
         CheckpointError: the change does not fit the model it is to be made from.
     """
-    import torch
-
+    from odqa.models.checkpoint import merge
     from odqa.retro.ranking_settings import RankingSettings
 
     model = grow_retro(base, RetroShape.from_dict(delta.config["shape"]))
     scale = float(delta.config["lora"]["alpha"]) / int(delta.config["lora"]["r"])
-    tensors = {name: tensor.float() for name, tensor in delta.tensors.items()}
-    parameters = dict(model.named_parameters())
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            target = name.removesuffix(".lora_A").removesuffix(".lora_B")
-            changed = name if target == name else f"{target}.weight"
-            if changed not in parameters:
-                raise CheckpointError(
-                    f"changes '{changed}', which the model does not have",
-                    where="the RETRO model's delta",
-                    cure="reinstall odqa",
-                )
-            if target == name:
-                parameters[name].copy_(tensor)
-            elif name.endswith(".lora_B"):
-                parameters[changed].add_(scale * tensor @ tensors[f"{target}.lora_A"])
+    try:
+        model.load_state_dict(merge(model.state_dict(), delta.tensors, scale))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the change does not fit the grown model ({error})",
+            cure="reinstall odqa",
+        ) from error
     model.save_pretrained(work)
     RankingSettings.from_dict(delta.config["ranking"], "ranking").save(work)
     for file in _TOKENIZER_FILES:

@@ -1,0 +1,326 @@
+"""RETRO as ranker: chunked cross-attention from the question to one retrieved passage at a time.
+
+Borgeaud et al. 2021. The question runs once through the decoder; a passage costs its encoding and
+the few positions that see it. Where the neighbour encoder does not see the question, encodings (or
+their keys and values) are computed offline and stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from odqa.encoders.batches import token_batches
+from odqa.encoders.sharded import Shard
+from odqa.errors import CheckpointError, ComponentError
+from odqa.indexes.neighbour_store import NeighbourStore, build_neighbour_store
+from odqa.interfaces import Cost, Device, Ranker, StageConfig, Stored
+from odqa.progress import progress
+from odqa.ranking import interpolated, reranked
+from odqa.types import Hit, Question
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+    from odqa.retro.scorer import Asked, Candidates, RetroScorer
+
+
+class RetroRankerConfig(StageConfig):
+    """Parameters of the RETRO ranker."""
+
+    checkpoint: str = Field(
+        "embedded:retro",
+        description="embedded:NAME, or a folder with a RETRO model and its tokenizer.",
+    )
+    mode: Literal["head", "question_likelihood", "attention"] = Field(
+        "head",
+        description="Score by the trained head, by how likely a passage makes the question, or by "
+        "the attention that passages get when all are read at once.",
+    )
+    layout: Literal["auto", "naive", "prefix", "echo", "prompt"] = Field(
+        "auto",
+        description="Where the question stands: auto as trained, prefix in the first chunk, echo "
+        "there and again in the second, prompt in the second behind a constant first one; naive is "
+        "auto with one full forward per passage.",
+    )
+    neighbours: Literal["online", "encodings", "keys-values"] = Field(
+        "online",
+        description="Encode passages when asked, or keep encodings or also keys and values of the "
+        "whole corpus (float16; only where they do not depend on the question).",
+    )
+    passage_tokens: int | None = Field(
+        None,
+        ge=4,
+        description="Tokens of title and text (r), the rest is cut; default: as trained.",
+    )
+    similarity: float | None = Field(
+        None, ge=0, description="Weight of the mean encodings' cosine; default: as trained."
+    )
+    alpha: float = Field(
+        0.0, ge=0, description="Weight of the incoming score: score = retro + alpha * incoming."
+    )
+    device: Device = Field("cpu", description="Where the model runs.")
+    batch_size: int = Field(32, ge=1, description="Passages of 128 tokens per forward pass.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.layout == "naive" and (self.mode != "head" or self.neighbours != "online"):
+            raise ValueError("layout naive needs mode head and neighbours online")
+        if self.mode == "attention" and self.neighbours == "keys-values":
+            raise ValueError("mode attention needs neighbours online or encodings")
+        return self
+
+
+class RetroRanker(Ranker[RetroRankerConfig]):
+    """Reorders hits by RETRO's relevance of question and passage.
+
+    The class attributes describe the default, an encoder that sees the question; one that does
+    not makes the representation intra-passage dynamic, and its encodings can be precomputed.
+    """
+
+    Config = RetroRankerConfig
+    representation = "all-to-all dynamic"
+    interaction = "query-document"
+    precomputes = ("neighbour encodings or keys and values, with an unconditioned encoder",)
+
+    def __init__(self, config: RetroRankerConfig) -> None:
+        super().__init__(config)
+        self._corpus: Corpus | None = None
+        self._loaded: RetroScorer | None = None
+        self._store: NeighbourStore | None = None
+        self._cut: set[str] = set()
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        if self._loaded is None:
+            self._loaded = self._load(cache)
+        changed = self._corpus is None or self._corpus.fingerprint != corpus.fingerprint
+        self._corpus = corpus
+        if self.config.neighbours != "online" and (changed or self._store is None):
+            self._store = self._open_store(corpus, cache)
+
+    def rank(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+    ) -> list[list[Hit]]:
+        out: list[list[Hit]] = []
+        pairs = zip(questions, hits, strict=True)
+        for question, found in progress(pairs, "RETRO ranks", len(questions), unit="question"):
+            scores = self._scores(question.text, found) if found else []
+            out.append(reranked(found, interpolated(found, scores, self.config.alpha), k))
+        return out
+
+    def answer_likelihood(self, question: Question, hits: Sequence[Hit]) -> list[float]:
+        """How likely each hit makes the question's best known answer: a teacher, not a ranker.
+
+        Natural logarithms, mean over the answer's tokens.
+
+        Raises:
+            ComponentError: the question has no answers.
+        """
+        import torch
+
+        if not question.answers:
+            raise ComponentError(
+                f"question '{question.id}' has no answers", where="answer likelihood"
+            )
+        ids, _ = self._scorer.tokenise(self._texts(hits))
+        with torch.inference_mode():
+            each = [
+                self._scorer.answer_likelihood(question.text, answer, ids)
+                for answer in question.answers
+            ]
+        best: list[float] = torch.stack(each).amax(0).tolist()
+        return best
+
+    def stored(self) -> tuple[Stored, ...]:
+        if self._store is None:
+            return ()
+        return (Stored(f"neighbour {self.config.neighbours}", self._store.bytes),)
+
+    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+        """From shapes; see `odqa.retro.question_cost`."""
+        from odqa.retro.question_cost import question_gflop
+
+        scorer, config = self._scorer, self.config
+        frame = scorer.frame(question.text, config.mode)
+        suffix = int(frame.mask[0, frame.start :].sum()) - (config.mode == "question_likelihood")
+        similar = config.mode == "head" and scorer.similarity > 0
+        gflop = question_gflop(
+            scorer.model.config,
+            mode=config.mode,
+            suffix=suffix,
+            passages=[len(ids) for ids in scorer.tokenise(self._texts(hits))[0]],
+            ready=config.neighbours,
+            naive=config.layout == "naive",
+            similarity_tokens=len(scorer.question_ids(question.text)) if similar else 0,
+        )
+        return Cost(sum(p.numel() for p in scorer.model.parameters()), gflop)
+
+    def describe(self) -> dict[str, str]:
+        from odqa.devices import device_name
+
+        scorer = self._scorer
+        cut = self._store.truncated if self._store is not None else len(self._cut)
+        layout = f"{scorer.layout}, naive" if self.config.layout == "naive" else scorer.layout
+        sees = scorer.depends_on_question(self.config.mode)
+        return {
+            "device": device_name(scorer.model.device),
+            "dtype": str(scorer.model.token_table().dtype).removeprefix("torch."),
+            "mode": self.config.mode,
+            "layout": layout,
+            "neighbours": self.config.neighbours,
+            "representation": "all-to-all dynamic" if sees else "intra-passage dynamic",
+            "similarity weight": f"{scorer.similarity:g}",
+            "passage tokens (at most)": str(scorer.passage_tokens),
+            "passages cut off": str(cut),
+        }
+
+    def close(self) -> None:
+        self._loaded = None
+        self._store = None
+        self._corpus = None
+
+    @property
+    def _scorer(self) -> RetroScorer:
+        if self._loaded is None:
+            raise ComponentError("not prepared", where="retro", cure="call prepare first")
+        return self._loaded
+
+    def _load(self, cache: Cache) -> RetroScorer:
+        from odqa.devices import compute_dtype, pick_device
+        from odqa.encoders.checkpoints import checkpoint_fingerprint, resolve_checkpoint
+        from odqa.retro.scorer import RetroScorer
+
+        config = self.config
+        folder = resolve_checkpoint(config.checkpoint, cache)
+        device = pick_device(config.device)
+        scorer = RetroScorer(
+            folder,
+            config.checkpoint,
+            layout=None if config.layout == "auto" or config.layout == "naive" else config.layout,
+            similarity=config.similarity,
+            passage_tokens=config.passage_tokens,
+            device=device,
+            dtype=compute_dtype(device),
+        )
+        if config.mode == "head" and not scorer.model.config.score_head:
+            raise CheckpointError(
+                "a RETRO model without a scoring head",
+                where=config.checkpoint,
+                cure="set mode: question_likelihood, or train a ranker",
+            )
+        if config.neighbours != "online" and scorer.depends_on_question(config.mode):
+            raise CheckpointError(
+                "its neighbour encoder sees the question, so nothing can be computed offline in "
+                f"layout {scorer.layout}",
+                where=config.checkpoint,
+                cure="set neighbours: online, layout: prompt, or name embedded:retro-offline",
+            )
+        self._fingerprint = checkpoint_fingerprint(folder)
+        return scorer
+
+    def _open_store(self, corpus: Corpus, cache: Cache) -> NeighbourStore:
+        scorer, keys = self._scorer, self.config.neighbours == "keys-values"
+        identity = {
+            "what": "RETRO neighbours",
+            "version": self.version,
+            "checkpoint": self._fingerprint,
+            "prompt": scorer.settings.prompt if scorer.model.config.conditioned else None,
+            "passage_tokens": scorer.passage_tokens,
+            "keys": keys,
+            "dtype": str(scorer.model.token_table().dtype),
+            "corpus": corpus.fingerprint,
+        }
+
+        def encode(start: int, stop: int) -> Shard:
+            texts = [passage.full_text for passage in corpus.slice(start, stop)]
+            ids, cut = scorer.tokenise(texts)
+            packed: dict[int, np.ndarray] = {}
+            batches = list(token_batches([len(row) for row in ids], self._budget))
+            for batch in progress(batches, f"RETRO reads passages from {start}", len(batches)):
+                found = scorer.pack([ids[i] for i in batch], keys)
+                packed |= dict(zip(batch, found, strict=True))
+            rows = [packed[i] for i in range(len(ids))]
+            return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), cut)
+
+        def build(folder: Path) -> None:
+            build_neighbour_store(folder, len(corpus), scorer.width(keys), encode)
+
+        return NeighbourStore(cache.artifact("neighbour-store", identity, build))
+
+    @property
+    def _budget(self) -> int:
+        return 128 * self.config.batch_size
+
+    def _texts(self, hits: Sequence[Hit]) -> list[str]:
+        if self._corpus is None:
+            raise ComponentError("not prepared", where="retro", cure="call prepare first")
+        return [self._corpus.get(hit.passage_id).full_text for hit in hits]
+
+    def _scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
+        """One score per hit; equal texts are read once, so that they tie."""
+        import torch
+
+        texts = self._texts(hits)
+        # A fixed order, so that the order of the hits cannot change a score even by rounding.
+        pairs = sorted(zip(texts, (hit.passage_id for hit in hits), strict=True))
+        first = dict(reversed(pairs))
+        distinct = sorted(first)
+        with torch.inference_mode():
+            found = np.empty(len(distinct))
+            for batch, scores in self._batches(question, distinct, [first[t] for t in distinct]):
+                found[batch] = scores.cpu().numpy()
+        known = dict(zip(distinct, found.tolist(), strict=True))
+        return [known[text] for text in texts]
+
+    def _batches(
+        self, question: str, texts: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[tuple[list[int], Tensor]]:
+        """Places of some texts and their scores [len(places)], until all are scored."""
+        from odqa.retro.scorer import joined
+
+        scorer, mode = self._scorer, self.config.mode
+        if self.config.layout == "naive":
+            asked = scorer.ask(question, mode, naive=True)
+            tokens = self._tokenised(texts, ids)
+            for batch in token_batches([len(row) for row in tokens], self._budget):
+                yield batch, scorer.score_naive(asked, [tokens[i] for i in batch])
+            return
+        asked = scorer.ask(question, mode)
+        parts = self._candidates(asked, texts, ids)
+        if mode == "attention":
+            # All candidates share one softmax, so they are scored together.
+            each = list(parts)
+            order = [place for batch, _ in each for place in batch]
+            yield order, scorer.score(asked, joined([part for _, part in each]), mode)
+            return
+        for batch, part in parts:
+            yield batch, scorer.score(asked, part, mode)
+
+    def _candidates(
+        self, asked: Asked, texts: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[tuple[list[int], Candidates]]:
+        """Batches of places and the passages there, read now or from the store."""
+        scorer, store = self._scorer, self._store
+        if store is None:
+            tokens = self._tokenised(texts, ids)
+            for batch in token_batches([len(row) for row in tokens], self._budget):
+                yield batch, scorer.encode(asked, [tokens[i] for i in batch])
+            return
+        assert self._corpus is not None
+        rows = self._corpus.rows(ids)
+        keys = self.config.neighbours == "keys-values"
+        for batch in token_batches(store.lengths(rows).tolist(), self._budget):
+            yield batch, scorer.unpack(*store.padded([rows[i] for i in batch]), keys)
+
+    def _tokenised(self, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:
+        tokens, cut = self._scorer.tokenise(texts)
+        if cut:
+            full = self._scorer.passage_tokens
+            self._cut.update(i for i, row in zip(ids, tokens, strict=True) if len(row) == full)
+        return tokens

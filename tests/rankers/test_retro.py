@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.errors import CheckpointError, ComponentError
+from odqa.rankers.retro import RetroRanker, RetroRankerConfig
+from odqa.retro.frames import frame_questions
+from odqa.retro.model import RetroModel
+from odqa.testing.conformance import check_ranker
+from odqa.testing.tiny_checkpoints import WORDS, tiny_bert
+from odqa.testing.tiny_retro import tiny_retro
+from odqa.types import Hit, Passage, Question
+
+QUESTIONS = [
+    Question("q0", "who built the tower bridge", ("king",)),
+    Question("q1", "what is the river of the old king"),
+    Question("q2", "when was the engine opened?"),
+]
+
+
+def passages() -> list[Passage]:
+    draw = random.Random(0)
+    words = WORDS.split()
+    texts = [" ".join(draw.choices(words, k=draw.randint(2, 60))) for _ in range(9)]
+    made = [Passage(f"p{i}", text, title="king" if i % 3 else "") for i, text in enumerate(texts)]
+    copies = [Passage(f"copy{i}", "the river, of the king.") for i in range(2)]
+    return [copies[0], *made, copies[1]]
+
+
+CORPUS = passages()
+IDS = [passage.id for passage in CORPUS]
+# What the default scores of each kind of ranker must not change by.
+MODES = [
+    {},
+    {"layout": "naive"},
+    {"layout": "prefix"},
+    {"layout": "prompt"},
+    {"mode": "question_likelihood"},
+    {"mode": "attention"},
+]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Checkpoints by whether their encoder sees the question."""
+    root = tmp_path_factory.mktemp("retro")
+    return {
+        seeing: tiny_retro(root / str(seeing), conditioned=seeing, similarity=3.0)
+        for seeing in (True, False)
+    }
+
+
+def make(folder: Path, tmp_path: Path, **parameters: object) -> RetroRanker:
+    ranker = RetroRanker(RetroRankerConfig(checkpoint=str(folder), **parameters))
+    ranker.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path / "cache"))
+    return ranker
+
+
+def hits(ids: list[str] = IDS) -> list[Hit]:
+    return [Hit(passage_id, float(len(ids) - i)) for i, passage_id in enumerate(ids)]
+
+
+def scores(ranker: RetroRanker, question: Question = QUESTIONS[1]) -> np.ndarray:
+    (ranked,) = ranker.rank([question], [hits()], 100)
+    found = {hit.passage_id: hit.score for hit in ranked}
+    return np.array([found[i] for i in IDS])
+
+
+@pytest.mark.parametrize("parameters", MODES, ids=lambda p: "-".join(map(str, p.values())) or "-")
+def test_contract(folders: dict[bool, Path], tmp_path: Path, parameters: dict[str, str]) -> None:
+    ranker = make(folders[True], tmp_path, batch_size=1, **parameters)
+    check_ranker(ranker, QUESTIONS, [hits()] * 3)
+
+
+def test_scores_are_the_models(folders: dict[bool, Path], tmp_path: Path) -> None:
+    """By hand: layout, one full forward, head, and the cosine of mean encodings."""
+    found = scores(make(folders[False], tmp_path))
+    model = RetroModel.from_pretrained(folders[False])
+    scorer = make(folders[False], tmp_path)._scorer
+    m = model.config.chunk_length
+    (passage,), _ = scorer.tokenise([CORPUS[3].full_text])
+    question = scorer.question_ids(QUESTIONS[1].text)
+    frame = frame_questions([question[:-1]], "echo", chunk_length=m, score_token=question[-1])
+    read = torch.tensor([passage])
+    with torch.no_grad():
+        hidden = model(
+            torch.from_numpy(frame.ids),
+            torch.from_numpy(frame.mask),
+            read[:, None, None],
+            with_logits=False,
+        ).hidden
+        head = model.score(hidden[0, -1])
+        means = [
+            model.encode(ids[:, None], torch.ones_like(ids).bool()[:, None], None, None)[0, 0].mean(
+                0
+            )
+            for ids in (read, torch.tensor([question]))
+        ]
+        expected = head + 3.0 * torch.cosine_similarity(means[0], means[1], dim=0)
+    assert found[3] == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("seeing", [True, False])
+def test_naive_scores_are_the_same(folders: dict[bool, Path], tmp_path: Path, seeing: bool) -> None:
+    shared = scores(make(folders[seeing], tmp_path))
+    naive = scores(make(folders[seeing], tmp_path, layout="naive"))
+    np.testing.assert_allclose(naive, shared, atol=1e-4)
+    assert np.ptp(shared) > 0.1
+
+
+@pytest.mark.parametrize("neighbours", ["encodings", "keys-values"])
+@pytest.mark.parametrize(
+    ("seeing", "parameters"),
+    [
+        (False, {}),
+        (False, {"layout": "prefix"}),
+        (True, {"layout": "prompt"}),
+        (True, {"mode": "question_likelihood"}),
+        (False, {"mode": "attention"}),
+    ],
+)
+def test_offline_scores_are_the_online_ones(
+    folders: dict[bool, Path],
+    tmp_path: Path,
+    seeing: bool,
+    parameters: dict[str, str],
+    neighbours: str,
+) -> None:
+    if parameters.get("mode") == "attention" and neighbours == "keys-values":
+        pytest.skip("refused by the configuration")
+    online = scores(make(folders[seeing], tmp_path, **parameters))
+    ranker = make(folders[seeing], tmp_path, neighbours=neighbours, **parameters)
+    # Stored in float16.
+    np.testing.assert_allclose(scores(ranker), online, atol=2e-2)
+    assert np.ptp(online) > (0.01 if parameters.get("mode") == "attention" else 0.1)
+    (stored,) = ranker.stored()
+    tokens = sum(len(ids) for ids in ranker._scorer.tokenise([p.full_text for p in CORPUS])[0])
+    width = 16 if neighbours == "encodings" else 16 + 2 * 2 * 16
+    assert tokens * width * 2 <= stored.bytes < tokens * width * 2 + 3000
+
+
+def test_similarity_is_added_with_its_weight(folders: dict[bool, Path], tmp_path: Path) -> None:
+    none, one, five = (
+        scores(make(folders[True], tmp_path, similarity=weight)) for weight in (0.0, 1.0, 5.0)
+    )
+    np.testing.assert_allclose(five - none, 5 * (one - none), atol=1e-4)
+    assert np.abs(one - none).max() > 0.01
+    assert np.abs(one - none).max() <= 1 + 1e-5
+
+
+def test_alpha_adds_the_incoming_score(folders: dict[bool, Path], tmp_path: Path) -> None:
+    plain = scores(make(folders[True], tmp_path))
+    mixed = scores(make(folders[True], tmp_path, alpha=0.5))
+    np.testing.assert_allclose(mixed - plain, [0.5 * hit.score for hit in hits()], atol=1e-5)
+
+
+def test_attention_sums_to_one(folders: dict[bool, Path], tmp_path: Path) -> None:
+    found = scores(make(folders[True], tmp_path, mode="attention"))
+    # One of the two equal texts is read once for both.
+    assert found.sum() - found[0] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_encoder_that_sees_the_question_is_not_stored(
+    folders: dict[bool, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="sees the question") as caught:
+        make(folders[True], tmp_path, neighbours="encodings")
+    assert "neighbours: online" in caught.value.line()
+    assert not list((tmp_path / "cache").glob("neighbour-store/*"))
+
+
+def test_settings_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ValidationError, match="naive needs"):
+        RetroRankerConfig(layout="naive", neighbours="encodings")
+    with pytest.raises(ValidationError, match="attention needs"):
+        RetroRankerConfig(mode="attention", neighbours="keys-values")
+
+
+def test_another_kind_of_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="model_type is 'bert'"):
+        make(tiny_bert(tmp_path / "bert"), tmp_path)
+
+
+def test_answer_likelihood_is_the_best_answers(folders: dict[bool, Path], tmp_path: Path) -> None:
+    ranker = make(folders[True], tmp_path)
+    alone = [
+        ranker.answer_likelihood(Question("q", "who built it", (answer,)), hits())
+        for answer in ("king", "the old river")
+    ]
+    both = ranker.answer_likelihood(
+        Question("q", "who built it", ("king", "the old river")), hits()
+    )
+    np.testing.assert_allclose(both, np.maximum(*np.array(alone)), atol=1e-6)
+    assert max(both) < 0
+    with pytest.raises(ComponentError, match="no answers"):
+        ranker.answer_likelihood(QUESTIONS[1], hits())
+
+
+def test_passages_are_cut_and_counted(folders: dict[bool, Path], tmp_path: Path) -> None:
+    for parameters in ({}, {"neighbours": "encodings"}):
+        ranker = make(folders[False], tmp_path, passage_tokens=12, **parameters)
+        scores(ranker)
+        texts = [passage.full_text for passage in CORPUS]
+        long = sum(
+            len(ids) > 12 for ids in make(folders[False], tmp_path)._scorer.tokenise(texts)[0]
+        )
+        assert ranker.describe()["passages cut off"] == str(long)
+
+
+def test_what_is_described_and_counted(folders: dict[bool, Path], tmp_path: Path) -> None:
+    seeing, blind = (make(folders[s], tmp_path) for s in (True, False))
+    assert seeing.describe()["representation"] == "all-to-all dynamic"
+    assert blind.describe()["representation"] == "intra-passage dynamic"
+    stored = make(folders[False], tmp_path, neighbours="keys-values")
+    naive = make(folders[False], tmp_path, layout="naive")
+    costs = [r.cost(QUESTIONS[0], hits()).gflop or 0 for r in (stored, blind, seeing, naive)]
+    assert 0 < costs[0] < costs[1] < costs[2]
+    assert costs[1] < costs[3]
+    assert stored.cost(QUESTIONS[0], hits()).parameters > 1000
+
+
+def test_closed_and_prepared_again(folders: dict[bool, Path], tmp_path: Path) -> None:
+    ranker = make(folders[False], tmp_path, neighbours="encodings")
+    before = scores(ranker)
+    ranker.close()
+    with pytest.raises(ComponentError, match="not prepared"):
+        scores(ranker)
+    cache = Cache(tmp_path / "cache")
+    ranker.prepare(Corpus.from_passages(CORPUS), cache)
+    assert cache.hits == 1
+    np.testing.assert_array_equal(scores(ranker), before)
