@@ -1,0 +1,69 @@
+"""The change that makes an embedded model of the base model: reading and writing its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odqa.errors import CheckpointError
+from odqa.models.base import BASE_NAME, BASE_SHA256, check_sha256, file_sha256
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "delta.safetensors"
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Low-rank changes ``X.lora_A`` [r, in] and ``X.lora_B`` [out, r], and whole new tensors.
+
+    ``config["kind"]`` says what they make of the base model; ``sha256`` is that of the weight file.
+    """
+
+    tensors: Mapping[str, Tensor]
+    config: Mapping[str, Any]
+    sha256: str
+
+
+def read_delta(folder: Path) -> Delta:
+    """A shipped or freshly trained change.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or it changes another base model.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        base, expected = config["base"]["sha256"], config["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            "not the config.json of an embedded model", where=str(folder), cure="reinstall odqa"
+        ) from error
+    if base != BASE_SHA256:
+        raise CheckpointError(
+            f"changes another base model ({base[:12]}…)", where=str(folder), cure="train it again"
+        )
+    check_sha256(folder / WEIGHTS, expected, "reinstall odqa")
+    return Delta(load_file(folder / WEIGHTS), config, expected)
+
+
+def write_delta(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+    """Write tensors in float16 and a ``config.json`` that carries their checksum."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: tensors[name].to(torch.float16).contiguous() for name in sorted(tensors)}
+    save_file(halves, folder / WEIGHTS, {"format": "pt"})
+    full = {
+        **config,
+        "base": {"name": BASE_NAME, "sha256": BASE_SHA256},
+        "sha256": file_sha256(folder / WEIGHTS),
+    }
+    (folder / CONFIG).write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", "utf-8")

@@ -1,0 +1,136 @@
+"""Groups: a question, its gold passage and hard negatives. Item i is the same on every run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from odqa.metrics.has_answer import has_answer
+from odqa.training.examples import Example, Examples
+from odqa.training.recipe import NegativePart
+from odqa.types import Hit, Passage, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One training item.
+
+    ``passages[0]`` is the gold passage, the others are negatives; ``teacher`` holds a score for
+    each of them, or is empty.
+    """
+
+    question: Question
+    passages: tuple[Passage, ...]
+    teacher: tuple[float, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a model reads of each passage: its title, if it has one, and its text."""
+        return tuple(passage.full_text for passage in self.passages)
+
+
+class GroupSchedule:
+    """All items of a training, in the order in which they are used.
+
+    A plain sequence: whoever resumes skips what was used, and gets the same items. Each source is
+    gone through in shuffled rounds; sources are drawn by weight.
+
+    Args:
+        examples: what is drawn from.
+        weights: source -> relative frequency.
+        negatives: how many, and how deep in the candidates.
+        length: number of items.
+        seed: decides everything.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        weights: Mapping[str, float],
+        negatives: NegativePart,
+        length: int,
+        seed: int,
+    ) -> None:
+        self._examples = examples
+        self._negatives = negatives
+        self._seed = seed
+        self._pools: dict[str, list[str]] = {}
+        self._plan = plan(examples.train, weights, length, seed)
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def __getitem__(self, index: int) -> Group:
+        example = self._plan[index]
+        chance = random.Random(f"{self._seed}/{index}")
+        return group(self._examples, example, self._draw(example, chance))
+
+    def _draw(self, example: Example, chance: random.Random) -> list[str]:
+        key = example.question.id
+        if key not in self._pools:
+            hits = self._examples.candidates.get(key, [])[: self._negatives.depth]
+            self._pools[key] = true_negatives(
+                example.question, example.gold, hits, self._examples.passages
+            )
+        pool, count = self._pools[key], self._negatives.count
+        if len(pool) >= count:
+            return chance.sample(pool, count)
+        # Too few are left after filtering: fill up with passages of other questions.
+        others = self._examples.train[example.source]
+        while len(pool) < count:
+            other = chance.choice(others).gold
+            if other != example.gold and other not in pool:
+                pool = [*pool, other]
+        return pool
+
+
+def true_negatives(
+    question: Question, gold: str, hits: Sequence[Hit], passages: Mapping[str, Passage]
+) -> list[str]:
+    """Ids of hits that are neither the gold passage nor hold an accepted answer, in their order.
+
+    Gold annotations name one passage; others that answer the question would be false negatives
+    (Karpukhin et al. 2020, section 4.2; Qu et al. 2021, RocketQA). Title and text are looked at.
+    """
+    return [
+        hit.passage_id
+        for hit in hits
+        if hit.passage_id != gold
+        and hit.passage_id in passages
+        and not has_answer(passages[hit.passage_id].full_text, question.answers)
+    ]
+
+
+def group(examples: Examples, example: Example, negatives: Sequence[str]) -> Group:
+    """Texts and teacher scores of a question's gold passage and negatives.
+
+    Contexts of reading comprehension have no title, so their negatives lose theirs: a title must
+    not tell the two apart.
+    """
+    ids = (example.gold, *negatives)
+    found = [examples.passages[pid] for pid in ids]
+    bare = not found[0].title
+    known = examples.teacher.get(example.question.id, {})
+    scores = tuple(known[pid] for pid in ids if pid in known)
+    return Group(
+        example.question,
+        tuple(Passage(passage.id, passage.text) if bare else passage for passage in found),
+        scores if len(scores) == len(ids) else (),
+    )
+
+
+def plan(
+    sources: Mapping[str, Sequence[Example]], weights: Mapping[str, float], length: int, seed: int
+) -> list[Example]:
+    """Which example is used when: sources by weight, each in shuffled rounds."""
+    chance = random.Random(seed)
+    names = [name for name, weight in weights.items() if weight > 0 and sources.get(name)]
+    rounds = {name: _rounds(sources[name], random.Random(f"{seed}/{name}")) for name in names}
+    drawn = chance.choices(names, [weights[name] for name in names], k=length)
+    return [next(rounds[name]) for name in drawn]
+
+
+def _rounds(examples: Sequence[Example], chance: random.Random) -> Iterator[Example]:
+    while True:
+        yield from chance.sample(examples, len(examples))

@@ -1,0 +1,66 @@
+"""Losses, on plain tensors, each with its hand-computed test."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def listwise(scores: Tensor) -> Tensor:
+    """Softmax cross-entropy of the first of each row against the others.
+
+    Args:
+        scores: [questions, passages], gold passage in column 0.
+    """
+    return F.cross_entropy(scores.float(), torch.zeros(len(scores), dtype=torch.long))
+
+
+def distillation(scores: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """KL divergence from the teacher's distribution over a question's passages to the student's.
+
+    Args:
+        scores, teacher: [questions, passages]; rows of the teacher with a NaN do not count.
+        temperature: divides the teacher's scores; the student learns a scale of its own.
+    """
+    known = ~teacher.isnan().any(dim=1)
+    if not bool(known.any()):
+        return scores.sum() * 0.0
+    target = F.log_softmax(teacher[known].float() / temperature, dim=1)
+    found = F.log_softmax(scores[known].float(), dim=1)
+    return F.kl_div(found, target, reduction="batchmean", log_target=True)
+
+
+def in_batch(scores: Tensor, gold: Tensor, excluded: Tensor | None = None) -> Tensor:
+    """Cross-entropy of each question's gold passage against all passages of the batch.
+
+    Args:
+        scores: [questions, passages of all questions].
+        gold: int64 [questions], column of the gold passage.
+        excluded: bool, like ``scores``: pairs that are no negatives (another copy of the gold
+            passage, or one that answers the question too).
+    """
+    scores = scores.float()
+    if excluded is not None:
+        scores = scores.masked_fill(excluded, float("-inf"))
+    return F.cross_entropy(scores, gold)
+
+
+def span(start: Tensor, end: Tensor, first: Tensor, last: Tensor, seen: Tensor) -> Tensor:
+    """Negative log-likelihood of all right starts together, plus the same for ends, halved.
+
+    An answer that occurs several times is right wherever it is found (Clark and Gardner 2018,
+    section 3.2, the summed objective).
+
+    Args:
+        start, end: logits [windows, tokens].
+        first, last: 0/1 [windows, tokens], right starts and ends; at least one of each a row.
+        seen: 0/1 [windows, tokens], what may be chosen, [CLS] for "no answer" included.
+    """
+
+    def one(logits: Tensor, right: Tensor) -> Tensor:
+        logits = logits.float().masked_fill(seen == 0, float("-inf"))
+        chosen = logits.masked_fill(right == 0, float("-inf"))
+        return (logits.logsumexp(1) - chosen.logsumexp(1)).mean()
+
+    return (one(start, first) + one(end, last)) / 2

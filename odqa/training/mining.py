@@ -1,0 +1,110 @@
+"""Hard negatives: what a sentence encoder finds for training questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from odqa.data.trec import write_run
+from odqa.training.examples import NQ, Example, Examples, load_examples
+from odqa.training.groups import true_negatives
+from odqa.training.recipe import load_recipe
+from odqa.types import Hit
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+def mine(
+    recipe_path: Path,
+    out: Path | None = None,
+    *,
+    checkpoint: str = "embedded:minilm",
+    depth: int = 100,
+    with_corpus: Collection[str] = ("qed",),
+    true_negatives_only: bool = False,
+) -> list[Path]:
+    """Search the candidates of all sources of a recipe and write one run file each.
+
+    Questions of the retrieval data are searched in the corpus; those of a reading source in the
+    contexts of that source, which look like its gold passages, and in the corpus if asked for.
+
+    Args:
+        recipe_path: where the data is named.
+        out: folder for ``SOURCE.run``, TREC format; default: where the recipe looks for them.
+        checkpoint: sentence encoder.
+        depth: hits per question.
+        with_corpus: reading sources whose questions are searched in the corpus too.
+        true_negatives_only: leave out the gold passage and what holds an accepted answer. Training
+            filters anyway; this is for other uses of the files.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SpecError, DataError: recipe or data are wrong.
+        CheckpointError: the encoder cannot be loaded.
+    """
+    from odqa.encoders.text import TextEncoder
+
+    recipe = load_recipe(recipe_path)
+    data = recipe.data.model_copy(update={"candidates": [], "teacher": None})
+    examples = load_examples(data, recipe.seed)
+    encoder = TextEncoder(checkpoint)
+    encoder.load()
+    out = out or recipe.data.mined
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for source in examples.train:
+        run = candidates(
+            examples, source, encoder.encode, depth, source == NQ or source in with_corpus
+        )
+        if true_negatives_only:
+            run = _filtered(examples, source, run)
+        written.append(out / f"{source}.run")
+        write_run(written[-1], run, checkpoint)
+    return written
+
+
+def candidates(
+    examples: Examples, source: str, encode: Encode, depth: int, corpus: bool
+) -> dict[str, list[Hit]]:
+    """Nearest passages of every question of a source, by inner product, exact.
+
+    Args:
+        examples: questions and passages.
+        source: one of ``examples.train``.
+        encode: texts -> float32 [n, dim].
+        depth: hits per question.
+        corpus: search the whole corpus, not the gold passages of the source alone.
+    """
+    asked = _asked(examples, source)
+    contexts = {e.gold for name, found in examples.train.items() if name != NQ for e in found}
+    ids = sorted({example.gold for example in asked} & contexts)
+    if corpus:
+        ids += [pid for pid in examples.passages if pid not in contexts]
+    passages = encode([examples.passages[pid].full_text for pid in ids])
+    questions = encode([example.question.text for example in asked])
+    found: dict[str, list[Hit]] = {}
+    for start in range(0, len(asked), 256):
+        scores = questions[start : start + 256] @ passages.T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+        for row, order in enumerate(best):
+            hits = [Hit(ids[i], float(scores[row, i])) for i in order]
+            found[asked[start + row].question.id] = hits
+    return found
+
+
+def _filtered(examples: Examples, source: str, run: dict[str, list[Hit]]) -> dict[str, list[Hit]]:
+    kept: dict[str, list[Hit]] = {}
+    for example in _asked(examples, source):
+        hits = run[example.question.id]
+        right = set(true_negatives(example.question, example.gold, hits, examples.passages))
+        kept[example.question.id] = [hit for hit in hits if hit.passage_id in right]
+    return kept
+
+
+def _asked(examples: Examples, source: str) -> list[Example]:
+    held_out = examples.held_out if source == NQ else []
+    return [*examples.train[source], *held_out]

@@ -1,0 +1,144 @@
+"""A training recipe: a YAML file that says everything a set of weights depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from odqa.errors import SpecError
+
+TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker"]
+
+
+class Part(BaseModel):
+    """Base of all parts: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataPart(Part):
+    """What is trained on.
+
+    Paths are relative to ``root``, those of runs to ``mined``, and these two to the recipe.
+    """
+
+    root: Path = Field(description="Folder of the data.")
+    mined: Path = Field(Path("../../build/mined"), description="Folder of mined runs.")
+    corpus: Path = Field(description="Passages, DPR's TSV.")
+    questions: Path = Field(description="Training questions, NQ-open's JSON lines.")
+    qrels: Path = Field(description="Gold passage of each training question, TREC qrels.")
+    reading: dict[str, Path] = Field(
+        default_factory=dict, description="Name -> question/context/answers, JSON lines."
+    )
+    weights: dict[str, float] = Field(
+        default_factory=lambda: {"nq": 1.0},
+        description="How often each source is drawn, relative to the others; nq is the questions.",
+    )
+    candidates: list[Path] = Field(
+        default_factory=list, description="Mined runs that negatives are drawn from."
+    )
+    teacher: Path | None = Field(None, description="Run with a teacher's scores, for distillation.")
+    held_out: int = Field(150, ge=1, description="Training questions set apart to choose by.")
+
+
+class NegativePart(Part):
+    """Which candidates become negatives."""
+
+    count: int = Field(5, ge=1, description="Negatives per question.")
+    depth: int = Field(20, ge=1, description="They are drawn from this many best candidates.")
+
+
+class LoraPart(Part):
+    """Low-rank change of every linear layer (Hu et al. 2021)."""
+
+    r: int = Field(32, ge=1, description="Rank.")
+    alpha: float = Field(64.0, gt=0, description="The change is multiplied by alpha / r.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the low-rank change.")
+    encoder_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Dropout inside the encoder; 0 is a quarter faster on a CPU."
+    )
+
+
+class OptimPart(Part):
+    """Steps, batches and learning rate."""
+
+    steps: int = Field(ge=1, description="Optimiser steps at most.")
+    batch: int = Field(ge=1, description="Questions per forward pass.")
+    accumulate: int = Field(1, ge=1, description="Forward passes per optimiser step.")
+    horizon: int | None = Field(
+        None, ge=1, description="Step at which the learning rate would be 0; default: the last."
+    )
+    lr: float = Field(gt=0, description="Highest learning rate.")
+    head_lr: float | None = Field(None, gt=0, description="The same for new layers.")
+    warmup: float = Field(0.06, ge=0, lt=1, description="Share of steps with a rising rate.")
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    bf16: bool = Field(True, description="Forward passes in bfloat16.")
+    evaluate_every: int = Field(ge=1, description="Steps between evaluations and checkpoints.")
+    patience: int = Field(3, ge=1, description="Evaluations without a gain before it stops.")
+
+
+class Recipe(Part):
+    """One training, complete."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the model.")
+    task: TaskName = Field(description="What is trained.")
+    description: str = Field("", description="One line for the card.")
+    seed: int = Field(description="Decides the order, the negatives, the new layers, dropout.")
+    data: DataPart
+    negatives: NegativePart = NegativePart()
+    lora: LoraPart = LoraPart()
+    optim: OptimPart
+    settings: dict[str, Any] = Field(default_factory=dict, description="Keys of the task itself.")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        SpecError: not readable, not YAML, or a key or value is wrong; task settings included.
+    """
+    from odqa.training.tasks import task_class
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError("recipe cannot be read", where=str(path), cure="check the path") from error
+    except yaml.YAMLError as error:
+        raise SpecError(f"not YAML ({_one_line(error)})", where=str(path)) from error
+    try:
+        recipe = Recipe.model_validate(raw)
+        settings = task_class(recipe.task).Settings.model_validate(recipe.settings)
+    except ValidationError as error:
+        raise SpecError(_problems(error), where=str(path), cure="correct the recipe") from error
+    known = {"nq", *recipe.data.reading}
+    if unknown := sorted(set(recipe.data.weights) - known):
+        raise SpecError(
+            f"data.weights names '{unknown[0]}', which is no source",
+            where=str(path),
+            cure=f"known: {', '.join(sorted(known))}",
+        )
+    here = path.parent
+    folders = {
+        "root": (here / recipe.data.root).resolve(),
+        "mined": (here / recipe.data.mined).resolve(),
+    }
+    return recipe.model_copy(
+        update={
+            "data": recipe.data.model_copy(update=folders),
+            "settings": settings.model_dump(),
+        }
+    )
+
+
+def _problems(error: ValidationError) -> str:
+    return ", ".join(
+        f"{'.'.join(map(str, p['loc'])) or 'recipe'}: {p['msg']}" for p in error.errors()
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,68 @@
+"""Train what a recipe says, from scratch or from the last checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from odqa.errors import RunError
+from odqa.training.recipe import load_recipe
+
+
+def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = False) -> Path:
+    """Run a recipe to its end and write what it trained.
+
+    A kill at any point loses the steps since the last checkpoint and nothing else: started again
+    with ``resume``, the result is the same as without the kill.
+
+    Args:
+        recipe_path: the YAML file.
+        out: folder of the run: ``checkpoints/``, ``curve.json`` and one folder per trained model.
+        resume: go on from the last checkpoint, if there is one.
+        mlflow: log curves to MLflow.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        SpecError: the recipe is wrong.
+        DataError: its data is missing or broken.
+        RunError: ``out`` holds another run and ``resume`` was not asked for, or the recipe differs.
+    """
+    recipe = load_recipe(recipe_path)
+    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
+    noted = out / "recipe.json"
+    checkpoints = out / "checkpoints"
+    if noted.is_file():
+        if not resume:
+            raise RunError("holds a run already", where=str(out), cure="resume it or name another")
+        if noted.read_text(encoding="utf-8") != settled:
+            raise RunError("was started with another recipe", where=str(out), cure="name another")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+    from transformers import set_seed
+    from transformers.trainer_utils import get_last_checkpoint
+
+    from odqa.models.delta import write_delta
+    from odqa.training.card import write_card
+    from odqa.training.examples import load_examples
+    from odqa.training.tasks import task_class
+    from odqa.training.trainer import TaskTrainer, learning_curve
+
+    task = task_class(recipe.task)(recipe, load_examples(recipe.data, recipe.seed))
+    out.mkdir(parents=True, exist_ok=True)
+    noted.write_text(settled, encoding="utf-8")
+    set_seed(recipe.seed)
+    model = task.build()
+    trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    curve = learning_curve(trainer.state.log_history)
+    (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
+    for name, kept in task.trained(trainer.model).items():
+        folder = out / name
+        scale = {"r": recipe.lora.r, "alpha": recipe.lora.alpha}
+        write_delta(folder, kept.tensors, {**kept.config, "lora": scale})
+        write_card(folder, name, recipe, curve, task.metric)
+    return out

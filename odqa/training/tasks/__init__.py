@@ -1,0 +1,25 @@
+"""One task per file: model, items, loss and the choice by held-out questions."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from odqa.training.tasks.base import Task
+
+_TASKS = {
+    "cross-encoder": "odqa.training.tasks.cross_encoder:CrossEncoderTask",
+    "colbert": "odqa.training.tasks.colbert:ColbertTask",
+    "reader": "odqa.training.tasks.reader:ReaderTask",
+    "dpr": "odqa.training.tasks.dpr:DprTask",
+    "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
+}
+
+
+def task_class(name: str) -> type[Task]:
+    """The class behind a recipe's ``task``."""
+    module, attribute = _TASKS[name].split(":")
+    found: type[Task] = getattr(import_module(module), attribute)
+    return found
+
+
+__all__ = ["Task", "task_class"]

@@ -1,0 +1,117 @@
+"""What a task must say to be trained: the only contract between the trainer and a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from odqa.training.examples import gold_rank, order_figures
+from odqa.training.recipe import Part, Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from odqa.training.examples import Example, Examples
+    from odqa.types import Hit
+
+
+class Items(Protocol):
+    """What a training goes through: of known length, each item by its number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class NoSettings(Part):
+    """A task without keys of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What is kept of a trained model: its tensors, and how they become a checkpoint.
+
+    ``prefix`` is what the tensors' names had before them in the model that was trained.
+    """
+
+    tensors: Mapping[str, Tensor]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+
+
+class Task(ABC):
+    """One kind of model.
+
+    The trainer calls `build` once, walks through `schedule` in order, hands batches of its items
+    to `collate` and the result to `loss`, and chooses the checkpoint whose `evaluate` is best.
+    Only parameters with ``requires_grad`` are saved.
+
+    Attributes:
+        Settings: keys that a recipe may have under ``settings``.
+        metric: the figure of `evaluate` that is to be large.
+    """
+
+    Settings: ClassVar[type[Part]] = NoSettings
+    metric: ClassVar[str]
+
+    def __init__(self, recipe: Recipe, examples: Examples) -> None:
+        self.recipe = recipe
+        self.examples = examples
+        self.settings: Any = self.Settings.model_validate(recipe.settings)
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The model at step 0, what is frozen without gradient. Called with the seed set."""
+
+    @abstractmethod
+    def schedule(self) -> Items:
+        """Every item of the training; item i must not depend on the items before it."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[Any]) -> dict[str, Any]:
+        """A batch: tensors, or lists and dicts of tensors."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        """Mean loss of a batch, a scalar with gradient."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on the held-out questions; the model is in eval mode, without gradient."""
+
+    @abstractmethod
+    def trained(self, model: nn.Module) -> dict[str, Trained]:
+        """Name of each shipped model -> what is kept of it."""
+
+    @property
+    def items(self) -> int:
+        """How many items the whole training uses."""
+        optim = self.recipe.optim
+        return optim.steps * optim.batch * optim.accumulate
+
+
+class RankingTask(Task):
+    """A task whose model orders candidates; settings must have ``evaluated``, their number."""
+
+    metric: ClassVar[str] = "MRR@10"
+
+    @abstractmethod
+    def rank_all(
+        self, model: nn.Module, examples: Sequence[Example], depth: int
+    ) -> dict[str, list[Hit]]:
+        """Question id -> its ``depth`` best candidates in the model's order."""
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        ranked = self.rank_all(model, self.examples.held_out, self.settings.evaluated)
+        return self.figures(ranked)
+
+    def figures(self, ranked: Mapping[str, list[Hit]]) -> dict[str, float]:
+        """R@1, R@5 and MRR@10 of an order of the held-out questions' candidates."""
+        return order_figures(
+            {
+                example.question.id: gold_rank(ranked[example.question.id], example.gold)
+                for example in self.examples.held_out
+            }
+        )

@@ -1,0 +1,104 @@
+"""Cross-encoder ranker: a listwise loss over the gold passage and hard negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from odqa.progress import progress
+from odqa.training.base_encoder import base_encoder, base_tokenizer
+from odqa.training.collate import chunked, restored, tokenised
+from odqa.training.examples import Example
+from odqa.training.groups import Group, GroupSchedule
+from odqa.training.lora import attach, extract
+from odqa.training.losses import listwise
+from odqa.training.recipe import Part
+from odqa.training.tasks.base import RankingTask, Trained
+from odqa.types import Hit
+
+
+class CrossEncoderSettings(Part):
+    """Keys of the cross-encoder task."""
+
+    max_length: int = Field(192, ge=16, description="Tokens per question-passage pair.")
+    evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
+
+
+class CrossEncoderTask(RankingTask):
+    """BertForSequenceClassification with one logit; pooler and classifier are trained whole."""
+
+    Settings = CrossEncoderSettings
+
+    def build(self) -> nn.Module:
+        model = base_encoder(
+            "AutoModelForSequenceClassification", self.recipe.lora.encoder_dropout, num_labels=1
+        )
+        return attach(model, self.recipe.lora, heads=("bert.pooler.", "classifier."))
+
+    def schedule(self) -> GroupSchedule:
+        recipe = self.recipe
+        return GroupSchedule(
+            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        )
+
+    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
+        pairs = [(group.question.text, text) for group in items for text in group.texts]
+        return {**self._encode(pairs), "rows": torch.tensor(len(items))}
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        scores = self._scores(model, batch)
+        return listwise(scores.view(int(batch["rows"]), -1))
+
+    def rank_all(
+        self, model: nn.Module, examples: Sequence[Example], depth: int
+    ) -> dict[str, list[Hit]]:
+        return {
+            example.question.id: self.rank(
+                model, example, self.examples.candidates[example.question.id][:depth]
+            )
+            for example in progress(examples, "ranking", len(examples), unit="question")
+        }
+
+    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits of one question in the order of the model's logits."""
+        texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
+        batch = self._encode([(example.question.text, text) for text in texts])
+        scores = self._scores(model, batch).tolist()
+        scored = [Hit(hit.passage_id, s) for hit, s in zip(hits, scores, strict=True)]
+        return sorted(scored, key=lambda hit: -hit.score)
+
+    def trained(self, model: nn.Module) -> dict[str, Trained]:
+        return {
+            self.recipe.name: Trained(
+                extract(model),
+                {
+                    "kind": "sequence-classification",
+                    "prefix": "bert.",
+                    "max_length": self.settings.max_length,
+                },
+            )
+        }
+
+    @property
+    def tokenizer(self) -> Any:
+        """Loaded on first use."""
+        if not hasattr(self, "_tokenizer"):
+            self._tokenizer = base_tokenizer()
+        return self._tokenizer
+
+    def _encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        encoded = tokenised(
+            self.tokenizer,
+            [question for question, _ in pairs],
+            [text for _, text in pairs],
+            self.settings.max_length,
+        )
+        return dict(chunked(encoded, self.tokenizer.pad_token_id))
+
+    def _scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        parts = [model(**chunk).logits[:, 0].float() for chunk in batch["chunks"]]
+        return restored(parts, batch["order"])
