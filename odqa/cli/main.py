@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from odqa.cli import ask, compare, components, doctor, index, run, schema, validate
+from odqa.cli import (
+    ask,
+    compare,
+    components,
+    doctor,
+    index,
+    mine,
+    models,
+    run,
+    schema,
+    train,
+    validate,
+)
 from odqa.errors import OdqaError
 
 app = typer.Typer(
@@ -26,6 +38,9 @@ app.command("validate")(validate.validate)
 app.command("components")(components.components)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
+app.command("train")(train.train)
+app.command("mine")(mine.mine)
+app.add_typer(models.app, name="models")
 
 
 @app.callback()

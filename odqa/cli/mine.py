@@ -1,0 +1,30 @@
+"""``odqa mine``: hard negatives for a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def mine(
+    recipe: Annotated[Path, typer.Argument(help="Recipe whose candidates to find.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run files (default: where it looks).")
+    ] = None,
+    checkpoint: Annotated[
+        str, typer.Option(help="Sentence encoder that searches.")
+    ] = "embedded:minilm",
+    depth: Annotated[int, typer.Option(min=1, help="Hits per question.")] = 100,
+    true_negatives: Annotated[
+        bool, typer.Option(help="Leave out gold passages and those that hold an accepted answer.")
+    ] = False,
+) -> None:
+    """Write one TREC run per data source of a recipe."""
+    from odqa.training.mining import mine as run
+
+    for path in run(
+        recipe, out, checkpoint=checkpoint, depth=depth, true_negatives_only=true_negatives
+    ):
+        typer.echo(path)

@@ -1,0 +1,49 @@
+"""``odqa models``: the embedded models, and ordinary checkpoints made of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from odqa.cli.options import CacheFolder
+
+app = typer.Typer(help="The models that ship with odqa.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models() -> None:
+    """Name, what it is, and whether this version ships it."""
+    from odqa.errors import CheckpointError
+    from odqa.models import EMBEDDED, delta_dir
+
+    for name, what in EMBEDDED.items():
+        try:
+            size = sum(f.stat().st_size for f in delta_dir(name).iterdir()) / 1e6
+            state = f"{size:.1f} MB"
+        except CheckpointError:
+            state = "the base model" if name == "minilm" else "not shipped"
+        typer.echo(f"embedded:{name}  ({state})  {what}")
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(help="Name, such as colbert.")],
+    to: Annotated[Path, typer.Option("--to", help="New folder for the checkpoint.")],
+    cache: CacheFolder = None,
+) -> None:
+    """Write an ordinary checkpoint that the model's home library loads unchanged."""
+    from odqa.cache import Cache
+    from odqa.errors import CheckpointError
+    from odqa.models import materialise
+
+    if to.exists():
+        raise CheckpointError("exists already", where=str(to), cure="name a new folder")
+    source = materialise(name, Cache(cache))
+    try:
+        shutil.copytree(source, to, ignore=shutil.ignore_patterns("manifest.json", "__pycache__"))
+    except OSError as error:
+        raise CheckpointError(f"cannot be written ({error})", where=str(to)) from None
+    typer.echo(to)

@@ -1,0 +1,22 @@
+"""``odqa train``: make weights from a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, such as eval/recipes/colbert.yaml.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run (default training/NAME).")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    mlflow: Annotated[bool, typer.Option(help="Log curves to $MLFLOW_TRACKING_URI.")] = False,
+) -> None:
+    """Train what a recipe says; killed, it goes on with --resume to the same result."""
+    from odqa.training.run import train as run
+
+    typer.echo(run(recipe, out or Path("training") / recipe.stem, resume, mlflow))
