@@ -1,0 +1,92 @@
+"""The summary table for papers and pull requests: LaTeX (booktabs) and Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from odqa.comparison.text import notices, verdict
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+
+#: The characters that LaTeX reads as commands.
+_LATEX: Mapping[str, str] = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "…": r"\ldots{}",
+}
+_INTERVAL = re.compile(r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]")
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Verdict, table and notices as GitHub-flavoured Markdown."""
+    header, rows = _cells(comparison)
+    lines = [_markdown_row(header), _markdown_row(["---"] + ["---:"] * (len(header) - 1))]
+    lines += [_markdown_row([cell.replace("|", "\\|") for cell in row]) for row in rows]
+    said = [f"> {notice}" for notice in notices(comparison)]
+    parts = [verdict(comparison), "\n".join(lines), "\n>\n".join(said)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def to_latex(comparison: Comparison) -> str:
+    r"""A ``table`` for a paper; it needs ``\usepackage{booktabs}`` and nothing else.
+
+    Intervals are set small beside their means.
+    """
+    header, rows = _cells(comparison)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "  \\centering",
+        f"  \\caption{{{latex(verdict(comparison))}}}",
+        f"  \\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        "    \\toprule",
+        f"    {_latex_row(header)}",
+        "    \\midrule",
+        *(f"    {_latex_row(row)}" for row in rows),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        *(f"  % {notice}" for notice in notices(comparison)),
+        "\\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def latex(text: str) -> str:
+    """Text with LaTeX's special characters escaped."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the summary table; columns that are empty everywhere are left out."""
+    frame = comparison.table()
+    kept = [column for column in frame.columns if any(str(cell) for cell in frame[column])]
+    header = ["pipeline", *(str(column) for column in kept)]
+    rows = [[str(name), *(str(frame.loc[name, column]) for column in kept)] for name in frame.index]
+    return header, rows
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(map(_latex_cell, cells)) + r" \\"
+
+
+def _latex_cell(cell: str) -> str:
+    interval = _INTERVAL.fullmatch(cell)
+    if interval is None:
+        return latex(cell)
+    mean, low, high = interval.groups()
+    return f"{mean} {{\\scriptsize [{low}, {high}]}}"

@@ -1,0 +1,109 @@
+"""Which questions become traces, and where traces go: nowhere by default.
+
+Stages run in batches, so a trace is built afterwards from what the comparison recorded. Where the
+question was also timed alone those times are used; else each question gets an equal share of the
+batched time. Every span says which.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from odqa.errors import RunError, SpecError
+from odqa.metrics.attribution import outcomes
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+
+Choice = Literal["all", "sample", "failures", "disagreements", "none"]
+DEFAULT_POLICY = "sample: 20"
+
+
+@dataclass(frozen=True, slots=True)
+class TracePolicy:
+    """Which questions of a comparison become traces.
+
+    ``sample`` takes ``n`` questions spread evenly over the set, ``failures`` those that some
+    pipeline did not answer, ``disagreements`` those that some answered and others did not.
+    """
+
+    choice: Choice
+    n: int = 0
+
+    @classmethod
+    def parse(cls, text: TracePolicy | str) -> TracePolicy:
+        """Read ``all | sample: N | failures | disagreements | none``.
+
+        Raises:
+            SpecError: anything else.
+        """
+        if isinstance(text, TracePolicy):
+            return text
+        word, _, number = (part.strip() for part in text.partition(":"))
+        if word == "sample" and number.isdecimal():
+            return cls("sample", int(number))
+        for choice in get_args(Choice):
+            if word == choice and choice != "sample" and not number:
+                return cls(choice)
+        raise SpecError(
+            f"no trace policy '{text}'",
+            where="traces",
+            cure="use all, sample: N, failures, disagreements or none",
+        )
+
+    def questions(self, comparison: Comparison) -> list[str]:
+        """The ids of the chosen questions, in order."""
+        ids = [question.id for question in comparison.questions]
+        if self.choice == "none":
+            return []
+        if self.choice == "all" or (self.choice == "sample" and self.n >= len(ids)):
+            return ids
+        if self.choice == "sample":
+            return [ids[i * len(ids) // self.n] for i in range(self.n)]
+        answered: dict[str, set[bool]] = {}
+        for fates in outcomes(comparison.rows).values():
+            for question, fate in fates.items():
+                answered.setdefault(question, set()).add(fate == "answered")
+        if self.choice == "failures":
+            return [q for q in ids if False in answered.get(q, ())]
+        return [q for q in ids if len(answered.get(q, ())) == 2]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceCount:
+    """How many traces were handed over, and how many the other side then had."""
+
+    sent: int
+    stored: int
+
+    def check(self, where: str) -> None:
+        """Refuse silent loss.
+
+        Raises:
+            RunError: the counts differ.
+        """
+        if self.sent != self.stored:
+            raise RunError(
+                f"{self.stored} of {self.sent} traces were stored",
+                where=where,
+                cure="the run folder is complete; log it again with odqa log",
+            )
+
+
+class Tracer(ABC):
+    """Takes the traces of a comparison somewhere."""
+
+    @abstractmethod
+    def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
+        """One trace per pipeline and question; counts what was sent and what arrived."""
+
+
+class NullTracer(Tracer):
+    """Takes them nowhere."""
+
+    def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
+        """Nothing is sent."""
+        return TraceCount(0, 0)
