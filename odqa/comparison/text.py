@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import headline_metrics, table, tests_for
+from odqa.comparison.table import table, tests_for
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -55,11 +55,10 @@ def notices(comparison: Comparison) -> list[str]:
 
 
 def render(comparison: Comparison) -> str:
-    """Verdict, tables and notices for a terminal."""
-    frame = table(comparison)
-    quality = [c for c in frame.columns if c in headline_metrics(comparison) or c.startswith("p(")]
-    costs = [c for c in frame.columns if c not in quality]
-    parts = [verdict(comparison), frame[quality].to_string(), frame[costs].to_string()]
+    """Verdict, table (one column a pipeline, which fits a terminal) and notices."""
+    columns = table(comparison).T
+    columns.columns.name = None
+    parts = [verdict(comparison), columns.to_string()]
     said = [f"note: {notice}" for notice in notices(comparison)]
     return "\n\n".join([*parts, "\n".join(said)] if said else parts)
 
