@@ -120,7 +120,7 @@ _TAG = re.compile(r"</?T[a-z]+(?: [^>]*)?>", re.IGNORECASE)
 
 def detokenised(text: str) -> str:
     """Text without the spaces of a word tokeniser and without the table tags of NQ's HTML."""
-    plain = _TAG.sub(" ", text).replace("``", '"').replace(" ''", '"')
+    plain = _TAG.sub(" ", text).replace("`` ", '"').replace(" ''", '"')
     plain = " ".join(plain.split())
     return _HYPHEN.sub("-", _AFTER.sub("", _BEFORE.sub("", plain))).strip()
 
