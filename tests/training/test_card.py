@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from odqa.models.delta import read_delta, write_delta
+from odqa.training.card import LICENCES, write_card
+from odqa.training.recipe import DataPart, OptimPart, Recipe
+
+
+def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -> None:
+    nowhere = Path("nowhere")
+    recipe = Recipe(
+        name="reader",
+        task="reader",
+        seed=4,
+        data=DataPart(
+            root=nowhere,
+            corpus=nowhere,
+            questions=nowhere,
+            qrels=nowhere,
+            weights={"nq": 0.5, "squad": 0.5, "qed": 0.0},
+        ),
+        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
+    )
+    write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "question-answering"})
+    curve = [{"step": 4, "EM": 0.25, "F1": 0.5}, {"step": 8, "EM": 0.3, "F1": 0.4}]
+    write_card(tmp_path, "reader", recipe, curve, "F1", ["- EM 0.2 on 10 questions: `odqa eval`"])
+    card = (tmp_path / "card.md").read_text("utf-8")
+    assert read_delta(tmp_path).sha256 in card
+    assert LICENCES["squad"] in card
+    assert LICENCES["qed"] not in card
+    assert "seed 4" in card
+    assert "best held-out F1: step 4" in card
+    assert "| 8 | 0.300 | 0.400 |" in card
+    assert "`odqa eval`" in card
