@@ -104,7 +104,7 @@ class RetroScorer:
                 cure="name a checkpoint whose files belong together",
             )
         self._tokens = TextTokens(tokenizer, self.passage_tokens)
-        self._end = _end_token(tokenizer, name)
+        self._end = end_token(tokenizer, name)
 
     def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Token ids of passages, markers included, and how many were cut off."""
@@ -283,7 +283,8 @@ def joined(parts: Sequence[Candidates]) -> Candidates:
     return Candidates(states, torch.cat([wide(part.mask) for part in parts], 1))
 
 
-def _end_token(tokenizer: Any, name: str) -> int:
+def end_token(tokenizer: Any, name: str) -> int:
+    """What ends a text: the separator, else the end token; CheckpointError where there is none."""
     for token in (tokenizer.sep_token_id, tokenizer.eos_token_id):
         if token is not None:
             return int(token)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.errors import CheckpointError, ComponentError
+from odqa.readers.retro import RetroReader, RetroReaderConfig
+from odqa.retro.generation import Generated
+from odqa.retro.model import RetroModel
+from odqa.testing.conformance import check_reader
+from odqa.testing.tiny_retro import tiny_retro
+from odqa.types import Hit, Passage, Question
+
+CORPUS = [
+    Passage("p0", "the river of the old king", "river"),
+    Passage("p1", "the engine was opened in the north by a king of the city", "engine"),
+    Passage("p2", "The Tower Bridge", "bridge"),
+    Passage("p3", "a poem", ""),
+]
+QUESTIONS = [
+    Question("q0", "who built the tower"),
+    Question("q1", "what is the river of the old king"),
+    Question("q2", "when"),
+]
+HITS = [
+    [Hit("p2", 3.0), Hit("p0", 2.0), Hit("p1", 1.0)],
+    [Hit("p0", 1.0)],
+    [Hit("p3", 2.0), Hit("p1", 1.0)],
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_retro(tmp_path_factory.mktemp("reader"), spread=0.4)
+
+
+def make(folder: Path, **parameters: object) -> RetroReader:
+    reader = RetroReader(RetroReaderConfig(checkpoint=str(folder), **parameters))
+    reader.prepare(Corpus.from_passages(CORPUS), Cache(enabled=False))
+    return reader
+
+
+@pytest.mark.parametrize("layout", ["retro", "retro++", "closed-book"])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_contract(folder: Path, layout: str, beams: int) -> None:
+    reader = make(folder, layout=layout, beams=beams, max_answer_tokens=5)
+    check_reader(reader, QUESTIONS, HITS)
+    assert len({answer.text for answer in reader.read(QUESTIONS, HITS)}) > 1
+
+
+def test_greedy_answer_is_the_full_forwards(folder: Path) -> None:
+    """Token by token without any cache, the passages given to the prompt's chunk."""
+    reader = make(folder, max_answer_tokens=4)
+    (answer,) = reader.read([QUESTIONS[0]], [HITS[0]])
+    model, tokenizer = RetroModel.from_pretrained(folder), reader._tokenizer
+    m = model.config.chunk_length
+    prompt = tokenizer("question: who built the tower answer:", add_special_tokens=False).input_ids
+    texts = [f"title: {CORPUS[i].title}, source: {CORPUS[i].text}" for i in (2, 0, 1)]
+    read = tokenizer(texts, padding=True, truncation=True, max_length=40, return_tensors="pt")
+    line = [0] * (m - len(prompt)) + prompt
+    real = [False] * (m - len(prompt)) + [True] * len(prompt)
+    total, new = 0.0, []
+    with torch.no_grad():
+        while len(new) < 4:
+            logits = model(
+                torch.tensor([line]),
+                torch.tensor([real]),
+                read.input_ids[None, None],
+                read.attention_mask[None, None].bool(),
+            ).logits[0, -1]
+            token = int(logits.argmax())
+            total += float(logits.log_softmax(-1)[token])
+            if token == tokenizer.sep_token_id:
+                break
+            new.append(token)
+            line, real = [*line, token], [*real, True]
+    assert answer.text == tokenizer.decode(new, skip_special_tokens=True).strip()
+    assert answer.score == pytest.approx(total / (len(new) + 1), abs=1e-4)
+
+
+def test_what_each_layout_sees(folder: Path) -> None:
+    """Closed-book sees no passage; RETRO all; RETRO++ the best one in the decoder only."""
+
+    def score(layout: str, hits: list[Hit]) -> float:
+        return (
+            make(folder, layout=layout, max_answer_tokens=1).read([QUESTIONS[0]], [hits])[0].score
+        )
+
+    one, other = [Hit("p2", 2.0)], [Hit("p0", 2.0)]
+    assert score("closed-book", one) == score("closed-book", other)
+    assert score("retro", one) != pytest.approx(score("retro", other), abs=1e-4)
+    assert score("retro++", one) != pytest.approx(score("retro++", other), abs=1e-4)
+    assert score("retro++", one) != pytest.approx(score("retro", one), abs=1e-4)
+    more = [*one, Hit("p1", 1.0)]
+    assert score("retro++", more) != pytest.approx(score("retro++", one), abs=1e-4)
+    # Passages enter by score, so a rank below the cut is not read.
+    cut = make(folder, passages=1, max_answer_tokens=1)
+    assert cut.read([QUESTIONS[0]], [more])[0].score == pytest.approx(score("retro", one), abs=1e-5)
+
+
+def test_evidence_is_the_best_passage_with_the_answer(folder: Path) -> None:
+    reader = make(folder)
+    ids = reader._tokenizer("tower bridge", add_special_tokens=False).input_ids
+    read = [CORPUS[0], CORPUS[2]]
+    found = reader._answer(Generated(tuple(ids), -6.0), read)
+    assert (found.text, found.passage_id, found.start, found.end) == ("tower bridge", "p2", 4, 16)
+    assert found.score == -2.0
+    assert CORPUS[2].text[4:16] == "Tower Bridge"
+    nowhere = reader._answer(Generated(tuple(reversed(ids)), -3.0), read)
+    assert (nowhere.text, nowhere.passage_id) == ("bridge tower", None)
+    assert reader._answer(Generated((), -1.0), read).passage_id is None
+
+
+def test_without_hits_only_the_closed_book_answers(folder: Path) -> None:
+    assert make(folder).read(QUESTIONS[:1], [[]])[0].text == ""
+    closed = make(folder, layout="closed-book", max_answer_tokens=3)
+    assert closed.read(QUESTIONS[:1], [[]]) == closed.read(QUESTIONS[:1], HITS[:1])
+
+
+def test_cost_and_facts(folder: Path) -> None:
+    costs = [
+        make(folder, layout=layout).cost(QUESTIONS[0], HITS[0]).gflop or 0.0
+        for layout in ("closed-book", "retro++", "retro")
+    ]
+    assert np.all(np.array(costs) > 0)
+    assert costs[0] < min(costs[1:])
+    assert make(folder, beams=2).describe()["search"] == "2 beams"
+
+
+def test_the_default_is_not_shipped_yet() -> None:
+    reader = RetroReader(RetroReaderConfig())
+    with pytest.raises(CheckpointError, match="not shipped") as caught:
+        reader.prepare(Corpus.from_passages(CORPUS), Cache(enabled=False))
+    assert "embedded:retro-reader" in caught.value.line()
+
+
+def test_closed(folder: Path) -> None:
+    reader = make(folder)
+    reader.close()
+    with pytest.raises(ComponentError, match="not prepared"):
+        reader.read(QUESTIONS, HITS)
