@@ -72,13 +72,24 @@ def _log(comparison: Comparison, folder: Path, uri: str, policy: TracePolicy) ->
     from mlflow.tracking import MlflowClient
 
     from odqa.tracking.runs import log_runs, open_experiment
+    from odqa.tracking.traces import MlflowTracer
 
     client = MlflowClient(tracking_uri=uri)
     artifacts = Path(ARTIFACTS).absolute().as_uri() if uri.startswith("sqlite:") else None
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or f"odqa/{comparison.name}"
     experiment = open_experiment(client, name, artifacts)
-    parent, _ = log_runs(client, experiment, comparison, folder)
-    return f"{public(uri)}, run {parent}"
+    parent, children = log_runs(client, experiment, comparison, folder)
+    done = f"{public(uri)}, run {parent}"
+    questions = policy.questions(comparison)
+    if not questions:
+        return done
+    try:
+        count = MlflowTracer(client, experiment, children).send(comparison, questions)
+    # The runs are there: say so, and what is missing.
+    except Exception as error:
+        return f"{done}, warning: no traces ({_short(error)})"
+    count.check(public(uri))
+    return f"{done}, {count.stored} traces"
 
 
 def public(uri: str) -> str:
