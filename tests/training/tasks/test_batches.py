@@ -1,0 +1,118 @@
+"""What the tasks make of groups, and how their losses see it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from odqa.training.examples import Examples
+from odqa.training.groups import Group, group
+from odqa.training.recipe import DataPart, OptimPart, Recipe, TaskName
+from odqa.training.tasks import Task, task_class
+from odqa.types import Passage, Question
+
+
+def _task(name: TaskName, examples: Examples) -> Task:
+    nowhere = Path("nowhere")
+    recipe = Recipe(
+        name="tiny",
+        task=name,
+        seed=7,
+        data=DataPart(root=nowhere, corpus=nowhere, questions=nowhere, qrels=nowhere),
+        optim=OptimPart(steps=2, batch=2, lr=1e-3, evaluate_every=1, bf16=False),
+    )
+    return task_class(name)(recipe, examples)
+
+
+def _groups(examples: Examples) -> list[Group]:
+    one, two, *_ = examples.train["nq"]
+    examples.teacher = {"q1": {"p1": 2.0, "p2": 0.0}}
+    # The first question's accepted answer is in c0, a negative of the second.
+    return [group(examples, one, ["p3"]), group(examples, two, ["p2"])]
+
+
+@pytest.mark.parametrize("name", ["colbert", "dpr"])
+def test_what_answers_another_question_of_the_batch_is_no_negative_of_it(
+    name: TaskName, examples: Examples
+) -> None:
+    one, two, *_ = examples.train["nq"]
+    groups = [group(examples, one, ["p3"]), group(examples, two, ["c0"])]
+    batch = _task(name, examples).collate(groups)
+    # Passages of the batch: p0 p3 | p1 c0. c0 says "red", the answer to the first question.
+    assert batch["excluded"].tolist() == [[False, False, False, True], [False] * 4]
+
+
+@pytest.mark.parametrize("name", ["colbert", "dpr"])
+def test_groups_without_a_teacher_are_marked(name: TaskName, examples: Examples) -> None:
+    teacher = _task(name, examples).collate(_groups(examples))["teacher"]
+    assert teacher[0].isnan().all()
+    assert teacher[1].tolist() == [2.0, 0.0]
+
+
+def test_colbert_queries_are_marked_and_filled_with_masks(examples: Examples) -> None:
+    task = _task("colbert", examples)
+    queries = task.collate(_groups(examples))["queries"]
+    tokens = task.tokenizer.convert_ids_to_tokens(queries["input_ids"][0].tolist())
+    assert tokens[:2] == ["[CLS]", "[unused0]"]
+    assert len(tokens) == 32
+    assert tokens[-1] == "[MASK]"
+    assert queries["attention_mask"][0].sum() == 32 - tokens.count("[MASK]")
+
+
+def test_colbert_passages_lose_punctuation_and_padding(examples: Examples) -> None:
+    task = _task("colbert", examples)
+    for chunk in task.collate(_groups(examples))["passages"]["chunks"]:
+        for ids, keep in zip(chunk["input_ids"].tolist(), chunk["keep"].tolist(), strict=True):
+            tokens = task.tokenizer.convert_ids_to_tokens(ids)
+            assert tokens[1] == "[unused1]"
+            dropped = {token for token, kept in zip(tokens, keep, strict=True) if not kept}
+            assert dropped <= {".", "[PAD]"}
+            assert "." in dropped
+
+
+def test_colbert_loss_is_cross_entropy_plus_divergence(examples: Examples) -> None:
+    task = _task("colbert", examples)
+    batch = task.collate(_groups(examples))
+
+    class Constant(torch.nn.Module):
+        """Every token vector is the same: all passages score alike."""
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            return torch.full((*input_ids.shape, 4), 0.5)
+
+    # Four passages a question; the teacher of the second says 2 : 0.
+    p = 1 / (1 + math.exp(-2.0))
+    divergence = p * math.log(2 * p) + (1 - p) * math.log(2 * (1 - p))
+    loss = task.loss(Constant(), batch).item()
+    assert loss == pytest.approx(math.log(4) + divergence, abs=1e-5)
+
+
+def test_reader_targets_answers_in_gold_passages_and_cls_elsewhere(examples: Examples) -> None:
+    task = _task("reader", examples)
+    item = Group(
+        Question("x", "which colour has house 1", ("green",)),
+        (examples.passages["p1"], Passage("n", "Nothing here.", "Field")),
+    )
+    rows = {}
+    for chunk in task.collate([item])["chunks"]:
+        for ids, first, last in zip(
+            chunk["input_ids"], chunk["first"].tolist(), chunk["last"].tolist(), strict=True
+        ):
+            tokens = task.tokenizer.convert_ids_to_tokens(ids)
+            rows["field" in tokens] = (
+                [t for t, right in zip(tokens, first, strict=True) if right],
+                [t for t, right in zip(tokens, last, strict=True) if right],
+            )
+    assert rows == {False: (["green"], ["green"]), True: (["[CLS]"], ["[CLS]"])}
+
+
+def test_a_gold_passage_without_the_answer_gives_no_row(examples: Examples) -> None:
+    task = _task("reader", examples)
+    item = Group(
+        Question("x", "which colour has house 1", ("purple",)),
+        (examples.passages["p1"], examples.passages["p2"]),
+    )
+    assert sum(len(chunk["first"]) for chunk in task.collate([item])["chunks"]) == 1

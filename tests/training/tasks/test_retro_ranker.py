@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.models.base import base_model_dir
+from odqa.models.delta import read_delta, write_delta
+from odqa.models.retro import build_retro
+from odqa.rankers.retro import RetroRanker, RetroRankerConfig
+from odqa.training.examples import Example, Examples
+from odqa.training.recipe import Recipe
+from odqa.training.tasks.retro_ranker import RetroRankerTask
+from odqa.types import Hit, Passage, Question
+
+PASSAGES = [
+    Passage("p0", "The Thames flows through London and into the North Sea.", "Thames"),
+    Passage("p1", "Thomas Newcomen built an engine in 1712 that pumped water.", "Engine"),
+    Passage("p2", "Emma is a novel that Jane Austen published in 1815.", "Emma"),
+    Passage("p3", "The Severn is the longest river of Great Britain.", "Severn"),
+]
+TRAIN = [
+    Example(Question("t0", "which river flows through london", ("Thames",)), "p0", "nq"),
+    Example(Question("t1", "who wrote emma", ("Jane Austen",)), "p2", "nq"),
+]
+HITS = [Hit(passage.id, 0.5) for passage in PASSAGES]
+
+
+def make(conditioned: tuple[int, ...] = (3,), **settings: Any) -> RetroRankerTask:
+    recipe = Recipe.model_validate(
+        {
+            "name": "retro",
+            "task": "retro-ranker",
+            "seed": 3,
+            "data": {"root": ".", "corpus": "c", "questions": "q", "qrels": "r"},
+            "negatives": {"count": 3, "depth": 4},
+            "lora": {"r": 2, "alpha": 4, "dropout": 0.0},
+            "optim": {"steps": 2, "batch": 2, "lr": 1e-3, "evaluate_every": 1},
+            "settings": {
+                "cross_layers": [3, 6],
+                "conditioned_layers": list(conditioned),
+                "max_length": 24,
+                "per_forward": 3,
+                **settings,
+            },
+        }
+    )
+    hits = {example.question.id: HITS for example in TRAIN}
+    passages = {passage.id: passage for passage in PASSAGES}
+    return RetroRankerTask(recipe, Examples(passages, {"nq": TRAIN}, TRAIN, hits))
+
+
+def batch(task: RetroRankerTask) -> dict[str, Any]:
+    schedule = task.schedule()
+    return task.collate([schedule[0], schedule[1]])
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[RetroRankerTask, nn.Module]:
+    """A model whose low-rank changes and head are no longer zero."""
+    task = make()
+    torch.manual_seed(0)
+    model = task.build()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and (".lora_B" in name or "score_head" in name):
+                parameter.normal_(std=0.05)
+    return task, model.eval()
+
+
+def test_training_and_ranking_give_the_same_scores(
+    trained: tuple[RetroRankerTask, nn.Module], tmp_path: Path
+) -> None:
+    task, model = trained
+    with torch.no_grad():
+        ours = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
+    (kept,) = task.trained(model).values()
+    write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
+    (tmp_path / "model").mkdir()
+    build_retro(base_model_dir(), read_delta(tmp_path / "delta"), tmp_path / "model")
+    ranker = RetroRanker(RetroRankerConfig(checkpoint=str(tmp_path / "model")))
+    ranker.prepare(Corpus.from_passages(PASSAGES), Cache(tmp_path / "cache"))
+    (ranked,) = ranker.rank([TRAIN[0].question], [HITS], 4)
+    # The change is kept in float16.
+    for hit in ranked:
+        assert hit.score == pytest.approx(ours[hit.passage_id], abs=0.02)
+    assert np.ptp(list(ours.values())) > 0.5
+
+
+def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Module]) -> None:
+    task, model = trained
+    with torch.no_grad():
+        ranked = task.rank(model, TRAIN[0], HITS)
+        figures = task.evaluate(model)
+    scores = [hit.score for hit in ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert set(figures) == {"R@1", "R@5", "MRR@10"}
+    assert figures["R@5"] == 1.0
+
+
+def test_only_the_changes_and_the_new_parts_are_trained() -> None:
+    names = [n for n, p in make().build().named_parameters() if p.requires_grad]
+    whole = {n for n in names if ".lora_" not in n}
+    parts = ("cross.norm", "cross.source_norm", "cross.gate", "score_head")
+    assert all(any(part in n for part in parts) for n in whole)
+    assert "score_head.weight" in whole
+    assert "decoder.blocks.2.cross.gate.weight" in whole
+    for layer in (
+        "decoder.blocks.0.self_attention.q_proj",
+        "decoder.blocks.5.cross.attention.v_proj",
+        "encoder.blocks.2.cross.attention.o_proj",
+        "encoder.blocks.5.ffw.down_proj",
+    ):
+        assert f"{layer}.lora_A.default.weight" in names
+
+
+def test_a_step_reaches_every_part() -> None:
+    """The second step: in the first the head is zero and passes nothing on."""
+    task = make(similarity=0.0)
+    model = task.build().train()
+    torch.nn.init.normal_(model.score_head.weight, std=0.02)
+    items = batch(task)
+    task.loss(model, items).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and (name.endswith("lora_B.default.weight") or "gate" in name):
+            assert parameter.grad is not None, name
+            # The last state is read out alone, so nothing before a softmax of one key is lost.
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_it_learns_and_the_teacher_pulls() -> None:
+    task = make()
+    torch.manual_seed(0)
+    model = task.build().train()
+    items = batch(task)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-3)
+    losses = []
+    for _ in range(8):
+        optimiser.zero_grad()
+        loss = task.loss(model, items)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+    against = dict(items, teacher=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
+    with torch.no_grad():
+        assert float(task.loss(model, against)) > losses[-1] + 1
+
+
+def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
+    from odqa.retro.model import RetroModel
+
+    for conditioned, seen in (((), False), ((3,), True)):
+        model = make(conditioned).build()
+        assert isinstance(model, RetroModel)
+        assert model.config.conditioned is seen
