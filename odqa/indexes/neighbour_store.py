@@ -6,13 +6,20 @@ Written shard by shard by `odqa.encoders.sharded`, float16, memory-mapped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from odqa.encoders.batches import token_batches
 from odqa.encoders.sharded import Shard
 from odqa.indexes.token_store import TokenStore, build_token_store
+from odqa.progress import progress
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
 
 
 class NeighbourStore(TokenStore):
@@ -53,3 +60,38 @@ def build_neighbour_store(
         shard: passages per shard.
     """
     build_token_store(folder, n_passages, dim, encode, shard)
+
+
+def passage_neighbours(
+    cache: Cache,
+    corpus: Corpus,
+    identity: Mapping[str, object],
+    *,
+    dim: int,
+    tokenise: Callable[[Sequence[str]], tuple[list[list[int]], int]],
+    pack: Callable[[Sequence[Sequence[int]]], list[np.ndarray]],
+    budget: int,
+) -> NeighbourStore:
+    """The store of a corpus, built or gone on with where the cache does not hold it.
+
+    Args:
+        identity: what decides the content, the corpus included.
+        dim: numbers per token.
+        tokenise: texts -> token ids, and how many texts were cut off.
+        pack: token ids of passages -> float32 [tokens, dim] for each.
+        budget: tokens per call of ``pack``, padding included.
+    """
+
+    def encode(start: int, stop: int) -> Shard:
+        ids, cut = tokenise([passage.full_text for passage in corpus.slice(start, stop)])
+        packed: dict[int, np.ndarray] = {}
+        batches = list(token_batches([len(row) for row in ids], budget))
+        for batch in progress(batches, f"RETRO reads passages from {start}", len(batches)):
+            packed |= dict(zip(batch, pack([ids[i] for i in batch]), strict=True))
+        rows = [packed[i] for i in range(len(ids))]
+        return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), cut)
+
+    def build(folder: Path) -> None:
+        build_neighbour_store(folder, len(corpus), dim, encode)
+
+    return NeighbourStore(cache.artifact("neighbour-store", identity, build))

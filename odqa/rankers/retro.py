@@ -8,16 +8,14 @@ their keys and values) are computed offline and stored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from odqa.encoders.batches import token_batches
-from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError, ComponentError
-from odqa.indexes.neighbour_store import NeighbourStore, build_neighbour_store
+from odqa.indexes.neighbour_store import NeighbourStore, passage_neighbours
 from odqa.interfaces import Cost, Device, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
@@ -237,21 +235,15 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             "corpus": corpus.fingerprint,
         }
 
-        def encode(start: int, stop: int) -> Shard:
-            texts = [passage.full_text for passage in corpus.slice(start, stop)]
-            ids, cut = scorer.tokenise(texts)
-            packed: dict[int, np.ndarray] = {}
-            batches = list(token_batches([len(row) for row in ids], self._budget))
-            for batch in progress(batches, f"RETRO reads passages from {start}", len(batches)):
-                found = scorer.pack([ids[i] for i in batch], keys)
-                packed |= dict(zip(batch, found, strict=True))
-            rows = [packed[i] for i in range(len(ids))]
-            return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), cut)
-
-        def build(folder: Path) -> None:
-            build_neighbour_store(folder, len(corpus), scorer.width(keys), encode)
-
-        return NeighbourStore(cache.artifact("neighbour-store", identity, build))
+        return passage_neighbours(
+            cache,
+            corpus,
+            identity,
+            dim=scorer.width(keys),
+            tokenise=scorer.tokenise,
+            pack=lambda passages: scorer.pack(passages, keys),
+            budget=self._budget,
+        )
 
     @property
     def _budget(self) -> int:
