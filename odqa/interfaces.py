@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
 Device = Literal["cpu", "auto", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class ComponentConfig(BaseModel):

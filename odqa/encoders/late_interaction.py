@@ -19,7 +19,7 @@ from odqa.encoders.batches import padded, token_batches
 from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
-from odqa.interfaces import Device
+from odqa.interfaces import Device, Precision
 from odqa.progress import progress
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class LateInteractionEncoder:
         checkpoint: local folder, ``embedded:NAME`` or hub id.
         query_maxlen, doc_maxlen: tokens per text, markers included; default: the checkpoint's own.
         device: where the encoder runs.
+        precision: number format; auto is fp32 on the CPU, bf16 on a GPU.
         batch_size: questions, or passages of 128 tokens, per forward pass.
     """
 
@@ -49,12 +50,14 @@ class LateInteractionEncoder:
         query_maxlen: int | None = None,
         doc_maxlen: int | None = None,
         device: Device = "cpu",
+        precision: Precision = "auto",
         batch_size: int = 32,
     ) -> None:
         self.checkpoint = checkpoint
         self._batch_size = batch_size
         self._budget = batch_size * _TYPICAL_TOKENS
         self._device = device
+        self._precision = precision
         self._query_maxlen = query_maxlen
         self._doc_maxlen = doc_maxlen
         self._model: Any = None
@@ -93,7 +96,7 @@ class LateInteractionEncoder:
         model = load_model("AutoModel", folder, self.checkpoint)
         self._check(projection, model)
         self.device = pick_device(self._device)
-        self.dtype = compute_dtype(self.device)
+        self.dtype = compute_dtype(self.device, self._precision)
         self._projection: Tensor = projection.to(self.device, self.dtype)
         self._model = model.to(self.device, self.dtype)
         #: SHA-256 of what the checkpoint's files say; overridden lengths are not in it.

@@ -15,7 +15,7 @@ from odqa.encoders.batches import padded, token_batches
 from odqa.encoders.sentence_folder import Pooling, SentenceSettings
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
-from odqa.interfaces import Device
+from odqa.interfaces import Device, Precision
 from odqa.progress import progress
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class TextEncoder:
         normalize: to unit length; `None` takes what the checkpoint says; where it says nothing,
             mean-pooled vectors are normalised and others are not.
         max_length: tokens per text, markers included; `None` takes what the checkpoint says.
-        device: where it runs; fp32 on the CPU, bf16 on a GPU.
+        device: where it runs.
+        precision: number format; auto is fp32 on the CPU, bf16 on a GPU.
         batch_size: texts of 128 tokens per forward pass; of shorter texts it takes more.
         plain_pooling: for ``auto``, of a checkpoint without settings of its own.
     """
@@ -55,12 +56,14 @@ class TextEncoder:
         normalize: bool | None = True,
         max_length: int | None = _DEFAULT_MAX_LENGTH,
         device: Device = "cpu",
+        precision: Precision = "auto",
         batch_size: int = 64,
         plain_pooling: Pooling = "mean",
     ) -> None:
         self.checkpoint = checkpoint
         self._wish = (pooling, normalize, max_length, plain_pooling)
         self._device = device
+        self._precision = precision
         self._budget = batch_size * _TYPICAL_TOKENS
         self._model: Any = None
         #: Texts cut off at ``max_length`` by `encode` since the encoder was loaded.
@@ -102,7 +105,7 @@ class TextEncoder:
         tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
         self.tokens = TextTokens(tokenizer, length)
         self.device: torch.device = pick_device(self._device)
-        self.dtype = compute_dtype(self.device)
+        self.dtype = compute_dtype(self.device, self._precision)
         self.fingerprint = checkpoint_fingerprint(folder)
         self.config = model.config
         self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)

@@ -17,7 +17,7 @@ from pydantic import Field
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.errors import ComponentError
 from odqa.indexes.token_store import TokenStore, build_token_store
-from odqa.interfaces import Cost, Device, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Passage, Question
@@ -52,6 +52,9 @@ class ColbertConfig(StageConfig):
         0.0, ge=0, description="Weight of the incoming score: score = maxsim + alpha * incoming."
     )
     device: Device = Field("cpu", description="Where the encoder runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(
         32, ge=1, description="Questions, or passages of 128 tokens, per forward pass."
     )
@@ -82,6 +85,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
             query_maxlen=config.query_maxlen,
             doc_maxlen=config.doc_maxlen,
             device=config.device,
+            precision=config.precision,
             batch_size=config.batch_size,
         )
         self._corpus: Corpus | None = None

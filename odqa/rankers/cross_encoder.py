@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import Cost, Device, Ranker, StageConfig
+from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Question
@@ -36,6 +36,9 @@ class CrossEncoderConfig(StageConfig):
         0.0, ge=0, description="Weight of the incoming score: score = logit + alpha * incoming."
     )
     device: Device = Field("cpu", description="Where the model runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(32, ge=1, description="Pairs per forward pass.")
 
 
@@ -79,7 +82,7 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
             )
         self._device = pick_device(self.config.device)
         self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device, compute_dtype(self._device))
+        self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
     def rank(
         self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
@@ -117,7 +120,7 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
 
         return {
             "device": device_name(self._device),
-            "dtype": str(compute_dtype(self._device)).removeprefix("torch."),
+            "dtype": str(compute_dtype(self._device, self.config.precision)).removeprefix("torch."),
             "labels": str(self._model.config.num_labels),
             "pair tokens (at most)": str(self.config.max_length),
         }

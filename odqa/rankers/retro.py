@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.indexes.neighbour_store import NeighbourStore, passage_neighbours
-from odqa.interfaces import Cost, Device, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Question
@@ -64,6 +64,9 @@ class RetroRankerConfig(StageConfig):
         0.0, ge=0, description="Weight of the incoming score: score = retro + alpha * incoming."
     )
     device: Device = Field("cpu", description="Where the model runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(32, ge=1, description="Passages of 128 tokens per forward pass.")
 
     @model_validator(mode="after")
@@ -204,7 +207,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             similarity=config.similarity,
             passage_tokens=config.passage_tokens,
             device=device,
-            dtype=compute_dtype(device),
+            dtype=compute_dtype(device, self.config.precision),
         )
         if config.mode == "head" and not scorer.model.config.score_head:
             raise CheckpointError(

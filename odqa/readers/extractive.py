@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import ComponentConfig, Cost, Device, Reader
+from odqa.interfaces import ComponentConfig, Cost, Device, Precision, Reader
 from odqa.progress import progress
 from odqa.readers.merge import Compare, merged, passage_prior
 from odqa.readers.windows import Window, make_windows
@@ -58,6 +58,9 @@ class ExtractiveConfig(ComponentConfig):
         description="Abstain where no answer scores higher than the answer by more than this.",
     )
     device: Device = Field("cpu", description="Where the model runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(16, ge=1, description="Windows per forward pass.")
 
     @model_validator(mode="after")
@@ -120,7 +123,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
             )
         self._device = pick_device(self.config.device)
         self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device, compute_dtype(self._device))
+        self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
     def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         out: list[Answer] = []
@@ -160,7 +163,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
 
         return {
             "device": device_name(self._device),
-            "dtype": str(compute_dtype(self._device)).removeprefix("torch."),
+            "dtype": str(compute_dtype(self._device, self.config.precision)).removeprefix("torch."),
             "window tokens (at most)": str(self.config.max_length),
         }
 

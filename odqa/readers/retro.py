@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import ComponentConfig, Cost, Device, Reader
+from odqa.interfaces import ComponentConfig, Cost, Device, Precision, Reader
 from odqa.progress import progress
 from odqa.types import Answer, Hit, Passage, Question
 
@@ -45,6 +45,9 @@ class RetroReaderConfig(ComponentConfig):
     max_answer_tokens: int = Field(16, ge=1, description="Longest answer.")
     beams: int = Field(1, ge=1, description="Beams of the search; 1 is greedy.")
     device: Device = Field("cpu", description="Where the model runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(8, ge=1, description="Questions per forward pass.")
 
 
@@ -78,7 +81,9 @@ class RetroReader(Reader[RetroReaderConfig]):
         name = self.config.checkpoint
         folder = resolve_checkpoint(name, cache)
         device = pick_device(self.config.device)
-        model = RetroModel.from_pretrained(folder, device=device, dtype=compute_dtype(device))
+        model = RetroModel.from_pretrained(
+            folder, device=device, dtype=compute_dtype(device, self.config.precision)
+        )
         self._room = self.config.passage_tokens or model.config.neighbour_length
         stack = model.config.encoder
         if stack.position == "absolute" and self._room > stack.max_positions:

@@ -17,7 +17,7 @@ from odqa.encoders.text import TextEncoder
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class DprConfig(StageConfig):
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
     device: Device = Field("cpu", description="Where the encoders run.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 
@@ -128,6 +131,7 @@ class DprRetriever(Retriever[DprConfig]):
             normalize=config.normalize,
             max_length=config.max_length,
             device=config.device,
+            precision=config.precision,
             batch_size=config.batch_size,
             plain_pooling="cls",
         )

@@ -21,7 +21,7 @@ from odqa.encoders.tokens import Tokens
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
 from odqa.retro.chunks import chunk_document
 from odqa.types import Hit, Passage, Question
 
@@ -42,6 +42,9 @@ class RetroRetrieverConfig(StageConfig):
     )
     index: IndexConfig = Field(FlatIndex(), description="How chunk keys are searched.")
     device: Device = Field("cpu", description="Where the encoder runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 
@@ -69,6 +72,7 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             pooling="mean",
             normalize=config.metric == "ip",
             device=config.device,
+            precision=config.precision,
             batch_size=config.batch_size,
             max_length=None,
         )

@@ -16,7 +16,7 @@ from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class SentenceConfig(StageConfig):
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
     device: Device = Field("cpu", description="Where the encoder runs.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 
@@ -67,6 +70,7 @@ class SentenceRetriever(Retriever[SentenceConfig]):
             normalize=config.normalize,
             max_length=config.max_length,
             device=config.device,
+            precision=config.precision,
             batch_size=config.batch_size,
         )
         self._index = DenseIndex(config.index, "ip", "passage vectors")
