@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from odqa.comparison.text import notices, verdict
+from odqa.comparison.text import SMALL_MODELS, notices, verdict
+from odqa.report.data import as_script, browser_data
+from odqa.report.figures.losses import losses_figure
+from odqa.report.figures.paradigms import paradigm_map
+from odqa.report.figures.pareto import online_figure, storage_figure
+from odqa.report.figures.quality import quality_figures
+from odqa.report.sections.costs import offline_table, online_table
+from odqa.report.sections.losses import changes_table
+from odqa.report.sections.quality import metrics_table, quality_table, tests_table
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
+_STYLES = ("page.css", "tables.css", "browser.css", "print.css")
+_SCRIPTS = ("theme.js", "tables.js", "answers.js", "question.js", "browser.js")
+
 
 def render_page(comparison: Comparison) -> str:
-    """The whole HTML text."""
-    from jinja2 import Environment, PackageLoader
+    """The whole HTML text; nothing in it is loaded from anywhere."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("odqa.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("odqa.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    frame = comparison.table()
+    said = notices(comparison)
     return environment.get_template("report.html").render(
         comparison=comparison,
+        manifest=comparison.manifest,
         verdict=verdict(comparison),
-        notices=notices(comparison),
-        columns=list(frame.columns),
-        rows=[(name, list(frame.loc[name])) for name in frame.index],
+        notices=[notice for notice in said if notice != SMALL_MODELS],
+        small_models=SMALL_MODELS if SMALL_MODELS in said else "",
+        style=Markup(_joined(_STYLES)),
+        script=Markup(_joined(_SCRIPTS)),
+        data=Markup(as_script(browser_data(comparison))),
+        quality=quality_table(comparison),
+        metrics=metrics_table(comparison),
+        tests=tests_table(comparison),
+        offline=offline_table(comparison),
+        online=online_table(comparison),
+        changes=changes_table(comparison),
+        quality_figures=[Markup(figure) for figure in quality_figures(comparison)],
+        cost_figures=[
+            Markup(figure)
+            for figure in (online_figure(comparison), storage_figure(comparison))
+            if figure
+        ],
+        losses_figure=Markup(losses_figure(comparison) or ""),
+        paradigm_map=Markup(paradigm_map(comparison)),
     )
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    folder = files("odqa.report") / "templates"
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)

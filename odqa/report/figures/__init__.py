@@ -1,0 +1,1 @@
+"""The figures of the report as SVG text that takes its colours from the page."""

@@ -1,0 +1,1 @@
+"""The tables of the report, as values: one file each."""

@@ -1,0 +1,107 @@
+"""Quality: means with intervals, and the paired tests against the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.comparison.table import TESTED, headline_metrics, tests_for
+from odqa.errors import RunError
+from odqa.metrics.catalogue import describe, in_order
+from odqa.report.sections.table import Cell, Column, Table, name, number
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+    from odqa.metrics.statistics.pairs import PairedComparison
+
+
+def quality_table(comparison: Comparison) -> Table:
+    """One row a pipeline, the headline metrics as columns."""
+    metrics = headline_metrics(comparison)
+    columns = [Column("pipeline", number=False)]
+    columns += [Column(metric, meaning(metric)) for metric in metrics]
+    rows = [
+        (
+            name(pipeline, "baseline" if pipeline == comparison.baseline else ""),
+            *(_mean(comparison, pipeline, metric) for metric in metrics),
+        )
+        for pipeline in comparison.pipelines
+    ]
+    caption = "Mean over all questions with its 95 % bootstrap interval"
+    return Table("quality", caption, tuple(columns), tuple(rows))
+
+
+def metrics_table(comparison: Comparison) -> Table:
+    """Every metric that was measured: one row each, pipelines as columns."""
+    measured = in_order({metric for _, metric in comparison.by_question})
+    columns = [Column("metric", number=False)]
+    columns += [Column(pipeline) for pipeline in comparison.pipelines]
+    columns.append(Column("meaning", number=False))
+    rows = [
+        (
+            name(metric),
+            *(_mean(comparison, pipeline, metric) for pipeline in comparison.pipelines),
+            name(meaning(metric)),
+        )
+        for metric in measured
+    ]
+    return Table("metrics", "All metrics that were measured", tuple(columns), tuple(rows))
+
+
+def tests_table(comparison: Comparison) -> Table | None:
+    """Every other pipeline against the baseline, question by question; `None` without any."""
+    found = [test for metric in TESTED for test in tests_for(comparison, metric)]
+    if not found:
+        return None
+    columns = (
+        Column("pipeline", number=False),
+        Column("metric", number=False),
+        Column("difference", "this pipeline minus the baseline, with its 95 % interval"),
+        Column("p (Holm)", "two-sided, corrected over all pipelines of this metric"),
+        Column("p", "two-sided, not corrected"),
+        Column("test", number=False),
+        Column("effect d", "Cohen's d of the paired differences"),
+        Column("win / tie / loss", "questions on which this pipeline is better, equal, worse"),
+        Column("needed", "questions needed to see this difference with 80 % power at 0.05"),
+        Column("questions", "questions that both have a value for"),
+    )
+    caption = f"Paired tests against the baseline {comparison.baseline}"
+    return Table("tests", caption, columns, tuple(map(_test_row, found)))
+
+
+def meaning(metric: str) -> str:
+    """What a metric means; empty for one that a plug-in brought."""
+    try:
+        return describe(metric).meaning
+    except RunError:
+        return ""
+
+
+def _mean(comparison: Comparison, pipeline: str, metric: str) -> Cell:
+    cell = comparison.summaries.get((pipeline, metric))
+    if cell is None:
+        return Cell("")
+    return number(cell.mean, 3, f"{cell.interval.low:.3f} to {cell.interval.high:.3f}")
+
+
+def _test_row(test: PairedComparison) -> tuple[Cell, ...]:
+    counts = test.counts
+    return (
+        name(test.candidate),
+        name(test.metric),
+        Cell(
+            f"{test.difference:+.3f}",
+            test.difference,
+            f"{test.interval.low:+.3f} to {test.interval.high:+.3f}",
+        ),
+        _p(test.p_corrected),
+        _p(test.p_value),
+        name(test.test),
+        Cell(f"{test.effect_size:+.2f}", test.effect_size),
+        Cell(f"{counts.wins} / {counts.ties} / {counts.losses}", counts.wins - counts.losses),
+        number(test.questions_needed, 0) if test.questions_needed is not None else Cell("—"),
+        number(test.questions, 0),
+    )
+
+
+def _p(value: float) -> Cell:
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value)

@@ -1,0 +1,65 @@
+// One question through all pipelines, side by side; built when it is opened.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const [FATE, ANSWER, ANSWER_AT, START, END, VALUES, RIGHT, HITS, GOLD] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+function fateName(row) {
+  return row[FATE] < 0 ? "" : DATA.outcomes[row[FATE]];
+}
+
+function fateChip(pipeline, row) {
+  const fate = fateName(row);
+  const words = fate || (row[RIGHT] ? "right" : "not right");
+  return element("span", `fate ${fate.replace(" ", "-")}`, `${pipeline}: ${words}`);
+}
+
+function showQuestion(q) {
+  const [id, , answers] = DATA.questions[q];
+  const box = element("div", "shown");
+  const accepted = answers.length ? answers.join(" | ") : "none given";
+  box.append(element("p", "", element("small", "", `${id} · accepted: `), accepted));
+  const columns = element("div", "columns");
+  DATA.pipelines.forEach((name, p) => columns.append(showPipeline(name, p, q)));
+  box.append(columns);
+  return box;
+}
+
+function showPipeline(name, p, q) {
+  const row = DATA.rows[p][q];
+  const column = element("section", "column", element("h3", "", name));
+  if (DATA.read[p]) {
+    const said = row[ANSWER] || "no answer";
+    column.append(element("p", "", element("strong", "", said), " ", fateChip("outcome", row)));
+  }
+  const values = DATA.metrics.map((m, n) => [m, row[VALUES][n]]).filter((v) => v[1] !== null);
+  column.append(element("p", "values", values.map(([m, v]) => `${m} ${v}`).join(" · ")));
+  for (let i = 0; i < row[GOLD].length; i += 3) {
+    column.append(goldLine(row[GOLD].slice(i, i + 3), DATA.ranked[p]));
+  }
+  const hits = element("ol", "hits");
+  for (let i = 0; i < row[HITS].length; i += 3) {
+    hits.append(showHit(row, row[HITS].slice(i, i + 3), i / 3 + 1, p, q));
+  }
+  column.append(hits);
+  return column;
+}
+
+function goldLine([passage, before, after], ranked) {
+  const place = (rank) => (rank ? `rank ${rank}` : "not there");
+  const way = ranked ? `retrieved: ${place(before)}, ranked: ${place(after)}` : place(after);
+  const title = DATA.passages[passage][1] || DATA.passages[passage][0];
+  return element("p", "values", `relevant “${title}”: ${way}`);
+}
+
+function showHit(row, [number, before, score], rank, p, q) {
+  const [id, title, text] = DATA.passages[number];
+  const [, , answers, gold] = DATA.questions[q];
+  const head = element("div", "rank", element("b", "", String(rank)));
+  if (DATA.ranked[p]) head.append(before ? ` (was ${before})` : " (was not retrieved)");
+  head.append(` · score ${score} · ${id} `);
+  if (gold.includes(number)) head.append(element("span", "tag", "relevant"), " ");
+  if (answerRanges(text, answers).length) head.append(element("span", "tag", "holds an answer"));
+  const said = row[ANSWER_AT] === number ? [row[START], row[END]] : null;
+  const body = element("div", "", markedText(text, answers, said));
+  if (title) body.prepend(element("strong", "", title), " ");
+  return element("li", "", head, body);
+}

@@ -1,0 +1,171 @@
+"""A comparison of any size out of thin air, for tests of reports and tracking: nothing is run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from odqa.comparison.costs import StageCost
+from odqa.comparison.result import Comparison, PipelineResult
+from odqa.experiment.latency import Latency
+from odqa.metrics.rows import MetricRow
+from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.types import Answer, Hit, Passage, Question
+
+_SPECS = (
+    "{name: bm25, retriever: {type: bm25}, reader: {type: extractive, checkpoint: some/reader}}",
+    "{name: sbert-colbert, retriever: {type: sentence, checkpoint: some/encoder},"
+    " ranker: {type: colbert, checkpoint: some/colbert, k: 20},"
+    " reader: {type: extractive, checkpoint: some/reader}}",
+    "{name: dpr-colbert, retriever: {type: dpr, question_encoder: some/q, passage_encoder: some/p},"
+    " ranker: {type: colbert, checkpoint: some/colbert, k: 20},"
+    " reader: {type: extractive, checkpoint: some/reader},"
+    " notices: ['some/q and some/p are CC BY-NC 4.0']}",
+    "{name: bm25-cross, retriever: {type: bm25},"
+    " ranker: {type: cross_encoder, checkpoint: 'embedded:cross-encoder', k: 20},"
+    " reader: {type: extractive, checkpoint: some/reader}}",
+)
+_WORDS = [
+    "river",
+    "city",
+    "king",
+    "war",
+    "song",
+    "island",
+    "bridge",
+    "paper",
+    "storm",
+    "garden",
+    "train",
+    "light",
+    "stone",
+    "glass",
+]
+#: Everything that HTML, JSON and scripts could trip over.
+_NASTY = "</script><script>alert(1)</script> <!-- \u2028 & \"quotes\" 'and' 😀 </p>"
+
+
+def synthetic_comparison(
+    questions: int = 12, pipelines: int = 4, *, depth: int = 10, words: int = 100, shared: int = 4
+) -> Comparison:
+    """Invented results that hang together: ranks, answers, outcomes and rows agree.
+
+    Args:
+        depth: passages per question and pipeline.
+        words: length of each passage.
+        shared: how many of them all pipelines find; the others are found by one only.
+    """
+    chance = random.Random(7)
+    specs = [parse_pipeline(text) for text in _SPECS[:pipelines]]
+    asked = [_question(n) for n in range(questions)]
+    passages: dict[str, Passage] = {}
+    rows: list[MetricRow] = []
+    parts: dict[str, tuple[dict[str, list[Hit]], dict[str, list[Hit]], dict[str, Answer]]] = {
+        spec.name: ({}, {}, {}) for spec in specs
+    }
+    for n, question in enumerate(asked):
+        for p, spec in enumerate(specs):
+            ids = [f"{n}-all-{i}" for i in range(shared)]
+            ids += [f"{n}-{p}-{i}" for i in range(depth - shared)]
+            for passage_id in ids:
+                passages.setdefault(passage_id, _passage(passage_id, n, words, chance))
+            chance.shuffle(ids)
+            ranked = ids if spec.ranker is None else chance.sample(ids, len(ids))
+            retrieved_hits, ranked_hits, answers = parts[spec.name]
+            retrieved_hits[question.id] = _hits(ids)
+            ranked_hits[question.id] = _hits(ranked)
+            right = chance.random() < 0.3 + 0.1 * p
+            place = f"{n}-all-0"
+            start = passages[place].text.index(f"answer{n}")
+            answers[question.id] = (
+                Answer(f"answer{n}", 1.5, place, start, start + len(f"answer{n}"))
+                if right
+                else Answer(chance.choice(_WORDS), 0.5)
+            )
+            rows += _rows(spec.name, question.id, right, ranked.index(place) + 1, chance)
+    results = {
+        spec.name: PipelineResult(
+            spec, *parts[spec.name], _costs(spec, questions), _timed(spec, asked)
+        )
+        for spec in specs
+    }
+    manifest = {
+        "odqa": "0.1.0",
+        "started": "2025-01-02T03:04:05+00:00",
+        "seconds": 12.5,
+        "dataset": {
+            "name": "synthetic",
+            "digest": "ab" * 32,
+            "corpus": "cd" * 32,
+            "passages": len(passages),
+            "questions": questions,
+        },
+        "specs": {spec.name: spec.hash for spec in specs},
+        "machine": {"system": "Linux x86_64", "cores": 2, "threads": 1},
+        "code": "",
+    }
+    qrels = {question.id: {f"{n}-all-0": 1} for n, question in enumerate(asked)}
+    return Comparison(
+        "synthetic", tuple(asked), qrels, results, tuple(rows), passages, specs[0].name, manifest
+    )
+
+
+def _question(n: int) -> Question:
+    nasty = _NASTY if n == 0 else ""
+    return Question(
+        f"syn-{n:04d}", f"which {_WORDS[n % 14]} is number {n}? {nasty}", (f"Answer{n}",)
+    )
+
+
+def _passage(passage_id: str, n: int, words: int, chance: random.Random) -> Passage:
+    text = " ".join(chance.choice(_WORDS) for _ in range(words))
+    if passage_id.endswith("all-0"):
+        text = f"{_NASTY if n == 0 else 'Tōkyō'} it is answer{n}, {text}"
+    return Passage(passage_id, text, f"Title {passage_id}")
+
+
+def _hits(ids: Sequence[str]) -> list[Hit]:
+    return [Hit(passage_id, 20.0 - rank) for rank, passage_id in enumerate(ids)]
+
+
+def _rows(
+    pipeline: str, question: str, right: bool, rank: int, chance: random.Random
+) -> list[MetricRow]:
+    # A question that was not answered was lost by one of the three stages.
+    retrieved = right or chance.random() < 0.8
+    held = right or (retrieved and chance.random() < 0.8)
+    values = {
+        "em": float(right),
+        "f1": 1.0 if right else round(chance.random() / 2, 3),
+        "retrieved_oracle": float(retrieved),
+        "ranked_oracle": float(held),
+        "ranked_mrr@10": 1 / rank,
+    }
+    return [MetricRow(pipeline, question, name, value) for name, value in values.items()]
+
+
+def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
+    spent = {"retriever": 0.002, "ranker": 0.02, "reader": 0.01}
+    return tuple(
+        StageCost(
+            stage.role,
+            stage.type,
+            3.5,
+            spent[stage.role] * questions,
+            stage.role == "retriever",
+            ("another",) if stage.role == "retriever" else (),
+            22_000_000,
+            None if stage.type == "bm25" else 1.25,
+            4_000_000,
+            {"index": 3_000_000, "ids": 1_000_000},
+            ("passage vectors",) if stage.role == "retriever" else (),
+            {"device": "cpu"},
+        )
+        for stage in spec.stages
+    )
+
+
+def _timed(spec: PipelineSpec, asked: Sequence[Question]) -> Latency:
+    some = tuple(question.id for question in asked[:5])
+    seconds = {stage.role: 0.004 * n for n, stage in enumerate(spec.stages, start=1)}
+    return Latency(some, {role: (each,) * len(some) for role, each in seconds.items()})
