@@ -25,22 +25,10 @@ _SPECS = (
     " ranker: {type: cross_encoder, checkpoint: 'embedded:cross-encoder', k: 20},"
     " reader: {type: extractive, checkpoint: some/reader}}",
 )
-_WORDS = [
-    "river",
-    "city",
-    "king",
-    "war",
-    "song",
-    "island",
-    "bridge",
-    "paper",
-    "storm",
-    "garden",
-    "train",
-    "light",
-    "stone",
-    "glass",
-]
+_WORDS = (
+    *("river", "city", "king", "war", "song", "island", "bridge"),
+    *("paper", "storm", "garden", "train", "light", "stone", "glass"),
+)
 #: Everything that HTML, JSON and scripts could trip over.
 _NASTY = "</script><script>alert(1)</script> <!-- \u2028 & \"quotes\" 'and' 😀 </p>"
 
