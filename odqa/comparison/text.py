@@ -49,7 +49,9 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
 def notices(comparison: Comparison) -> list[str]:
     """What a reader of the results must know: licences, small models."""
     found = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
-    if any("embedded:" in r.spec.to_yaml() for r in comparison.pipelines.values()):
+    # Whole configs: a checkpoint that is embedded by default is not in the spec's text.
+    stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
+    if any("embedded:" in stage.config.model_dump_json() for stage in stages):
         found[SMALL_MODELS] = None
     return list(found)
 
