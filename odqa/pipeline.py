@@ -103,12 +103,12 @@ def run_stage(
         ComponentError: the component returned something its contract forbids.
     """
     if isinstance(component, Retriever):
-        found = component.retrieve(questions, stage.config.k)  # type: ignore[attr-defined]
+        found = component.retrieve(questions, stage.k)
         _check_hits(stage, found, None, len(questions))
         return found
     assert hits is not None
     if isinstance(component, Ranker):
-        found = component.rank(questions, hits, stage.config.k)  # type: ignore[attr-defined]
+        found = component.rank(questions, hits, stage.k)
         _check_hits(stage, found, hits, len(questions))
         return found
     assert isinstance(component, Reader)

@@ -92,8 +92,8 @@ def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
     questions = dataset.questions.questions
     finder = AnswerFinder(dataset.corpus)
     name, ranker = result.spec.name, result.spec.ranker
-    depth = {"retrieved": result.spec.retriever.config.k}  # type: ignore[attr-defined]
-    depth["ranked"] = ranker.config.k if ranker else depth["retrieved"]  # type: ignore[attr-defined]
+    depth = {"retrieved": result.spec.retriever.k}
+    depth["ranked"] = ranker.k if ranker else depth["retrieved"]
     rows: list[MetricRow] = []
     stages: tuple[tuple[Stage, Mapping[str, list[Hit]]], ...] = (
         ("retrieved", result.retrieved),

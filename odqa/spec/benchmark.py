@@ -51,7 +51,10 @@ class BenchmarkKeys(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A validated benchmark with its validated pipelines; paths are relative to ``folder``."""
+    """A validated benchmark with its validated pipelines.
+
+    Paths of its data are relative to ``folder``, that of the spec that names the corpus.
+    """
 
     keys: BenchmarkKeys
     specs: tuple[PipelineSpec, ...]
@@ -86,29 +89,35 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
     Raises:
         SpecErrors: all problems of all of them.
     """
-    path = Path(ref)
-    problems: list[OdqaError] = []
     found: list[SpecError] = []
-    source = read_with_parents(path)
+    try:
+        source = read_with_parents(Path(ref))
+    except SpecError as error:
+        raise SpecErrors([error]) from None
     keys = build(BenchmarkKeys, source.data, source, (), found)
-    problems += found
+    problems: list[OdqaError] = list(found)
     specs: list[PipelineSpec] = []
-    if keys is not None:
-        refs = [_pipeline_ref(path.parent, ref) for ref in keys.pipelines]
-        try:
-            specs = load_pipelines(refs, [*keys.overrides, *overrides])
-        except SpecErrors as errors:
-            problems += errors.problems
-        else:
-            problems += _baseline_problems(keys, specs, source)
+    # Pipelines are looked at even where another key of the benchmark is wrong.
+    words = [*(keys.overrides if keys is not None else ()), *overrides]
+    try:
+        specs = load_pipelines(_pipeline_refs(source), words)
+    except SpecErrors as errors:
+        problems += errors.problems
+    else:
+        problems += _baseline_problems(keys, specs, source) if keys is not None else []
     if problems:
         raise SpecErrors(problems)
     assert keys is not None
-    return Benchmark(keys, tuple(specs), path.parent)
+    return Benchmark(keys, tuple(specs), source.folder(("data", "corpus")))
 
 
-def _pipeline_ref(folder: Path, ref: str) -> str | Path:
-    return ref if ref in built_in_specs() else folder / ref
+def _pipeline_refs(source: Source) -> list[str | Path]:
+    named = source.data.get("pipelines")
+    return [
+        ref if ref in built_in_specs() else source.folder(("pipelines", position)) / ref
+        for position, ref in enumerate(named if isinstance(named, list) else [])
+        if isinstance(ref, str)
+    ]
 
 
 def _baseline_problems(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from odqa.errors import SpecError
-from odqa.spec.source import KeyPath, Source, read_source
+from odqa.registry import ROLES
+from odqa.spec.locate import built_in_specs
+from odqa.spec.source import KeyPath, Source, parse_value, read_source
 
 #: Survives when a stage changes its type: it means the same for every retriever and ranker.
 _COMMON_KEYS = ("k",)
@@ -17,6 +18,8 @@ _COMMON_KEYS = ("k",)
 
 def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
     """Read a spec and everything it extends, nearest last.
+
+    ``extends`` names a file relative to the one it stands in, or a built-in spec.
 
     Raises:
         SpecError: as `read_source`, and when specs extend each other in a circle.
@@ -29,11 +32,14 @@ def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
     if not isinstance(parent, str):
         raise SpecError("expected the path of one spec", where=where)
     target = (path.parent / parent).resolve()
+    if not target.is_file():
+        target = built_in_specs().get(parent, target).resolve()
     chain = (*_children, path.resolve())
     if target in chain:
         raise SpecError(f"extends itself through {parent}", where=where, cure="break the circle")
     if not target.is_file():
-        raise SpecError(f"no such spec to extend: {parent}", where=where, cure="check the path")
+        cure = "name a file relative to this one, or a built-in pipeline"
+        raise SpecError(f"no such spec to extend: '{parent}'", where=where, cure=cure)
     return lay_over(read_with_parents(target, chain), source)
 
 
@@ -55,24 +61,63 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def apply_overrides(source: Source, overrides: Iterable[str]) -> Source:
-    """Lay ``key.path=value`` words over a spec; values are YAML (``50``, ``true``, ``null``).
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One ``--set key.path=value`` word."""
+
+    word: str
+    path: KeyPath
+    value: Any
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        return f"--set {self.word}"
+
+    @property
+    def stage(self) -> str | None:
+        """The role whose stage must be there before this word makes sense."""
+        return str(self.path[0]) if self.path[0] in ROLES and not self.makes_stage else None
+
+    @property
+    def makes_stage(self) -> bool:
+        """Whether it gives a stage a type, or the whole of it."""
+        return len(self.path) == 1 or self.path[1:] == ("type",)
+
+
+def parse_overrides(words: Iterable[str]) -> list[Override]:
+    """Read ``--set`` words; values are YAML (``50``, ``true``, ``null``).
 
     Raises:
-        SpecError: a word without ``=`` or with an empty key, or a value that is no YAML.
+        SpecError: a word without ``=`` or with an empty key, or a value that is not plain YAML.
     """
-    for word in overrides:
+    found = []
+    for word in words:
         key, equals, text = word.partition("=")
         where = f"--set {word}"
-        path: KeyPath = tuple(key.strip().split("."))
+        path: KeyPath = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
             raise SpecError("expected key=value", where=where, cure="write --set ranker.k=50")
-        try:
-            value = yaml.safe_load(text) if text.strip() else ""
-        except yaml.YAMLError:
-            raise SpecError("the value is no YAML", where=where, cure="quote it") from None
-        data: Any = value
-        for part in reversed(path):
+        found.append(Override(word, path, parse_value(text, where)))
+    # The order of words says nothing: a type resets its stage before other keys are set.
+    return sorted(found, key=lambda each: not each.makes_stage)
+
+
+def apply_overrides(
+    source: Source, overrides: Iterable[Override]
+) -> tuple[Source, tuple[Override, ...]]:
+    """Lay overrides over a spec, and say which of them did anything.
+
+    A key of a stage that the spec does not have is passed over: ``ranker.k=50`` is for the
+    pipelines with a ranker. ``ranker.type=…`` adds the stage.
+    """
+    used = []
+    for each in overrides:
+        if each.stage is not None and source.data.get(each.stage) is None:
+            continue
+        data: Any = each.value
+        for part in reversed(each.path):
             data = {part: data}
-        source = lay_over(source, Source(data, {path: where}, source.origin))
-    return source
+        source = lay_over(source, Source(data, {each.path: each.where}, source.origin))
+        used.append(each)
+    return source, tuple(used)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from odqa import registry
-from odqa.errors import ComponentError, SpecError, SpecErrors
-from odqa.interfaces import ComponentConfig
+from odqa.errors import ComponentError, OdqaError, SpecError, SpecErrors
+from odqa.interfaces import ComponentConfig, Device, Precision, StageConfig
 from odqa.registry import ROLES, Role
 from odqa.spec.locate import find_spec
-from odqa.spec.merge import apply_overrides, read_with_parents
+from odqa.spec.merge import Override, apply_overrides, parse_overrides, read_with_parents
 from odqa.spec.problems import build
 from odqa.spec.source import Source, parse_source
 from odqa.suggest import did_you_mean
 
+#: Keys of the header that stand for every stage which has them and says nothing else.
+_FOR_ALL = ("device", "precision")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -33,8 +36,9 @@ class Header(BaseModel):
 
     name: str = Field(description="How tables and reports call this pipeline.")
     description: str = Field("", description="One line about what it is.")
-    device: str | None = Field(
-        None, pattern="^(cpu|auto|cuda)$", description="Device of every stage that names none."
+    device: Device | None = Field(None, description="Device of every stage that names none.")
+    precision: Precision | None = Field(
+        None, description="Number format of every stage that names none."
     )
     notices: tuple[str, ...] = Field(
         (), description="What a user must know, such as a licence that is not permissive."
@@ -48,6 +52,12 @@ class StageSpec:
     role: Role
     type: str
     config: ComponentConfig
+
+    @property
+    def k(self) -> int:
+        """How many passages it returns per question; retrievers and rankers only."""
+        assert isinstance(self.config, StageConfig)
+        return self.config.k
 
     def identity(self) -> dict[str, Any]:
         """What decides this stage's results, as plain values; feeds every cache key."""
@@ -109,36 +119,69 @@ def load_pipeline(ref: str | Path, overrides: Iterable[str] = ()) -> PipelineSpe
 def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) -> list[PipelineSpec]:
     """Read several specs and report all problems of all of them together.
 
+    Args:
+        overrides: ``key=value`` words, each for every pipeline that has the stage it speaks of.
+
     Raises:
-        SpecErrors: also when two pipelines carry one name.
+        SpecErrors: also when two pipelines carry one name, or an override suits no pipeline.
     """
-    problems: list[Any] = []
+    words = _parse_words(overrides)
+    unused = {word.word: word for word in words if word.stage is not None}
+    found: list[tuple[str, OdqaError]] = []
     specs: list[PipelineSpec] = []
     named: dict[str, str] = {}
-    words = list(overrides)
+    refs, all_read = list(refs), True
     for ref in refs:
         try:
-            source = apply_overrides(read_with_parents(find_spec(ref)), words)
+            read = read_with_parents(find_spec(ref))
+        except SpecError as error:
+            all_read = False
+            found.append((str(ref), error))
+            continue
+        source, used = apply_overrides(read, words)
+        for word in used:
+            unused.pop(word.word, None)
+        try:
             spec = parse_pipeline(source)
         except SpecErrors as errors:
-            problems += errors.problems
-            continue
-        except SpecError as error:
-            problems.append(error)
+            found += [(str(ref), problem) for problem in errors.problems]
             continue
         if spec.name in named:
-            problems.append(
-                SpecError(
-                    f"the name '{spec.name}' is taken by {named[spec.name]}",
-                    where=source.where(("name",)),
-                    cure="give each pipeline a name of its own",
-                )
+            taken = SpecError(
+                f"the name '{spec.name}' is taken by {named[spec.name]}",
+                where=source.where(("name",)),
+                cure="give each pipeline a name of its own",
             )
+            found.append((str(ref), taken))
         named.setdefault(spec.name, source.origin)
         specs.append(spec)
+    problems = _told_once(found, len(refs))
+    for word in unused.values() if refs and all_read else ():
+        what, cure = f"no pipeline has a {word.stage}", f"add one: --set {word.stage}.type=…"
+        problems.append(SpecError(what, where=word.where, cure=cure))
     if problems:
-        raise SpecErrors(list(dict.fromkeys(problems)))
+        raise SpecErrors(problems)
     return specs
+
+
+def _parse_words(words: Iterable[str]) -> list[Override]:
+    """`parse_overrides`, its error as `SpecErrors`."""
+    try:
+        return parse_overrides(words)
+    except SpecError as error:
+        raise SpecErrors([error]) from None
+
+
+def _told_once(found: Sequence[tuple[str, OdqaError]], n: int) -> list[OdqaError]:
+    """Problems of ``n`` specs; one that an override made in some of them names those."""
+    times = Counter(problem.line() for _, problem in found)
+    told: dict[str, OdqaError] = {}
+    for ref, problem in found:
+        if problem.where.startswith("--set") and times[problem.line()] < n:
+            where = f"{problem.where} (of {ref})"
+            problem = SpecError(problem.what, where=where, cure=problem.cure)
+        told.setdefault(problem.line(), problem)
+    return list(told.values())
 
 
 def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
@@ -153,8 +196,13 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
         source = Source(dict(source), {}, "spec")
     problems: list[SpecError] = []
     known = [*Header.model_fields, *ROLES, "extends"]
+    if "extends" in source.data:
+        where = source.where(("extends",))
+        problems.append(SpecError("nothing to extend from here", where=where, cure="use a file"))
     problems += [
-        SpecError(f"unknown key '{key}'", where=source.where((key,)), cure=did_you_mean(key, known))
+        SpecError(
+            f"unknown key '{key}'", where=source.where((key,)), cure=did_you_mean(str(key), known)
+        )
         for key in source.data
         if key not in known
     ]
@@ -167,8 +215,8 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
                 cure="use letters, digits and . _ + - only (it becomes a folder name)",
             )
         )
-    device = header.device if header else None
-    stages = {role: _parse_stage(role, source, device, problems) for role in ROLES}
+    common = header.model_dump(include=set(_FOR_ALL), exclude_none=True) if header else {}
+    stages = {role: _parse_stage(role, source, common, problems) for role in ROLES}
     if source.data.get("retriever") is None:
         problems.append(
             SpecError("no retriever", where=source.where(("retriever",)), cure="add one")
@@ -187,7 +235,7 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
 
 
 def _parse_stage(
-    role: Role, source: Source, device: str | None, problems: list[SpecError]
+    role: Role, source: Source, common: Mapping[str, Any], problems: list[SpecError]
 ) -> StageSpec | None:
     values = source.data.get(role)
     if values is None:
@@ -206,7 +254,6 @@ def _parse_stage(
         place = source.where((role, "type"))
         problems.append(SpecError(error.what, where=place, cure=error.cure))
         return None
-    if device is not None and "device" in kind.Config.model_fields:
-        values.setdefault("device", device)
+    values = {k: v for k, v in common.items() if k in kind.Config.model_fields} | values
     config = build(kind.Config, values, source, (role,), problems)
     return None if config is None else StageSpec(role, name, config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +14,19 @@ from odqa.spec.source import KeyPath, Source
 from odqa.suggest import did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
+
+#: pydantic speaks of JSON; a spec is YAML.
+_EXPECTED = {
+    "model_type": "keys and values",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys and values",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+}
 
 
 def build(
@@ -28,7 +42,12 @@ def build(
     of text to numbers, lists where tuples are declared.
     """
     try:
-        return model.model_validate_json(json.dumps(values))
+        text = json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        problems.append(SpecError(f"not plain values ({error})", where=source.where(at)))
+        return None
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
         problems += [_problem(finding, model, source, at) for finding in error.errors()]
         return None
@@ -60,10 +79,12 @@ def _problem(finding: Any, model: type[BaseModel], source: Source, at: KeyPath) 
         tag, choices = context["tag"], context["expected_tags"].replace("'", "").split(", ")
         where = source.where((*path, context["discriminator"].strip("'")))
         return SpecError(f"unknown type '{tag}'", where=where, cure=did_you_mean(tag, choices))
+    if kind == "too_short":
+        return SpecError(f"expected at least {context['min_length']}, got {got}", where=where)
+    if kind in _EXPECTED:
+        return SpecError(f"expected {_EXPECTED[kind]}, got {got}", where=where)
     message = finding["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ")
-    if message != finding["msg"].removeprefix("Value error, "):
-        message = f"expected {message}"
+    message = re.sub("^Input should be ", "expected ", message)
     return SpecError(f"{message}, got {got}", where=where)
 
 

@@ -11,21 +11,28 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def pipeline_schema() -> dict[str, Any]:
-    """Draft 2020-12 schema of a pipeline spec with every registered type."""
+    """Draft 2020-12 schema of a pipeline spec with every registered type.
+
+    A spec that extends another inherits its name, its stages and their types, so that nothing is
+    required of it; what it does say is checked all the same.
+    """
     definitions: dict[str, Any] = {}
-    header = Header.model_json_schema()
-    properties: dict[str, Any] = dict(header["properties"])
-    properties["extends"] = {"type": "string", "description": "Spec that this one is laid over."}
-    for role in ROLES:
-        properties[role] = _stage(role, definitions)
+    extends = {"type": "string", "description": "File or built-in spec this one is laid over."}
+    whole = {role: _stage(role, definitions) for role in ROLES}
+    laid_over = {role: _laid_over(role, definitions) for role in ROLES}
     return {
         "$schema": _DIALECT,
         "title": "odqa pipeline",
         "type": "object",
-        "properties": properties,
+        "properties": {
+            **Header.model_json_schema()["properties"],
+            "extends": extends,
+            **dict.fromkeys(ROLES, True),
+        },
         "additionalProperties": False,
-        # A spec that extends another inherits its name and stages.
-        "anyOf": [{"required": ["extends"]}, {"required": ["name", "retriever"]}],
+        "if": {"required": ["extends"]},
+        "then": {"properties": laid_over},
+        "else": {"properties": whole, "required": ["name", "retriever"]},
         "$defs": definitions,
     }
 
@@ -34,7 +41,14 @@ def benchmark_schema() -> dict[str, Any]:
     """Draft 2020-12 schema of a benchmark spec."""
     from odqa.spec.benchmark import BenchmarkKeys
 
-    return {"$schema": _DIALECT, **BenchmarkKeys.model_json_schema()}
+    schema = BenchmarkKeys.model_json_schema()
+    required = schema.pop("required")
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "Benchmark this one is laid over.",
+    }
+    alone = {"required": required}
+    return {"$schema": _DIALECT, **schema, "anyOf": [{"required": ["extends"]}, alone]}
 
 
 def _stage(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -50,3 +64,16 @@ def _stage(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
         branches.append({"$ref": f"#/$defs/{name}"})
     empty = [] if role == "retriever" else [{"type": "null"}]
     return {"anyOf": [*branches, *empty]}
+
+
+def _laid_over(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The same without required keys; which type they belong to may stand in another file."""
+    branches = [
+        {
+            key: part
+            for key, part in definitions[f"{role}-{entry.name}"].items()
+            if key != "required"
+        }
+        for entry in entries(role)
+    ]
+    return {"anyOf": [*branches, {"type": "null"}]}

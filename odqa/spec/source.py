@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from odqa.suggest import did_you_mean
 
 #: Keys from the root to a value, list positions included: ``("pipelines", 0, "name")``.
 KeyPath = tuple[str | int, ...]
+
+#: More values than any spec needs; aliases of aliases reach it before they fill the memory.
+_MOST_VALUES = 20_000
+_MERGE = "tag:yaml.org,2002:merge"
+_BOOL = "tag:yaml.org,2002:bool"
+_FLOAT = "tag:yaml.org,2002:float"
 
 
 @dataclass(slots=True)
@@ -33,15 +40,29 @@ class Source:
                 return f"{place}: {key}" if key else place
         return f"{self.origin}: {key}" if key else self.origin
 
+    def folder(self, path: KeyPath) -> Path:
+        """The folder of the file that gives a value: a parent's where the value is inherited."""
+        place = self.places.get(path, "")
+        return Path(place.rpartition(":")[0] or self.origin).parent
+
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which dates stay text and ``on``/``yes`` stay words."""
+    """Safe YAML by the rules of version 1.2 where 1.1 surprises.
+
+    Dates, ``on`` and ``yes`` stay text, and ``1e-5`` is a number.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF")
+_Loader.add_implicit_resolver(
+    _FLOAT, re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), "-+.0123456789"
+)
 
 
 def read_source(path: Path) -> Source:
@@ -62,20 +83,38 @@ def read_source(path: Path) -> Source:
         raise SpecError(
             "not UTF-8 text", where=f"{path}:{line}", cure="save the file as UTF-8"
         ) from None
-    except OSError as error:
-        raise SpecError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    except (OSError, ValueError) as error:
+        # A path with a null character is a ValueError.
+        what = getattr(error, "strerror", None) or error
+        raise SpecError(f"cannot be read ({what})", where=str(path)) from None
     return parse_source(text, str(path))
 
 
 def parse_source(text: str, origin: str) -> Source:
     """Parse YAML text; ``origin`` names it in messages. Raises as `read_source`."""
-    loader = _Loader(text)
+    places: dict[KeyPath, str] = {}
+    data = _parse(text, origin, places)
+    if not isinstance(data, dict):
+        found = {list: "a list", type(None): "nothing"}.get(type(data), "a single value")
+        raise SpecError(
+            f"expected keys, found {found}", where=f"{origin}:1", cure="start it with 'name: …'"
+        )
+    return Source(data, places, origin)
+
+
+def parse_value(text: str, origin: str) -> Any:
+    """The plain value of one YAML text such as ``50``; empty text is itself. Raises as above."""
+    return _parse(text, origin, {}) if text.strip() else ""
+
+
+def _parse(text: str, origin: str, places: dict[KeyPath, str]) -> Any:
     try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise SpecError("holds no keys", where=f"{origin}:1", cure="start it with 'name: …'")
-        places: dict[KeyPath, str] = {}
-        data = _plain(loader, node, (), origin, places)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            return None if node is None else _Values(loader, origin, places).of(node, ())
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -84,37 +123,83 @@ def parse_source(text: str, origin: str) -> Source:
         ) from None
     except yaml.YAMLError as error:
         raise SpecError(f"broken YAML: {error}", where=origin) from None
-    finally:
-        loader.dispose()
-    assert isinstance(data, dict)
-    return Source(data, places, origin)
+    except RecursionError:
+        raise SpecError("nested too deeply", where=origin) from None
 
 
-def _plain(
-    loader: _Loader, node: yaml.Node, path: KeyPath, origin: str, places: dict[KeyPath, str]
-) -> Any:
-    place = f"{origin}:{node.start_mark.line + 1}"
-    places.setdefault(path, place)
-    if isinstance(node, yaml.MappingNode):
+class _Values:
+    """YAML nodes -> plain values, noting where each stood."""
+
+    def __init__(self, loader: _Loader, origin: str, places: dict[KeyPath, str]) -> None:
+        self.loader = loader
+        self.origin = origin
+        self.places = places
+        self.left = _MOST_VALUES
+        self.open: set[int] = set()
+
+    def of(self, node: yaml.Node, path: KeyPath) -> Any:
+        """The value of a node that stands at ``path``."""
+        place = self._place(node)
+        self.places.setdefault(path, place)
+        self.left -= 1
+        if self.left < 0:
+            raise SpecError(
+                f"more than {_MOST_VALUES:,} values, aliases counted each time",
+                where=self.origin,
+                cure="is this a spec?",
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, place)
+        if id(node) in self.open:
+            raise SpecError("an alias that holds itself", where=place)
+        self.open.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
+            return [self.of(item, (*path, n)) for n, item in enumerate(node.value)]
+        finally:
+            self.open.remove(id(node))
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        # Keys that '<<' brings are weaker than those that stand here, the first of several wins.
+        merges = [value for key, value in node.value if key.tag == _MERGE]
+        for below in reversed(merges):
+            found |= self._merged(below, path)
+        own: set[str] = set()
         for key_node, value_node in node.value:
-            line = f"{origin}:{key_node.start_mark.line + 1}"
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None:
+            if key_node.tag == _MERGE:
+                continue
+            line = self._place(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
                 raise SpecError("a key must be a plain word", where=line)
-            if key in found:
+            key = key_node.value
+            if key in own:
                 raise SpecError(f"key '{key}' is given twice", where=line, cure="keep one of them")
-            places[(*path, key)] = line
-            found[key] = _plain(loader, value_node, (*path, key), origin, places)
+            own.add(key)
+            self.places[(*path, key)] = line
+            found[key] = self.of(value_node, (*path, key))
         return found
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(loader, item, (*path, position), origin, places)
-            for position, item in enumerate(node.value)
-        ]
-    value = loader.construct_object(node)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SpecError("not a finite number", where=place)
-    if not isinstance(value, str | int | float | bool | None):
-        raise SpecError("not a plain value", where=place, cure="quote it to make it text")
-    return value
+
+    def _merged(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        several = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found: dict[str, Any] = {}
+        for each in reversed(several):
+            if not isinstance(each, yaml.MappingNode):
+                raise SpecError("'<<' merges keys, found none", where=self._place(node))
+            found |= self.of(each, path)
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, place: str) -> Any:
+        try:
+            value = self.loader.construct_object(node)
+        except ValueError as error:
+            raise SpecError(f"not a plain value ({error})", where=place) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpecError("not a finite number", where=place)
+        if not isinstance(value, str | int | float | bool | None):
+            raise SpecError("not a plain value", where=place, cure="quote it to make it text")
+        return value
+
+    def _place(self, node: yaml.Node) -> str:
+        return f"{self.origin}:{node.start_mark.line + 1}"

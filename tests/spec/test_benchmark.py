@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from odqa.errors import SpecErrors
+from odqa.spec.benchmark import is_benchmark, load_benchmark
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+ONE = "name: one\nretriever: {type: overlap}\n"
+BENCH = """\
+name: bench
+data: {corpus: passages.tsv, questions: dev.jsonl}
+pipelines: [one.yaml, embedded/bm25]
+baseline: bm25
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "one.yaml").write_text(ONE)
+    (tmp_path / "bench.yaml").write_text(BENCH)
+    return tmp_path
+
+
+def refusal(path: Path, *words: str) -> list[str]:
+    with pytest.raises(SpecErrors) as caught:
+        load_benchmark(path, words)
+    return str(caught.value).splitlines()
+
+
+def test_a_good_benchmark(folder: Path) -> None:
+    bench = load_benchmark(folder / "bench.yaml", ["retriever.k=9"])
+    assert [spec.name for spec in bench.specs] == ["one", "bm25"]
+    assert {spec.retriever.k for spec in bench.specs} == {9}
+    assert (bench.folder, bench.keys.latency) == (folder, 20)
+    changed = bench.changed(latency=0, baseline="one")
+    assert (changed.keys.latency, changed.keys.baseline) == (0, "one")
+    assert bench.changed(latency=None, baseline=None) == bench
+
+
+def test_what_is_inherited_stays_relative_to_the_file_that_says_it(folder: Path) -> None:
+    child = folder / "deeper" / "child.yaml"
+    child.parent.mkdir()
+    child.write_text("extends: ../bench.yaml\nname: child\ndata: {take: 5}\nlatency: 3\n")
+    bench = load_benchmark(child)
+    assert bench.folder.resolve() == folder.resolve()
+    assert [spec.name for spec in bench.specs] == ["one", "bm25"]
+    assert (bench.keys.data.take, bench.keys.latency) == (5, 3)
+
+
+def test_problems_of_benchmark_and_pipelines_come_together(folder: Path) -> None:
+    bad = folder / "bench.yaml"
+    bad.write_text(BENCH.replace("questions", "qestions"))
+    (folder / "one.yaml").write_text(ONE.replace("overlap", "overlaps"))
+    lines = refusal(bad)
+    assert lines[0] == f"{bad}:2: data.questions: this key is missing; add it"
+    assert "unknown key 'qestions'; did you mean 'questions'?" in lines[1]
+    assert f"{folder / 'one.yaml'}:2: retriever.type: unknown retriever type 'overlaps'" in lines[2]
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (("bm25\n", "bm26\n"), "bench.yaml:4: baseline: no pipeline is named 'bm26'; did you mean"),
+        (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: expected at least 1, got"),
+        (("[one.yaml, embedded/bm25]", "one.yaml"), "bench.yaml:3: pipelines: expected a list"),
+        (("one.yaml", "bench.yaml"), "unknown key 'pipelines'"),
+        (("one.yaml", "gone.yaml"), "gone.yaml: no such spec file"),
+        (("name: bench", "name: bench\nlatency: -1"), "bench.yaml:2: latency: expected greater"),
+    ],
+)
+def test_bad_benchmarks_are_one_line(folder: Path, change: tuple[str, str], line: str) -> None:
+    path = folder / "bench.yaml"
+    path.write_text(BENCH.replace(*change))
+    assert any(line in said for said in refusal(path)), refusal(path)
+
+
+def test_is_benchmark(folder: Path) -> None:
+    assert is_benchmark(folder / "bench.yaml")
+    assert not is_benchmark(folder / "one.yaml")
+    assert not is_benchmark("embedded/bm25")
+    (folder / "broken.yaml").write_bytes(b"\xff")
+    assert not is_benchmark(folder / "broken.yaml")

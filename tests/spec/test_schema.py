@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from odqa.spec.schema import benchmark_schema, pipeline_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+BM25 = {"type": "bm25"}
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Draft202012Validator:
+    return checked(pipeline_schema())
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Draft202012Validator:
+    return checked(benchmark_schema())
+
+
+def checked(schema: dict[str, Any]) -> Draft202012Validator:
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pipelines").rglob("*.yaml")), ids=str)
+def test_shipped_pipelines_are_valid(pipeline: Draft202012Validator, path: Path) -> None:
+    pipeline.validate(yaml.safe_load(path.read_text()))
+
+
+def test_shipped_benchmarks_are_valid(benchmark: Draft202012Validator) -> None:
+    paths = sorted((ROOT / "eval").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        benchmark.validate(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "x", "retriever": BM25, "reader": None},
+        {"extends": "a.yaml"},
+        {"extends": "a.yaml", "ranker": {"k": 5}, "reader": None},
+    ],
+)
+def test_what_is_right_is_accepted(pipeline: Draft202012Validator, spec: object) -> None:
+    assert pipeline.is_valid(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"name": "x"},
+        {"retriever": BM25},
+        {"name": "x", "retriever": None},
+        {"name": "x", "retriever": {"k": 3}},
+        {"name": "x", "retriever": {"type": "bm26"}},
+        {"name": "x", "retriever": {"type": "bm25", "kk": 3}},
+        {"name": "x", "retriever": {"type": "bm25", "k": "3"}},
+        {"name": "x", "retriever": BM25, "raeder": None},
+        {"name": "x", "retriever": BM25, "device": "gpu"},
+        {"extends": "a.yaml", "ranker": {"kk": 5}},
+        {"extends": ["a.yaml"]},
+    ],
+)
+def test_what_is_wrong_is_refused(pipeline: Draft202012Validator, spec: object) -> None:
+    assert not pipeline.is_valid(spec)
+
+
+def test_a_benchmark_may_extend_another(benchmark: Draft202012Validator) -> None:
+    assert benchmark.is_valid({"extends": "nq-mini.yaml", "latency": 5})
+    assert not benchmark.is_valid({"name": "x"})
+    assert not benchmark.is_valid({"extends": "nq-mini.yaml", "latnecy": 5})
