@@ -53,6 +53,8 @@ class FeedForward(nn.Module):
             hidden = F.gelu(up, approximate="tanh")
         elif self.kind == "relu":
             hidden = F.relu(up)
+        elif self.kind == "squared_relu":
+            hidden = F.relu(up).square()
         elif self.kind == "geglu":
             hidden = F.gelu(self.gate_proj(x)) * up
         else:

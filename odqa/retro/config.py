@@ -15,7 +15,7 @@ from odqa.errors import CheckpointError
 
 Norm = Literal["rms", "layer", "layer1p"]
 NormOrder = Literal["pre", "post"]
-FeedForwardKind = Literal["gelu", "gelu_tanh", "relu", "geglu", "swiglu"]
+FeedForwardKind = Literal["gelu", "gelu_tanh", "relu", "squared_relu", "geglu", "swiglu"]
 SelfPosition = Literal["xl", "rope", "bias", "absolute", "none"]
 CrossPosition = Literal["xl", "rope", "bias", "none"]
 ChunkAlignment = Literal["left", "right"]

@@ -38,6 +38,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "layer1p": {"norm": "layer1p", "bias": True},
     "swiglu": {"ffw": "swiglu", "norm": "layer"},
     "geglu": {"ffw": "geglu", "attention_scale": False},
+    "squared_relu": {"ffw": "squared_relu", "norm": "layer1p"},
     "gated": {"gated": True, "ffw": "relu"},
     "partial": {"position": "rope", "cross": "none", "rotary_fraction": 0.34},
 }
