@@ -70,7 +70,14 @@ def synthetic_comparison(
                 if right
                 else Answer(chance.choice(_WORDS), 0.5)
             )
-            rows += _rows(spec.name, question.id, right, ranked.index(place) + 1, chance)
+            rows += _rows(
+                spec.name,
+                question.id,
+                right,
+                ranked.index(place) + 1,
+                spec.ranker is not None,
+                chance,
+            )
     results = {
         spec.name: PipelineResult(
             spec, *parts[spec.name], _costs(spec, questions), _timed(spec, asked)
@@ -117,11 +124,11 @@ def _hits(ids: Sequence[str]) -> list[Hit]:
 
 
 def _rows(
-    pipeline: str, question: str, right: bool, rank: int, chance: random.Random
+    pipeline: str, question: str, right: bool, rank: int, ranks: bool, chance: random.Random
 ) -> list[MetricRow]:
-    # A question that was not answered was lost by one of the three stages.
+    # A question that was not answered was lost by one of its stages.
     retrieved = right or chance.random() < 0.8
-    held = right or (retrieved and chance.random() < 0.8)
+    held = right or (retrieved and (not ranks or chance.random() < 0.8))
     values = {
         "em": float(right),
         "f1": 1.0 if right else round(chance.random() / 2, 3),

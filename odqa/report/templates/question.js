@@ -2,6 +2,9 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const [FATE, ANSWER, ANSWER_AT, START, END, VALUES, RIGHT, HITS, GOLD] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
+// How many passages stand open; the others are one click away.
+const FIRST = 5;
+
 function fateName(row) {
   return row[FATE] < 0 ? "" : DATA.outcomes[row[FATE]];
 }
@@ -35,11 +38,15 @@ function showPipeline(name, p, q) {
   for (let i = 0; i < row[GOLD].length; i += 3) {
     column.append(goldLine(row[GOLD].slice(i, i + 3), DATA.ranked[p]));
   }
-  const hits = element("ol", "hits");
+  const hits = [];
   for (let i = 0; i < row[HITS].length; i += 3) {
-    hits.append(showHit(row, row[HITS].slice(i, i + 3), i / 3 + 1, p, q));
+    hits.push(showHit(row, row[HITS].slice(i, i + 3), i / 3 + 1, p, q));
   }
-  column.append(hits);
+  column.append(element("ol", "hits", ...hits.slice(0, FIRST)));
+  if (hits.length > FIRST) {
+    const more = element("summary", "", `${hits.length - FIRST} more passages`);
+    column.append(element("details", "", more, element("ol", "hits", ...hits.slice(FIRST))));
+  }
   return column;
 }
 
