@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,8 @@ class Cache:
         self.root = Path(chosen).expanduser()
         self.hits = 0
         self.misses = 0
+        #: Seconds that the artifacts found here once took to build, each time one was found.
+        self.saved_seconds = 0.0
 
     def artifact(
         self, kind: str, identity: Mapping[str, object], build: Callable[[Path], None]
@@ -74,13 +77,15 @@ class Cache:
         with self._locked(final):
             if final.is_dir() and self._sound(final):
                 self.hits += 1
+                self.saved_seconds += _build_seconds(final)
                 return final
             self.misses += 1
             work = final.with_name(f"{key}.partial")
+            started = time.perf_counter()
             try:
                 work.mkdir(exist_ok=True)
                 build(work)
-                _write_manifest(work, identity)
+                _write_manifest(work, identity, time.perf_counter() - started)
                 work.replace(final)
             except OSError as error:
                 if not _is_own(error, work):
@@ -137,7 +142,12 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
         _write_json(folder / _MANIFEST, manifest)
 
 
-def _write_manifest(work: Path, identity: Mapping[str, object]) -> None:
+def _build_seconds(final: Path) -> float:
+    manifest = json.loads((final / _MANIFEST).read_text(encoding="utf-8"))
+    return float(manifest.get("seconds", 0.0))
+
+
+def _write_manifest(work: Path, identity: Mapping[str, object], seconds: float) -> None:
     entries = {}
     for file in _files(work):
         with file.open("rb") as opened:
@@ -148,7 +158,7 @@ def _write_manifest(work: Path, identity: Mapping[str, object]) -> None:
             "mtime_ns": stat.st_mtime_ns,
             "sha256": _sha256(file),
         }
-    _write_json(work / _MANIFEST, {"identity": identity, "files": entries})
+    _write_json(work / _MANIFEST, {"identity": identity, "seconds": seconds, "files": entries})
 
 
 def _write_json(path: Path, data: object) -> None:

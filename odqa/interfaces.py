@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
 Device = Literal["cpu", "auto", "cuda"]
+
+#: Parameters that say how a component runs, not what it finds.
+RUNNING = ("device", "batch_size", "threads")
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -55,7 +58,7 @@ class ComponentConfig(BaseModel):
 
     def identity(self) -> Mapping[str, object]:
         """The fields that change results; what does not (device, batch size) is left out."""
-        return self.model_dump(exclude={"device", "batch_size", "threads"})
+        return self.model_dump(exclude=set(RUNNING))
 
 
 class StageConfig(ComponentConfig):

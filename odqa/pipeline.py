@@ -113,8 +113,7 @@ def run_stage(
         return found
     assert isinstance(component, Reader)
     answers = component.read(questions, hits)
-    if len(answers) != len(questions):
-        raise _broken(stage, f"returned {len(answers)} answers for {len(questions)} questions")
+    _check_answers(stage, answers, hits)
     return answers
 
 
@@ -130,12 +129,27 @@ def _check_hits(
         ids = {hit.passage_id for hit in hits}
         if len(ids) != len(hits):
             raise _broken(stage, "returned one passage twice for a question")
+        if len(hits) > stage.k:
+            raise _broken(stage, f"returned {len(hits)} passages, asked for {stage.k}")
         if not all(math.isfinite(hit.score) for hit in hits):
             raise _broken(stage, "returned a score that is no finite number")
         if any(a.score < b.score for a, b in pairwise(hits)):
             raise _broken(stage, "returned scores that rise")
         if given is not None and not ids <= {hit.passage_id for hit in given[position]}:
             raise _broken(stage, "returned a passage it was not given")
+
+
+def _check_answers(
+    stage: StageSpec, answers: Sequence[Answer], given: Sequence[Sequence[Hit]]
+) -> None:
+    if len(answers) != len(given):
+        raise _broken(stage, f"returned {len(answers)} answers for {len(given)} questions")
+    for answer, hits in zip(answers, given, strict=True):
+        if not math.isfinite(answer.score):
+            raise _broken(stage, "returned a score that is no finite number")
+        evidence = answer.passage_id
+        if evidence is not None and all(hit.passage_id != evidence for hit in hits):
+            raise _broken(stage, "took its answer from a passage it was not given")
 
 
 def _broken(stage: StageSpec, what: str) -> ComponentError:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from odqa.cache import Cache
+from odqa.errors import ComponentError
 from odqa.pipeline import Pipeline
 from odqa.spec.pipeline import parse_pipeline
 from odqa.testing.toys import QUESTIONS, toy_dataset
+from odqa.testing.word_overlap import FirstWordReader
+from odqa.types import Answer
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -39,3 +42,20 @@ def test_without_ranker_the_ranking_is_the_retrieval() -> None:
 def test_no_questions() -> None:
     output = prepared("{name: x, retriever: {type: overlap}, reader: {type: first_word}}").run([])
     assert (output.retrieved, output.ranked, output.answers) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("answers", "complaint"),
+    [
+        ([Answer("x", 1.0)], "returned 1 answers for 3 questions"),
+        ([Answer("x", float("nan"))] * 3, "a score that is no finite number"),
+        ([Answer("x", 1.0, "p9")] * 3, "took its answer from a passage it was not given"),
+    ],
+)
+def test_a_reader_that_breaks_its_contract_is_named(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Answer], complaint: str
+) -> None:
+    monkeypatch.setattr(FirstWordReader, "read", lambda *a: answers)
+    pipeline = prepared("{name: x, retriever: {type: overlap}, reader: {type: first_word}}")
+    with pytest.raises(ComponentError, match=f"reader 'first_word' broke its.*{complaint}"):
+        pipeline.run(QUESTIONS)

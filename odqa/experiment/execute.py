@@ -12,8 +12,15 @@ from typing import Any, cast
 
 from odqa.cache import Cache, content_key
 from odqa.data.dataset import Dataset
-from odqa.experiment.plan import Node, Plan, make_plan
-from odqa.experiment.record import Batch, StageRecord, read_batch, read_batches, write_batch
+from odqa.experiment.plan import Node, Plan, make_plan, running
+from odqa.experiment.record import (
+    Batch,
+    StageRecord,
+    drop_batches,
+    read_batch,
+    read_batches,
+    write_batch,
+)
 from odqa.interfaces import Component, Cost, Stored
 from odqa.pipeline import make_component, run_stage
 from odqa.progress import progress
@@ -34,7 +41,7 @@ class Executor:
     def __init__(self, dataset: Dataset, cache: Cache) -> None:
         self.dataset = dataset
         self.cache = cache
-        self._open: dict[str, tuple[Component[Any], float, bool]] = {}
+        self._open: dict[str, tuple[Component[Any], float]] = {}
 
     def plan(self, specs: Sequence[PipelineSpec]) -> Plan:
         """What has to run for these pipelines on this dataset.
@@ -67,20 +74,19 @@ class Executor:
                 if not waiting[key] and key in self._open:
                     self._open.pop(key)[0].close()
         finally:
-            for component, _, _ in self._open.values():
+            for component, _ in self._open.values():
                 component.close()
             self._open.clear()
         return records
 
     def _run_node(self, node: Node, upstream: Mapping[str, list[Hit]] | None) -> StageRecord:
         questions = self.dataset.questions.questions
-        ran = False
+        reused = True
 
         def build(work: Path) -> None:
-            nonlocal ran
-            ran = True
-            component, offline, _ = self._prepared(node.stage)
-            self._run_batches(node, component, questions, upstream, work)
+            nonlocal reused
+            component, offline = self._prepared(node.stage)
+            reused = self._run_batches(node, component, questions, upstream, work) > 0
             facts = self._facts(component, questions, upstream, offline)
             (work / "stage.json").write_text(json.dumps(facts), encoding="utf-8")
 
@@ -92,36 +98,32 @@ class Executor:
             seconds += batch.seconds
             rows.update(batch.rows)
         reads = node.stage.role == "reader"
-        prepared_before = self._open[_component_key(node.stage)][2] if ran else True
         return StageRecord(
             node.stage,
             node.key,
             None if reads else cast(Mapping[str, list[Hit]], rows),
             cast(Mapping[str, Answer], rows) if reads else None,
             seconds,
-            not ran,
+            reused,
             facts["offline_seconds"],
-            prepared_before,
             facts["parameters"],
             facts["gflop"],
             tuple(Stored(name, size) for name, size in facts["stored"]),
             facts["facts"],
         )
 
-    def _prepared(self, stage: StageSpec) -> tuple[Component[Any], float, bool]:
-        """The component, its offline seconds, and whether the cache already held its work."""
+    def _prepared(self, stage: StageSpec) -> tuple[Component[Any], float]:
+        """The component and its offline seconds: those of building what it found built, too."""
         key = _component_key(stage)
         if key in self._open:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        misses = self.cache.misses
+        saved = self.cache.saved_seconds
         started = time.perf_counter()
         component.prepare(self.dataset.corpus, self.cache)
-        spent = time.perf_counter() - started
-        built = self.cache.misses > misses
-        offline = self._remember_offline(stage, component, spent)
-        self._open[key] = (component, offline, not built)
+        spent = time.perf_counter() - started + self.cache.saved_seconds - saved
+        self._open[key] = (component, self._remember_offline(stage, component, spent))
         return self._open[key]
 
     def _remember_offline(self, stage: StageSpec, component: Component[Any], spent: float) -> float:
@@ -130,6 +132,7 @@ class Executor:
             "stage": _prepare_identity(stage),
             "sources": dict(component.sources(self.cache)),
             "corpus": self.dataset.corpus.fingerprint,
+            **running(stage),
         }
 
         def build(work: Path) -> None:
@@ -145,13 +148,18 @@ class Executor:
         questions: Sequence[Question],
         upstream: Mapping[str, list[Hit]] | None,
         work: Path,
-    ) -> None:
+    ) -> int:
+        """Run what is not there yet; returns how many batches an earlier run left behind."""
+        left_behind = 0
         starts = range(0, len(questions), BATCH)
         name = f"{node.stage.role} {node.stage.type}"
         for number, start in enumerate(progress(starts, name, len(starts), "batch")):
-            if read_batch(work, number) is not None:
-                continue
             some = questions[start : start + BATCH]
+            done = read_batch(work, number)
+            # Another version may have cut its batches elsewhere.
+            if done is not None and list(done.rows) == [question.id for question in some]:
+                left_behind += 1
+                continue
             hits = None if upstream is None else [upstream[q.id] for q in some]
             started = time.perf_counter()
             found = run_stage(node.stage, component, some, hits)
@@ -160,6 +168,8 @@ class Executor:
             for question, value in zip(some, found, strict=True):
                 rows[question.id] = value
             write_batch(work, number, Batch(spent, rows))
+        drop_batches(work, len(starts))
+        return left_behind
 
     def _facts(
         self,
@@ -193,4 +203,4 @@ def _prepare_identity(stage: StageSpec) -> dict[str, Any]:
 
 
 def _component_key(stage: StageSpec) -> str:
-    return content_key(_prepare_identity(stage))
+    return content_key({**_prepare_identity(stage), **running(stage)})

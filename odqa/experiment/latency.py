@@ -16,7 +16,7 @@ from odqa.progress import progress
 from odqa.registry import Role
 from odqa.spec.pipeline import PipelineSpec
 
-#: Questions asked before measuring starts; they are not among the measured ones where possible.
+#: Questions asked before measuring starts, others than the measured ones where there are enough.
 WARM_UP = 3
 
 
@@ -33,14 +33,14 @@ class Latency:
 
 
 def measure_latency(spec: PipelineSpec, dataset: Dataset, cache: Cache, n: int) -> Latency:
-    """Ask ``n`` distinct questions one by one through the whole pipeline."""
+    """Ask ``n`` distinct questions (all, where there are fewer) one by one, from end to end."""
     questions = dataset.questions.questions
-    asked = questions[: n + WARM_UP]
-    measured = asked[WARM_UP:] or asked
+    measured = questions[:n]
+    warm_up = questions[n : n + WARM_UP] or questions[:WARM_UP]
     pipeline = Pipeline.from_spec(spec)
     try:
         pipeline.prepare(dataset.corpus, cache)
-        for question in asked[:WARM_UP]:
+        for question in warm_up:
             pipeline.run([question])
         seconds: dict[Role, list[float]] = {stage.role: [] for stage in spec.stages}
         for question in progress(measured, f"latency {spec.name}", len(measured), "question"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from odqa.cache import content_key
+from odqa.interfaces import RUNNING
 from odqa.registry import Role
 from odqa.spec.pipeline import PipelineSpec, StageSpec
 
@@ -59,9 +60,20 @@ def make_plan(
                 "upstream": upstream,
                 "corpus": corpus,
                 "questions": questions,
+                **running(stage),
             }
             key = content_key(identity)
             nodes.setdefault(key, Node(stage, key, upstream, identity))
             chain[stage.role] = upstream = key
         chains[spec.name] = chain
     return Plan(tuple(nodes.values()), chains)
+
+
+def running(stage: StageSpec) -> dict[str, object]:
+    """How a stage is to run (device, batch size), where its spec says so.
+
+    It changes no result beyond rounding, and so neither a spec's hash nor an index; but a record
+    of seconds on one device must not be shown for another.
+    """
+    said = stage.config.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
+    return {"running": said} if said else {}

@@ -23,8 +23,8 @@ class StageRecord:
 
     Exactly one of ``hits`` and ``answers`` is set; both map question ids. Seconds are wall time:
     ``offline_seconds`` of the first `prepare` of this component on this corpus, ``seconds`` of
-    the online batches when they were computed. ``reused`` says that the online part was read
-    from the cache, ``prepared_before`` that the offline part was.
+    the online batches when they were computed. ``reused`` says that the online part, or some
+    batches of it, was read from the cache.
     """
 
     stage: StageSpec
@@ -34,7 +34,6 @@ class StageRecord:
     seconds: float
     reused: bool
     offline_seconds: float = 0.0
-    prepared_before: bool = False
     parameters: int = 0
     gflop: float | None = None
     stored: tuple[Stored, ...] = ()
@@ -59,12 +58,16 @@ def write_batch(folder: Path, number: int, batch: Batch) -> None:
 
 
 def read_batch(folder: Path, number: int) -> Batch | None:
-    """A batch written before, or `None`."""
+    """A batch written before; `None` where there is none, or none that can be read."""
     source = _batch_file(folder, number)
     if not source.is_file():
         return None
-    data = json.loads(source.read_text(encoding="utf-8"))
-    return Batch(data["seconds"], {row["id"]: _from_json(row) for row in data["rows"]})
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+        return Batch(data["seconds"], {row["id"]: _from_json(row) for row in data["rows"]})
+    except (ValueError, KeyError, TypeError):
+        # A power cut may leave an empty file behind a rename; finished stages have checksums.
+        return None
 
 
 def read_batches(folder: Path) -> Iterator[Batch]:
@@ -75,15 +78,25 @@ def read_batches(folder: Path) -> Iterator[Batch]:
         number += 1
 
 
+def drop_batches(folder: Path, start: int) -> None:
+    """Remove batch ``start`` and those behind it, left by a version that cut smaller ones."""
+    number = start
+    while (file := _batch_file(folder, number)).exists():
+        file.unlink()
+        number += 1
+
+
 def _batch_file(folder: Path, number: int) -> Path:
     return folder / f"batch-{number:05d}.json"
 
 
 def _to_json(value: Sequence[Hit] | Answer) -> dict[str, Any]:
     if isinstance(value, Answer):
-        fields = (value.text, value.score, value.passage_id, value.start, value.end)
-        return {"answer": fields}
-    return {"hits": [[hit.passage_id, hit.score] for hit in value]}
+        span = (value.start, value.end)
+        start, end = (None if offset is None else int(offset) for offset in span)
+        return {"answer": (value.text, float(value.score), value.passage_id, start, end)}
+    # Components may return numpy's numbers; what comes back is always plain.
+    return {"hits": [[hit.passage_id, float(hit.score)] for hit in value]}
 
 
 def _from_json(row: Mapping[str, Any]) -> list[Hit] | Answer:

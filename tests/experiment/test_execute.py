@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from odqa.errors import ComponentError
 from odqa.experiment import execute
 from odqa.experiment.execute import Executor
 from odqa.experiment.plan import make_plan
+from odqa.experiment.record import StageRecord
 from odqa.spec.pipeline import PipelineSpec, StageSpec, parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
@@ -22,6 +25,7 @@ with toy_components():
     RANKED = parse_pipeline(
         "{name: ranked, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 2}}"
     )
+    WIDER_BARE = parse_pipeline("{name: bare, retriever: {type: overlap, k: 4}}")
     WIDER = parse_pipeline(
         "{name: wider, retriever: {type: overlap, k: 4}, ranker: {type: overlap, k: 2}}"
     )
@@ -111,6 +115,7 @@ def test_a_killed_run_goes_on_at_its_batch(tmp_path: Path, monkeypatch: pytest.M
         ([[Hit("p1", 0.1), Hit("p2", 0.5)]] * 3, "scores that rise"),
         ([[Hit("p1", float("nan"))]] * 3, "no finite number"),
         ([[Hit("p9", 1.0)]] * 3, "a passage it was not given"),
+        ([[Hit("p1", 0.2), Hit("p2", 0.2), Hit("p3", 0.1)]] * 3, "3 passages, asked for 2"),
     ],
 )
 def test_a_component_that_breaks_its_contract_is_named(
@@ -133,3 +138,86 @@ def test_new_weights_under_an_old_name_are_noticed(
     monkeypatch.setattr(OverlapRetriever, "sources", lambda *a: {"checkpoint": "changed"})
     run(Cache(tmp_path), BARE)
     assert calls
+
+
+def retrieved(cache: Cache, spec: PipelineSpec = BARE) -> StageRecord:
+    executor = Executor(toy_dataset(), cache)
+    (record,) = executor.run(executor.plan([spec])).values()
+    return record
+
+
+def test_seconds_from_the_cache_are_marked_and_those_of_the_run(tmp_path: Path) -> None:
+    first, second = retrieved(Cache(tmp_path)), retrieved(Cache(tmp_path))
+    assert (first.reused, second.reused) == (False, True)
+    assert first.seconds == second.seconds > 0
+
+
+def test_a_resumed_stage_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "BATCH", 2)
+    retrieve = OverlapRetriever.retrieve
+
+    def dying(self, questions, k):  # type: ignore[no-untyped-def]
+        if questions[0].id == "q3":
+            raise KeyboardInterrupt
+        return retrieve(self, questions, k)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OverlapRetriever, "retrieve", dying)
+        with pytest.raises(KeyboardInterrupt):
+            retrieved(Cache(tmp_path))
+    resumed = retrieved(Cache(tmp_path))
+    assert resumed.reused
+    assert resumed.hits == retrieved(Cache(enabled=False)).hits
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (32, 2)])
+def test_batches_cut_elsewhere_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    monkeypatch.setattr(execute, "BATCH", before)
+    monkeypatch.setattr(Executor, "_facts", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        retrieved(Cache(tmp_path))
+    monkeypatch.undo()
+    monkeypatch.setattr(execute, "BATCH", after)
+    found = retrieved(Cache(tmp_path))
+    assert found.hits == retrieved(Cache(enabled=False)).hits
+    batches = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
+    assert len(list(batches.glob("batch-*.json"))) == -(-3 // after)
+
+
+def test_offline_seconds_survive_and_include_what_was_built_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(self, corpus, cache):  # type: ignore[no-untyped-def]
+        self.corpus = corpus
+        cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
+
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    # `odqa index` builds ahead, and is not where seconds are kept.
+    OverlapRetriever(BARE.retriever.config).prepare(toy_dataset().corpus, Cache(tmp_path))
+    first = retrieved(Cache(tmp_path))
+    assert first.offline_seconds >= 0.05
+    deeper = retrieved(Cache(tmp_path), WIDER_BARE)
+    assert not deeper.reused
+    assert deeper.offline_seconds == first.offline_seconds
+
+
+def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
+    def key(keys: str) -> str:
+        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, checkpoint: x{keys}}}}}")
+        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
+
+    assert key("") == key(", device: cpu")
+    assert len({key(""), key(", device: cuda"), key(", batch_size: 7")}) == 3
+
+
+def test_two_runs_at_once_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
+    assert both[0] == both[1] == run(Cache(enabled=False), BARE, RANKED)
+
+
+def test_without_cache_nothing_is_reused() -> None:
+    assert not retrieved(Cache(enabled=False)).reused
+    assert not retrieved(Cache(enabled=False)).reused
