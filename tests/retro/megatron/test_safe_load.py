@@ -1,0 +1,149 @@
+"""Nothing that a file pickles is ever run."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import signal
+import sys
+import types
+from argparse import Namespace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from odqa.errors import CheckpointError
+from odqa.retro.megatron.safe_load import Inert, load_checkpoint
+
+
+class Run:
+    """Pickled, this calls a function with arguments when it is loaded."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
+        return self.call
+
+
+def touch(path: str) -> None:
+    Path(path).touch()
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (os.system, "posix.system"),
+        (eval, "builtins.eval"),
+        (exec, "builtins.exec"),
+        (os.mkdir, "posix.mkdir"),
+        (getattr, "builtins.getattr"),
+    ],
+)
+def test_calls_are_refused(function: Any, name: str, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    arguments = {
+        os.system: f"touch {trace}",
+        eval: f"open({str(trace)!r}, 'w')",
+        exec: f"open({str(trace)!r}, 'w')",
+        os.mkdir: str(trace),
+    }
+    argument = arguments.get(function, "x")
+    torch.save({"args": Namespace(x=Run(function, argument))}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError, match=f"names '{name}'.*nothing was run") as error:
+        load_checkpoint(tmp_path / "evil.pt")
+    assert "\n" not in str(error.value)
+    assert not trace.exists()
+
+
+def test_the_attack_works_where_it_is_not_refused(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    torch.save({"args": Run(os.mkdir, str(trace))}, tmp_path / "evil.pt")
+    torch.load(tmp_path / "evil.pt", weights_only=False)
+    assert trace.exists()
+
+
+def test_a_bare_pickle_is_refused(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Run(os.mkdir, str(trace))))
+    with pytest.raises(CheckpointError, match=r"not a checkpoint of torch 1\.6"):
+        load_checkpoint(tmp_path / "evil.pt")
+    assert not trace.exists()
+
+
+def test_a_module_that_poses_as_megatron_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "trace"
+    package = types.ModuleType("megatron")
+    module = types.ModuleType("megatron.posing")
+    vars(module)["touch"] = touch
+    monkeypatch.setitem(sys.modules, "megatron", package)
+    monkeypatch.setitem(sys.modules, "megatron.posing", module)
+    monkeypatch.setattr(touch, "__module__", "megatron.posing")
+    torch.save({"x": Run(touch, str(trace))}, tmp_path / "posing.pt")
+    assert isinstance(load_checkpoint(tmp_path / "posing.pt")["x"], Inert)
+    assert not trace.exists()
+
+
+class ModelType(Enum):
+    """As megatron.core.enums has it."""
+
+    retro_decoder = 3
+
+
+def test_what_megatron_saves_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = types.ModuleType("megatron.core.enums")
+    vars(core)["ModelType"] = ModelType
+    for name, module in {
+        "megatron": types.ModuleType("megatron"),
+        "megatron.core": types.ModuleType("megatron.core"),
+        "megatron.core.enums": core,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(ModelType, "__module__", "megatron.core.enums")
+    args = Namespace(
+        model_type=ModelType.retro_decoder,
+        params_dtype=torch.bfloat16,
+        exit_signal=signal.SIGTERM,
+        load=tmp_path,
+        num_layers=9,
+        betas=(0.9, 0.95),
+        names=["a", None, True],
+    )
+    rng = {"numpy": np.random.RandomState(0).get_state(), "python": random.Random(0).getstate()}
+    weight = torch.arange(6.0).bfloat16()
+    torch.save({"args": args, "rng_state": [rng], "w": weight}, tmp_path / "rank.pt")
+    monkeypatch.undo()
+    saved = load_checkpoint(tmp_path / "rank.pt")
+    assert torch.equal(saved["w"], weight)
+    read = saved["args"]
+    assert isinstance(read, Namespace)
+    assert (read.num_layers, read.betas, read.params_dtype) == (9, (0.9, 0.95), torch.bfloat16)
+    assert read.names == ["a", None, True]
+    assert isinstance(read.model_type, Inert)
+
+
+def test_stand_ins_are_forgotten(tmp_path: Path) -> None:
+    torch.save({"args": Namespace(x=1)}, tmp_path / "rank.pt")
+    before = torch.serialization.get_safe_globals()
+    load_checkpoint(tmp_path / "rank.pt")
+    assert torch.serialization.get_safe_globals() == before
+
+
+def test_damaged_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such file"):
+        load_checkpoint(tmp_path / "none.pt")
+    torch.save(torch.ones(3), tmp_path / "tensor.pt")
+    with pytest.raises(CheckpointError, match="does not hold a dictionary"):
+        load_checkpoint(tmp_path / "tensor.pt")
+    torch.save({"w": torch.ones(3000)}, tmp_path / "whole.pt")
+    data = (tmp_path / "whole.pt").read_bytes()
+    (tmp_path / "cut.pt").write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path / "cut.pt")
