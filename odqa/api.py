@@ -24,9 +24,12 @@ from odqa.spec.pipeline import PipelineSpec, load_pipelines
 #: What is compared when nothing is named.
 EMBEDDED_PIPELINES = ("bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro")
 
+#: One pipeline or several: spec files, built-in names, or specs.
+Pipelines = str | Path | PipelineSpec | Sequence[str | Path | PipelineSpec]
+
 
 def compare(
-    pipelines: Sequence[str | Path | PipelineSpec] = (),
+    pipelines: Pipelines = (),
     data: str | Path | Dataset = "embedded",
     *,
     overrides: Iterable[str] = (),
@@ -40,7 +43,7 @@ def compare(
 
     Args:
         pipelines: spec files, built-in names, or specs; without any, the embedded ones.
-        data: ``"embedded"``, ``"nq-open"``, ``FOLDER/SPLIT``, a benchmark spec, or a `Dataset`.
+        data: ``"embedded"``, ``FOLDER/SPLIT``, a benchmark spec, or a `Dataset`.
         overrides: ``key=value`` words for every spec, as ``--set`` takes them.
         take: use only the first so many questions.
         latency: over how many questions to measure one-at-a-time latency.
@@ -72,14 +75,14 @@ def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = Non
     )
 
 
-def resolve_pipelines(
-    pipelines: Sequence[str | Path | PipelineSpec], overrides: Iterable[str] = ()
-) -> list[PipelineSpec]:
+def resolve_pipelines(pipelines: Pipelines, overrides: Iterable[str] = ()) -> list[PipelineSpec]:
     """Validated specs, all problems of all of them reported together.
 
     Raises:
         SpecErrors: what is wrong.
     """
+    if isinstance(pipelines, str | Path | PipelineSpec):
+        pipelines = [pipelines]
     refs = [ref for ref in pipelines if not isinstance(ref, PipelineSpec)]
     if not pipelines:
         refs = [f"embedded/{name}" for name in EMBEDDED_PIPELINES]

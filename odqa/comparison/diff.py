@@ -43,4 +43,6 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
             row[f"outcome {name}"] = fates.get(name, {}).get(question.id, "")
         rows.append(row)
     rows.sort(key=lambda row: (row["winner"] != a, -abs(float(str(row["delta"])))))
-    return pd.DataFrame(rows)
+    columns = ["question", "text", "winner", "delta"]
+    columns += [f"{what} {name}" for name in (a, b) for what in (metric, "answer", "outcome")]
+    return pd.DataFrame(rows, columns=columns)

@@ -7,7 +7,8 @@
     gold.qrels                    TREC qrels, where there are any
     metrics.parquet               pipeline, question, metric, value
     passages.jsonl                the text of the passages that views show
-    pipelines/NAME/spec.yaml      the whole spec
+    table.txt                     verdict and tables as the terminal shows them
+    pipelines/NAME/spec.yaml      the whole spec, defaults included
     pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
@@ -16,19 +17,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.text import render
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
 from odqa.experiment.latency import Latency
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import load_pipeline
-from odqa.types import Answer, Passage, Question
+from odqa.types import Answer, Hit, Passage, Question
+
+#: Keys of the manifest that are fields of a `Comparison` of their own.
+_ABOUT = ("comparison", "baseline", "pipelines")
 
 
 def save(comparison: Comparison, folder: Path) -> None:
@@ -49,6 +54,7 @@ def save(comparison: Comparison, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
+        (folder / "table.txt").write_text(render(comparison) + "\n", encoding="utf-8")
         about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
         about["pipelines"] = list(comparison.pipelines)
         _write_json(folder / "manifest.json", {**about, **comparison.manifest})
@@ -69,39 +75,46 @@ def load(folder: Path) -> Comparison:
         what = "an unfinished run" if (folder / "questions.jsonl").exists() else "no run folder"
         raise RunError(what, where=str(folder), cure="pass a folder that odqa compare finished")
     try:
-        import pandas as pd
-
-        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
-        frame = pd.read_parquet(folder / "metrics.parquet")
-        gold = folder / "gold.qrels"
-        return Comparison(
-            manifest["comparison"],
-            tuple(
-                Question(d["id"], d["question"], tuple(d["answer"]))
-                for d in _read_lines(folder / "questions.jsonl")
-            ),
-            read_qrels(gold) if gold.is_file() else None,
-            {name: _load_pipeline(folder / "pipelines" / name) for name in manifest["pipelines"]},
-            tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None)),
-            {
-                d["id"]: Passage(d["id"], d["text"], d["title"])
-                for d in _read_lines(folder / "passages.jsonl")
-            },
-            manifest["baseline"],
-            manifest,
-            folder,
-        )
+        return _load(folder, json.loads(manifest_file.read_text(encoding="utf-8")))
     except OdqaError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RunError(
-            f"damaged run folder ({error})", where=str(folder), cure="run the comparison again"
+            f"damaged run folder ({type(error).__name__}: {error})",
+            where=str(folder),
+            cure="run the comparison again",
         ) from error
+
+
+def _load(folder: Path, manifest: dict[str, Any]) -> Comparison:
+    import pandas as pd
+
+    name, baseline, pipelines = (manifest.pop(key) for key in _ABOUT)
+    questions = tuple(
+        Question(d["id"], d["question"], tuple(d["answer"]))
+        for d in _read_lines(folder / "questions.jsonl")
+    )
+    gold = folder / "gold.qrels"
+    frame = pd.read_parquet(folder / "metrics.parquet")
+    return Comparison(
+        name,
+        questions,
+        read_qrels(gold) if gold.is_file() else None,
+        {each: _load_pipeline(folder / "pipelines" / each, questions) for each in pipelines},
+        tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None)),
+        {
+            d["id"]: Passage(d["id"], d["text"], d["title"])
+            for d in _read_lines(folder / "passages.jsonl")
+        },
+        baseline,
+        manifest,
+        folder,
+    )
 
 
 def _save_pipeline(folder: Path, result: PipelineResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spec.yaml").write_text(result.spec.to_yaml(), encoding="utf-8")
+    (folder / "spec.yaml").write_text(result.spec.to_yaml(defaults=True), encoding="utf-8")
     write_run(folder / "retrieved.trec", result.retrieved, tag=result.spec.name)
     write_run(folder / "ranked.trec", result.ranked, tag=result.spec.name)
     _write_json(folder / "costs.json", [cost.to_dict() for cost in result.costs])
@@ -116,28 +129,35 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
         _write_json(folder / "latency.json", timed)
 
 
-def _load_pipeline(folder: Path) -> PipelineResult:
-    answers = folder / "answers.jsonl"
+def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResult:
+    spec = load_pipeline(folder / "spec.yaml")
     timed = folder / "latency.json"
     latency = None
     if timed.is_file():
         data = json.loads(timed.read_text(encoding="utf-8"))
         seconds = {role: tuple(all_) for role, all_ in data["seconds"].items()}
         latency = Latency(tuple(data["questions"]), seconds)
+    answers = None
+    if spec.reader is not None:
+        answers = {
+            d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
+            for d in _read_lines(folder / "answers.jsonl")
+        }
     costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
     return PipelineResult(
-        load_pipeline(folder / "spec.yaml"),
-        read_run(folder / "retrieved.trec"),
-        read_run(folder / "ranked.trec"),
-        {
-            d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
-            for d in _read_lines(answers)
-        }
-        if answers.is_file()
-        else None,
+        spec,
+        _load_hits(folder / "retrieved.trec", questions),
+        _load_hits(folder / "ranked.trec", questions),
+        answers,
         tuple(StageCost.from_dict(cost) for cost in costs),
         latency,
     )
+
+
+def _load_hits(path: Path, questions: Sequence[Question]) -> dict[str, list[Hit]]:
+    # A question without hits has no line in a TREC run.
+    found = read_run(path)
+    return {question.id: found.get(question.id, []) for question in questions}
 
 
 def _question_line(question: Question) -> dict[str, Any]:
@@ -165,4 +185,6 @@ def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    # Not splitlines(): a text may hold U+2028 and its like, which end no line of JSON.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]

@@ -52,7 +52,7 @@ class Comparison:
     passages: Mapping[str, Passage]
     baseline: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
+    folder: Path | None = field(default=None, compare=False)
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:

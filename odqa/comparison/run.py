@@ -50,12 +50,15 @@ def run_comparison(
         baseline: the pipeline the others are tested against; by default the first.
 
     Raises:
-        RunError: no pipelines, or an unknown baseline.
+        RunError: no pipelines, two of one name, or an unknown baseline.
         OdqaError: whatever a component finds wrong; what was computed stays in the cache.
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
     names = [spec.name for spec in specs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        cure = "give each pipeline a name of its own"
+        raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
     if baseline is not None and baseline not in names:
         cure = did_you_mean(baseline, names)
         raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)

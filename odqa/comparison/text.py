@@ -30,9 +30,16 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     metric = metric or deciding_metric(comparison)
     if metric is None:
         return "Nothing could be scored: the questions have neither answers nor qrels."
-    means = {name: cell.mean for (name, m), cell in comparison.summaries.items() if m == metric}
+    cells = {name: cell for (name, m), cell in comparison.summaries.items() if m == metric}
+    means = {name: cell.mean for name, cell in cells.items()}
     best = max(means, key=lambda name: means[name])
-    base, asked = comparison.baseline, f"on {len(comparison.questions)} questions"
+    asked = f"on {cells[best].questions} questions"
+    if len(means) == 1:
+        return f"{best} has {metric} {means[best]:.3f} {asked}."
+    equal = [name for name in means if means[name] == means[best]]
+    if len(equal) > 1:
+        return f"{' and '.join(equal)} have the same {metric}, {means[best]:.3f}, {asked}."
+    base = comparison.baseline
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
     tests = {test.candidate: test for test in tests_for(comparison, metric)}
     if best in tests:

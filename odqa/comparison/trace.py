@@ -125,6 +125,6 @@ def _column(one: PipelineTrace) -> str:
 def _item(hit: TracedHit) -> str:
     mark = ", gold" if hit.relevant else ", holds an answer" if hit.holds_answer else ""
     return (
-        f"<li><small>was {hit.retrieved_rank}, {hit.score:.3f}{mark}</small><br>"
+        f"<li><small>was {hit.retrieved_rank or '-'}, {hit.score:.3f}{mark}</small><br>"
         f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}</li>"
     )

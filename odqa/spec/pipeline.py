@@ -64,9 +64,10 @@ class StageSpec:
         version = registry.get(self.role, self.type).version
         return {"type": self.type, "version": version, "config": dict(self.config.identity())}
 
-    def to_dict(self) -> dict[str, Any]:
-        """``type`` and the parameters that differ from their defaults."""
-        return {"type": self.type, **json.loads(self.config.model_dump_json(exclude_defaults=True))}
+    def to_dict(self, defaults: bool = False) -> dict[str, Any]:
+        """``type`` and the parameters: all, or those that differ from their defaults."""
+        text = self.config.model_dump_json(exclude_defaults=not defaults)
+        return {"type": self.type, **json.loads(text)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +94,21 @@ class PipelineSpec:
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data from which `parse_pipeline` makes an equal spec."""
+    def to_dict(self, defaults: bool = False) -> dict[str, Any]:
+        """Plain data from which `parse_pipeline` makes an equal spec.
+
+        With ``defaults`` it still does when a later version has other defaults.
+        """
         found: dict[str, Any] = {"name": self.name}
         if self.description:
             found["description"] = self.description
         if self.notices:
             found["notices"] = list(self.notices)
-        return found | {stage.role: stage.to_dict() for stage in self.stages}
+        return found | {stage.role: stage.to_dict(defaults) for stage in self.stages}
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, defaults: bool = False) -> str:
         """The same as YAML text."""
-        return str(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True))
+        return str(yaml.safe_dump(self.to_dict(defaults), sort_keys=False, allow_unicode=True))
 
 
 def load_pipeline(ref: str | Path, overrides: Iterable[str] = ()) -> PipelineSpec:

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from odqa.cache import Cache
+from odqa.comparison.folder import save
+from odqa.comparison.result import Comparison
+from odqa.comparison.run import run_comparison
+from odqa.data.corpus import Corpus
+from odqa.data.dataset import Dataset
+from odqa.data.questions import QuestionSet
+from odqa.errors import OdqaError
+from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.toys import toy_components
+from odqa.testing.word_overlap import FirstWordReader, OverlapRetriever
+from odqa.types import Answer, Hit, Passage, Question
+
+with toy_components():
+    READS = parse_pipeline(
+        "{name: reads, retriever: {type: overlap, k: 2}, reader: {type: first_word}}"
+    )
+    FINDS = parse_pipeline("{name: finds, retriever: {type: overlap, k: 3}}")
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+STRANGE = Dataset(
+    "sträng\u2028e",
+    Corpus.from_passages(
+        [Passage("P:1/ü#", "one\u2028two\u0085three\n\ttabbed 😀", "“Title”"), Passage("'2\"", "x")]
+    ),
+    QuestionSet(
+        "q",
+        (
+            Question("q/1", "one\u2029 two?", ("Zoë\u2028", "2")),
+            Question("q,2", "nothing here fits"),
+            Question("日本", "x", ("x",)),
+        ),
+    ),
+    {"q/1": {"P:1/ü#": 2, "'2\"": 0}},
+)
+
+
+@pytest.fixture
+def result(toys: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    retrieve = OverlapRetriever.retrieve
+
+    def finding_nothing_sometimes(self, questions, k):  # type: ignore[no-untyped-def]
+        found: list[list[Hit]] = retrieve(self, questions, k)
+        return [[] if q.id == "q,2" else hits for q, hits in zip(questions, found, strict=True)]
+
+    def abstaining(self, questions, hits):  # type: ignore[no-untyped-def]
+        return [Answer("", -1.5) if not each else self._answer(each) for each in hits]
+
+    monkeypatch.setattr(OverlapRetriever, "retrieve", finding_nothing_sometimes)
+    monkeypatch.setattr(FirstWordReader, "read", abstaining)
+    return run_comparison([READS, FINDS], STRANGE, Cache(enabled=False), latency=1)
+
+
+def test_what_was_saved_is_loaded(result: Comparison, tmp_path: Path) -> None:
+    save(result, tmp_path)
+    again = Comparison.load(tmp_path)
+    assert again == result
+    assert again.result("reads").retrieved["q,2"] == []
+    assert again.result("reads").answers == result.result("reads").answers
+    assert again.folder == tmp_path
+
+
+def test_a_saved_spec_names_its_defaults(result: Comparison, tmp_path: Path) -> None:
+    save(result, tmp_path)
+    assert "weight: 1.0" in (tmp_path / "pipelines" / "finds" / "spec.yaml").read_text()
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def write(name: str, text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_text(text) and None
+
+
+def drop_key(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["baseline"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        remove("metrics.parquet"),
+        remove("passages.jsonl"),
+        remove("pipelines/reads/answers.jsonl"),
+        remove("pipelines/reads/ranked.trec"),
+        remove("pipelines/reads/spec.yaml"),
+        write("manifest.json", "[]"),
+        write("manifest.json", "{"),
+        write("questions.jsonl", "{}\n"),
+        write("questions.jsonl", "[1]\n"),
+        write("metrics.parquet", "no parquet"),
+        write("gold.qrels", "three columns only\n"),
+        write("pipelines/reads/costs.json", "{}{}"),
+        write("pipelines/reads/costs.json", '[{"role": "reader"}]'),
+        write("pipelines/reads/latency.json", '{"questions": [], "seconds": []}'),
+        write("pipelines/reads/retrieved.trec", "q1 Q0 p1 1 nan x\n"),
+        write("pipelines/reads/spec.yaml", "name: reads\nretriever: {type: gone}\n"),
+        drop_key,
+    ],
+)
+def test_a_tampered_folder_is_one_line(
+    result: Comparison, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    save(result, tmp_path)
+    harm(tmp_path)
+    with pytest.raises(OdqaError) as caught:
+        Comparison.load(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(tmp_path) in str(caught.value)
