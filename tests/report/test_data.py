@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from odqa.comparison.result import Comparison
+from odqa.metrics.attribution import outcomes
+from odqa.report.data import as_script, browser_data
+from odqa.testing.synthetic import synthetic_comparison
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return synthetic_comparison(8)
+
+
+def test_rows_say_what_the_comparison_says(comparison: Comparison) -> None:
+    data = browser_data(comparison)
+    fates = outcomes(comparison.rows)
+    for p, name in enumerate(data["pipelines"]):
+        result = comparison.pipelines[name]
+        for q, (key, text, answers, _) in enumerate(data["questions"]):
+            row = data["rows"][p][q]
+            assert data["outcomes"][row[0]] == fates[name][key]
+            assert row[1] == result.answers[key].text
+            assert row[6] == (fates[name][key] == "answered")
+            shown = [data["passages"][number][0] for number in row[7][::3]]
+            assert shown == [hit.passage_id for hit in result.ranked[key]]
+            before = [hit.passage_id for hit in result.retrieved[key]]
+            assert row[7][1::3] == [before.index(passage) + 1 for passage in shown]
+            assert (text, tuple(answers)) == (comparison.questions[q].text, (f"Answer{q}",))
+
+
+def test_values_stand_in_the_order_of_their_names(comparison: Comparison) -> None:
+    data = browser_data(comparison)
+    assert data["metrics"] == ["em", "f1", "ranked_mrr@10"]
+    expected = [comparison.values("bm25", metric)["syn-0003"] for metric in data["metrics"]]
+    assert data["rows"][0][3][5] == pytest.approx(expected, abs=1e-4)
+
+
+def test_relevant_passages_have_both_ranks_and_0_where_dropped(comparison: Comparison) -> None:
+    result = comparison.pipelines["sbert-colbert"]
+    gold = "2-all-0"
+    dropped = [hit for hit in result.ranked["syn-0002"] if hit.passage_id != gold]
+    changed = replace(result, ranked={**result.ranked, "syn-0002": dropped})
+    pipelines = {**comparison.pipelines, "sbert-colbert": changed}
+    data = browser_data(replace(comparison, pipelines=pipelines))
+    number, before, after = data["rows"][1][2][8]
+    assert data["passages"][number][0] == gold
+    assert before == [hit.passage_id for hit in result.retrieved["syn-0002"]].index(gold) + 1
+    assert after == 0
+
+
+def test_every_passage_is_there_once(comparison: Comparison) -> None:
+    ids = [passage[0] for passage in browser_data(comparison)["passages"]]
+    assert len(ids) == len(set(ids)) == 8 * (4 + 4 * 6)
+
+
+def test_depth_shrinks_to_the_budget(comparison: Comparison) -> None:
+    whole = browser_data(comparison)
+    small = browser_data(comparison, budget=60_000)
+    assert whole["depth"] == 10
+    assert 1 < small["depth"] < 10
+    assert sum(len("".join(passage)) for passage in small["passages"]) < 60_000
+    assert len(small["rows"][0][0][7]) == 3 * small["depth"]
+
+
+def test_nothing_in_a_passage_ends_the_script(comparison: Comparison) -> None:
+    data = browser_data(comparison)
+    script = as_script(data)
+    assert "<" not in script and "\u2028" not in script
+    assert json.loads(script) == data
+    assert any("</script>" in passage[2] for passage in data["passages"])
+
+
+def test_not_a_number_is_refused_rather_than_written() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        as_script([float("nan")])

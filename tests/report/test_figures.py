@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from odqa.comparison.result import Comparison
+from odqa.metrics.attribution import OUTCOMES, loss_table
+from odqa.report.figures.losses import losses_figure
+from odqa.report.figures.paradigms import paradigm_map, placed_components
+from odqa.report.figures.pareto import Point, front, online_figure, storage_figure
+from odqa.report.figures.quality import quality_figures
+from odqa.report.figures.svg import log_ticks, plain, ticks
+from odqa.testing.synthetic import synthetic_comparison
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return synthetic_comparison(20)
+
+
+def _point(name: str, cost: float, quality: float) -> Point:
+    return Point(name, cost, quality, quality, quality)
+
+
+def test_front_keeps_what_no_other_beats() -> None:
+    cheap, good, beaten = _point("cheap", 1, 0.2), _point("good", 9, 0.8), _point("beaten", 9, 0.5)
+    dearer = _point("dearer", 20, 0.8)
+    assert front([beaten, dearer, good, cheap]) == [cheap, good]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, [0.0, 0.5, 1.0]),
+        (0.21, 0.38, [0.2, 0.25, 0.3, 0.35, 0.4]),
+        (0.5, 0.5, [0.5, 1.0]),
+        (0.0, 0.0, [0.0, 0.5]),
+    ],
+)
+def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float]) -> None:
+    found = ticks(low, high)
+    assert found == pytest.approx(expected)
+    assert found[0] <= low and found[-1] >= high
+
+
+def test_log_ticks_enclose_also_a_single_value() -> None:
+    assert log_ticks(2, 300) == pytest.approx([1, 10, 100, 1000])
+    assert log_ticks(10, 10) == pytest.approx([10, 100])
+    assert [plain(v) for v in (0.001, 1.0, 1000.0)] == ["0.001", "1", "1,000"]
+
+
+def test_every_figure_is_well_formed_and_says_what_it_shows(comparison: Comparison) -> None:
+    figures = [
+        *quality_figures(comparison),
+        online_figure(comparison),
+        storage_figure(comparison),
+        losses_figure(comparison),
+        paradigm_map(comparison),
+    ]
+    for figure in figures:
+        assert figure is not None
+        root = ElementTree.fromstring(figure)
+        assert root.get("role") == "img" and len(root.get("aria-label") or "") > 20
+    em = comparison.summaries["dpr-colbert", "em"]
+    assert f"dpr-colbert: {em.mean:.3f}, {em.interval.low:.3f}" in figures[0]
+
+
+def test_a_constant_metric_can_be_drawn(comparison: Comparison) -> None:
+    flat = tuple(replace(row, value=0.0) for row in comparison.rows)
+    for figure in quality_figures(replace(comparison, rows=flat)):
+        assert "nan" not in figure
+        ElementTree.fromstring(figure)
+
+
+def test_losses_say_the_counts(comparison: Comparison) -> None:
+    figure = losses_figure(comparison)
+    assert figure is not None
+    for pipeline, counts in loss_table(comparison.rows).items():
+        for outcome in OUTCOMES:
+            if counts[outcome]:
+                assert f"{pipeline}, {outcome}: {counts[outcome]} of 20" in figure
+    assert losses_figure(replace(comparison, rows=())) is None
+
+
+def test_costs_come_from_latency_where_all_have_it(comparison: Comparison) -> None:
+    # bm25: 4 ms to retrieve and 8 ms to read; the others add a ranker.
+    assert "12 online ms per question (asked one at a time, median)" in (
+        online_figure(comparison) or ""
+    )
+    some = {**comparison.pipelines}
+    some["bm25"] = replace(some["bm25"], latency=None)
+    figure = online_figure(replace(comparison, pipelines=some)) or ""
+    assert "in batches" in figure and "one at a time" not in figure
+
+
+def test_the_map_places_components_by_what_they_declare(comparison: Comparison) -> None:
+    placed = {(each.role, each.type): each for each in placed_components(comparison)}
+    colbert = placed["ranker", "colbert"]
+    assert colbert.interaction == "query-document"
+    assert colbert.used_by == ("sbert-colbert", "dpr-colbert")
+    assert placed["retriever", "retro"].used_by == ()
+    root = ElementTree.fromstring(paradigm_map(comparison))
+    used = [e for e in root.iter() if e.get("class") == "chip used"]
+    free = [e for e in root.iter() if e.get("class") == "chip"]
+    assert len(used) == 6 and len(used) + len(free) == len(placed)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from odqa.comparison.result import Comparison
+from odqa.comparison.text import SMALL_MODELS, verdict
+from odqa.errors import RunError
+from odqa.report.page import render_page
+from odqa.report.write import write_report
+from odqa.testing.synthetic import synthetic_comparison
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and the text inside every script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside != "style":
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return synthetic_comparison(12)
+
+
+@pytest.fixture(scope="module")
+def page(comparison: Comparison) -> str:
+    return render_page(comparison)
+
+
+@pytest.fixture(scope="module")
+def outline(page: str) -> Outline:
+    return Outline(page)
+
+
+def test_nothing_is_loaded_from_anywhere(page: str, outline: Outline) -> None:
+    for tag, attributes in outline.tags:
+        assert "src" not in attributes
+        assert tag != "link"
+        assert (attributes.get("href") or "#").startswith("#")
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", page)
+    policy = next(a["content"] for t, a in outline.tags if a.get("http-equiv"))
+    assert policy is not None and policy.startswith("default-src 'none'")
+
+
+def test_passages_cannot_break_out(outline: Outline) -> None:
+    # Two scripts: the data and the program. A third would be one that a passage smuggled in.
+    assert len(outline.scripts) == 2
+    data = json.loads(outline.scripts[0])
+    assert data["questions"][0][1].startswith("which river is number 0? </script>")
+
+
+def test_names_are_escaped(comparison: Comparison) -> None:
+    page = render_page(replace(comparison, name="<img src=x onerror=alert(1)>"))
+    assert "<img" not in page and "&lt;img src=x" in page
+
+
+def test_verdict_notices_and_small_models_are_said(
+    comparison: Comparison, outline: Outline
+) -> None:
+    words = " ".join(" ".join(outline.words).split())
+    assert " ".join(verdict(comparison).split()) in words
+    assert "some/q and some/p are CC BY-NC 4.0" in words
+    assert words.count(SMALL_MODELS) == 2  # under the verdict, and in the footer
+
+
+def test_every_table_and_figure_is_there(outline: Outline) -> None:
+    tables = [a["id"] for tag, a in outline.tags if tag == "table"]
+    assert tables == ["quality", "tests", "metrics", "offline", "online", "changes"]
+    figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]
+    assert len(figures) == 3 + 2 + 1 + 1
+    assert any("Map of paradigms" in said for said in figures)
+    assert any(said.startswith("What became of the questions") for said in figures)
+
+
+def test_headings_and_controls_have_names(outline: Outline) -> None:
+    ids = {a["id"] for _, a in outline.tags if a.get("id")}
+    assert all(a["aria-labelledby"] in ids for _, a in outline.tags if "aria-labelledby" in a)
+    assert ("html", {"lang": "en"}) in outline.tags
+    for tag, attributes in outline.tags:
+        if attributes.get("href", "#") != "#" and "=" not in (attributes["href"] or ""):
+            assert (attributes["href"] or "")[1:] in ids, tag
+
+
+def test_without_readers_or_gold_the_page_still_opens(comparison: Comparison) -> None:
+    bare = {
+        name: replace(result, answers=None, latency=None)
+        for name, result in comparison.pipelines.items()
+    }
+    rows = tuple(row for row in comparison.rows if row.metric == "ranked_mrr@10")
+    outline = Outline(render_page(replace(comparison, pipelines=bare, rows=rows, qrels=None)))
+    assert "changes" not in [a.get("id") for tag, a in outline.tags if tag == "table"]
+    nothing = render_page(replace(comparison, pipelines=bare, rows=(), qrels=None, manifest={}))
+    assert "Nothing could be scored" in nothing
+
+
+def test_a_single_pipeline_has_no_tests_to_show() -> None:
+    outline = Outline(render_page(synthetic_comparison(5, 1)))
+    assert "tests" not in [a.get("id") for tag, a in outline.tags if tag == "table"]
+
+
+def test_report_and_tables_are_written(comparison: Comparison, tmp_path: Path) -> None:
+    report = write_report(comparison, tmp_path / "run")
+    assert report == tmp_path / "run" / "report.html"
+    written = sorted(path.name for path in report.parent.iterdir())
+    assert written == ["report.html", "table.md", "table.tex"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot be written.*choose another --out"):
+        write_report(comparison, tmp_path / "file" / "run")
+
+
+@pytest.mark.slow
+def test_all_of_nq_test_stays_under_40_megabytes() -> None:
+    # Pipelines that share no passage are the worst case: the budget has to hold.
+    page = render_page(synthetic_comparison(3610, 4, depth=10, shared=1))
+    assert 10e6 < len(page.encode()) < 40e6

@@ -1,0 +1,177 @@
+"""Against a real MLflow store in a temporary folder, and against no server at all."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odqa.comparison.folder import save
+from odqa.comparison.result import Comparison
+from odqa.errors import RunError, SpecError
+from odqa.testing.synthetic import synthetic_comparison
+from odqa.tracking import log_comparison, tracking_target
+
+
+@dataclass
+class Logged:
+    """A comparison that was logged to the default store of a working folder."""
+
+    comparison: Comparison
+    work: Path
+    line: str
+    client: Any
+    experiment: str
+
+    @property
+    def parent(self) -> Any:
+        return self.client.get_run(self.line.split("run ")[1].split(",")[0])
+
+    def children(self) -> dict[str, Any]:
+        wanted = f"tags.`mlflow.parentRunId` = '{self.parent.info.run_id}'"
+        found = self.client.search_runs([self.experiment], wanted)
+        return {run.info.run_name: run for run in found}
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
+    from mlflow.tracking import MlflowClient
+
+    work = tmp_path_factory.mktemp("work")
+    comparison = synthetic_comparison(30, 2)
+    with chdir(work), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+        save(comparison, Path("run"))
+        line = log_comparison(comparison, Path("run"))
+        client = MlflowClient(tracking_uri=f"sqlite:///{work}/mlflow.db")
+        experiment = client.get_experiment_by_name("odqa/synthetic")
+        yield Logged(comparison, work, line, client, experiment.experiment_id)
+
+
+def test_the_line_says_where(logged: Logged) -> None:
+    assert logged.line.startswith("sqlite:///mlflow.db, run ")
+    assert logged.line.endswith(", 40 traces")  # 20 questions, 2 pipelines
+    assert {"mlflow.db", "mlartifacts", "run"} == {path.name for path in logged.work.iterdir()}
+
+
+def test_one_parent_and_a_nested_child_per_pipeline(logged: Logged) -> None:
+    assert logged.parent.info.status == "FINISHED"
+    assert set(logged.children()) == {"bm25", "sbert-colbert"}
+    assert "highest em" in logged.parent.data.tags["mlflow.note.content"]
+
+
+def test_children_carry_spec_metrics_and_dataset(logged: Logged) -> None:
+    run = logged.children()["sbert-colbert"]
+    assert run.data.params["ranker.k"] == "20"
+    em = logged.comparison.summaries["sbert-colbert", "em"].mean
+    assert run.data.metrics["em"] == pytest.approx(em)
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("synthetic", ("ab" * 32)[:36])
+
+
+def test_rows_and_specs_are_artifacts(logged: Logged) -> None:
+    def files(run: Any) -> set[str]:
+        return {item.path for item in logged.client.list_artifacts(run.info.run_id)}
+
+    assert {"metrics.parquet", "manifest.json", "questions.jsonl"} <= files(logged.parent)
+    assert {"spec.yaml", "answers.jsonl", "ranked.trec"} <= files(logged.children()["bm25"])
+    assert (logged.work / "mlartifacts" / logged.parent.info.run_id).is_dir()
+
+
+def test_traces_belong_to_their_run_and_come_back_whole(logged: Logged) -> None:
+    run = logged.children()["sbert-colbert"]
+    traces = logged.client.search_traces(
+        locations=[logged.experiment], run_id=run.info.run_id, max_results=100
+    )
+    assert len(traces) == 20
+    trace = next(t for t in traces if t.info.tags["odqa.question"] == "syn-0000")
+    assert trace.info.tags["mlflow.traceName"] == "sbert-colbert"
+    spans = {span.name: span for span in trace.data.spans}
+    assert [spans[name].span_type for name in ("sbert-colbert", "retrieve", "rank", "read")] == [
+        "CHAIN",
+        "RETRIEVER",
+        "RERANKER",
+        "PARSER",
+    ]
+    assert spans["rank"].parent_id == spans["sbert-colbert"].span_id
+    assert spans["retrieve"].outputs[0]["metadata"]["rank"] == 1
+    assert spans["read"].outputs["answer"]
+
+
+def test_lost_traces_are_an_error(logged: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    from odqa.tracking.traces import MlflowTracer
+
+    monkeypatch.setattr(MlflowTracer, "_stored", lambda self, run: iter(("tr-1",)))
+    with pytest.raises(RunError, match=r"2 of 4 traces were stored.*odqa log"):
+        log_comparison(
+            logged.comparison, logged.work / "run", str(_uri(logged)), traces="sample: 2"
+        )
+
+
+def test_nothing_else_of_the_process_changes(
+    logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    before, target = dict(os.environ), mlflow.get_tracking_uri()
+    noise = io.StringIO()
+    handler = logging.StreamHandler(noise)
+    logging.getLogger().addHandler(handler)
+    try:
+        line = log_comparison(logged.comparison, logged.work / "run", _uri(logged), traces="none")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert "warning" not in line and "traces" not in line
+    assert dict(os.environ) == before and mlflow.get_tracking_uri() == target
+    assert noise.getvalue() == ""
+
+
+def _uri(logged: Logged) -> str:
+    return f"sqlite:///{logged.work}/mlflow.db"
+
+
+def test_a_server_that_is_down_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = log_comparison(
+        synthetic_comparison(2, 1), tmp_path / "run", f"http://me:secret@127.0.0.1:{port}"
+    )
+    assert line == (
+        f"warning: not logged to http://me:…@127.0.0.1:{port} (no server answers there); "
+        f"later: odqa log {tmp_path / 'run'}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [("./mlruns", "use sqlite:///FILE"), ("nonsense://here", "not logged to nonsense://here")],
+)
+def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path, uri: str, said: str) -> None:
+    with chdir(tmp_path):
+        line = log_comparison(synthetic_comparison(2, 1), tmp_path, uri)
+        assert line.startswith("warning: ") and said in line and "\n" not in line
+
+
+def test_off_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_target() == "sqlite:///mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "off")
+    assert tracking_target() is None and tracking_target("sqlite:///x.db") == "sqlite:///x.db"
+    assert log_comparison(synthetic_comparison(2, 1), tmp_path) == "off"
+
+
+def test_a_wrong_policy_is_the_users_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no trace policy 'most'"):
+        log_comparison(synthetic_comparison(2, 1), tmp_path, "off", traces="most")

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from odqa.testing.synthetic import synthetic_comparison
+from odqa.tracking.spans import HITS_SHOWN, TEXT_SHOWN, TraceBuilder
+
+
+def test_stages_follow_each_other_and_fill_the_whole() -> None:
+    comparison = synthetic_comparison(8)
+    trace = TraceBuilder(comparison).build("sbert-colbert", "syn-0001")
+    assert [span.name for span in trace.stages] == ["retrieve", "rank", "read"]
+    assert [span.type for span in trace.stages] == ["RETRIEVER", "RERANKER", "PARSER"]
+    assert trace.root.start_ns == trace.stages[0].start_ns
+    assert trace.root.end_ns == trace.stages[-1].end_ns
+    for before, after in zip(trace.stages, trace.stages[1:], strict=False):
+        assert before.end_ns == after.start_ns
+    started = datetime.fromisoformat(comparison.manifest["started"]).timestamp()
+    assert trace.root.start_ns >= started * 1e9
+
+
+@pytest.mark.parametrize(
+    # The first five questions were timed alone; the last one shares the batched time.
+    ("question", "timing", "milliseconds"),
+    [("syn-0001", "measured alone", 12), ("syn-0007", "equal share of the batched time", 12)],
+)
+def test_times_say_where_they_come_from(question: str, timing: str, milliseconds: int) -> None:
+    trace = TraceBuilder(synthetic_comparison(8)).build("bm25", question)
+    assert {span.attributes["odqa.timing"] for span in trace.stages} == {timing}
+    assert (trace.root.end_ns - trace.root.start_ns) / 1e6 == pytest.approx(milliseconds)
+
+
+def test_passages_are_trimmed_and_keep_their_ids() -> None:
+    comparison = synthetic_comparison(2, depth=15)
+    trace = TraceBuilder(comparison).build("dpr-colbert", "syn-0001")
+    shown = trace.stages[0].outputs
+    assert len(shown) == HITS_SHOWN
+    assert all(len(hit["page_content"]) == TEXT_SHOWN + 1 for hit in shown)
+    retrieved = comparison.pipelines["dpr-colbert"].retrieved["syn-0001"]
+    assert [hit["metadata"]["doc_id"] for hit in shown] == [
+        hit.passage_id for hit in retrieved[:HITS_SHOWN]
+    ]
+    assert trace.stages[1].inputs["passages"] == [h["metadata"]["doc_id"] for h in shown]
+
+
+def test_the_whole_says_what_became_of_the_question() -> None:
+    comparison = synthetic_comparison(8)
+    trace = TraceBuilder(comparison).build("bm25", "syn-0002")
+    answer = comparison.pipelines["bm25"].answers["syn-0002"]
+    assert trace.root.outputs["answer"] == answer.text
+    assert trace.root.outputs["outcome"] == trace.tags["odqa.outcome"] != ""
+    assert trace.root.attributes["odqa.em"] == comparison.values("bm25", "em")["syn-0002"]
