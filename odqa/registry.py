@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from odqa.errors import ComponentError
-from odqa.interfaces import Component, ComponentConfig, Ranker, Reader, Retriever
+from odqa.interfaces import Component, ComponentConfig, Ranker, Reader, Retriever, StageConfig
 from odqa.suggest import did_you_mean
 
 Role = Literal["retriever", "ranker", "reader"]
@@ -148,9 +148,11 @@ def _load(entry: Entry) -> type[Component[Any]]:
         module, _, attribute = entry.target.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
+            # A plug-in is foreign code: whatever it raises, the cause is not in odqa.
+            why = f"{type(error).__name__}: {error}"
             raise ComponentError(
-                f"{entry.role} type '{entry.name}' of {entry.origin} cannot be imported: {error}",
+                f"{entry.role} type '{entry.name}' of {entry.origin} cannot be imported: {why}",
                 cure="reinstall the package that brings it",
             ) from error
     base = _BASES[entry.role]
@@ -160,9 +162,15 @@ def _load(entry: Entry) -> type[Component[Any]]:
             cure=f"derive it from odqa.interfaces.{base.__name__}",
         )
     config = getattr(found, "Config", None)
-    if not (isinstance(config, type) and issubclass(config, ComponentConfig)):
+    wanted = ComponentConfig if entry.role == "reader" else StageConfig
+    if not (isinstance(config, type) and issubclass(config, wanted)):
         raise ComponentError(
-            f"{entry.target} of {entry.origin} has no Config",
-            cure="give it a Config that derives from odqa.interfaces.ComponentConfig",
+            f"{entry.target} of {entry.origin} has no Config of a {entry.role}",
+            cure=f"give it a Config that derives from odqa.interfaces.{wanted.__name__}",
+        )
+    if "type" in config.model_fields:
+        raise ComponentError(
+            f"{entry.target} of {entry.origin} has a parameter named 'type'",
+            cure="rename it: 'type' is how specs choose the component",
         )
     return found

@@ -31,7 +31,7 @@ def test_registered_types_are_found_and_taken_back() -> None:
 
 
 def test_a_taken_name_is_refused() -> None:
-    with pytest.raises(ComponentError, match="ranker type 'colbert' is taken by odqa.rankers"):
+    with pytest.raises(ComponentError, match=r"ranker type 'colbert' is taken by odqa\.rankers"):
         registry.register("ranker", "colbert", OverlapRanker)
 
 
@@ -47,7 +47,9 @@ def test_a_retriever_is_no_ranker() -> None:
 def test_a_missing_module_is_one_line() -> None:
     registry.register("reader", "gone", "no_such_module:Reader")
     try:
-        with pytest.raises(ComponentError, match="cannot be imported: No module named"):
+        with pytest.raises(
+            ComponentError, match="cannot be imported: ModuleNotFoundError: No module"
+        ):
             registry.get("reader", "gone")
     finally:
         registry.unregister("reader", "gone")
@@ -63,6 +65,38 @@ def test_a_class_without_config_is_refused() -> None:
             registry.get("ranker", "bare")
     finally:
         registry.unregister("ranker", "bare")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (
+            "class X(Ranker[ComponentConfig]):\n    Config = ComponentConfig",
+            "no Config of a ranker",
+        ),
+        ("class X(Ranker[C]):\n    Config = C", "has a parameter named 'type'; rename it"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("class X(", "cannot be imported: SyntaxError"),
+        ("", "cannot be imported: AttributeError"),
+    ],
+)
+def test_a_broken_plug_in_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, line: str
+) -> None:
+    head = (
+        "from odqa.interfaces import ComponentConfig, Ranker, StageConfig\n"
+        "class C(StageConfig):\n    type: str = ''\n"
+    )
+    module = f"plug_{abs(hash(body))}"
+    (tmp_path / f"{module}.py").write_text(f"{head}{body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry.register("ranker", "plug", f"{module}:X")
+    try:
+        with pytest.raises(ComponentError, match=line) as caught:
+            registry.get("ranker", "plug")
+        assert len(str(caught.value).splitlines()) == 1
+    finally:
+        registry.unregister("ranker", "plug")
 
 
 def test_every_built_in_type_can_be_imported_without_torch() -> None:

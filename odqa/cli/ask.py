@@ -34,7 +34,7 @@ def ask(
     corpus = open_dataset(data, store).corpus
     asked = Question("asked", question)
     for spec in chosen:
-        pipeline = Pipeline.from_spec(spec)
+        pipeline = Pipeline(spec)
         pipeline.prepare(corpus, store)
         output = pipeline.run([asked])
         pipeline.close()
@@ -44,5 +44,6 @@ def ask(
         typer.echo(f"\n{spec.name}: {said}   [{1000 * spent:.0f} ms]")
         for rank, hit in enumerate(output.ranked[0][:evidence], start=1):
             passage = corpus.get(hit.passage_id)
+            text = " ".join(passage.text.split())[:160]
             mark = ">" if answer is not None and answer.passage_id == passage.id else " "
-            typer.echo(f" {mark}{rank}. {hit.score:9.3f}  {passage.title}: {passage.text[:160]}")
+            typer.echo(f" {mark}{rank}. {hit.score:9.3f}  {passage.title}: {text}")

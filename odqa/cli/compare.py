@@ -7,12 +7,22 @@ from typing import Annotated
 
 import typer
 
-from odqa.cli.options import CacheFolder, Data, NoCache, Out, Set, Specs, Take, TrackingUri
+from odqa.cli.options import (
+    EMBEDDED,
+    CacheFolder,
+    Data,
+    NoCache,
+    Out,
+    Set,
+    Specs,
+    Take,
+    TrackingUri,
+)
 
 
 def compare(
     specs: Specs = None,
-    data: Data = "embedded",
+    data: Data = EMBEDDED,
     set_: Set = None,
     baseline: Annotated[
         str | None, typer.Option(help="Pipeline the others are tested against (default: first).")
@@ -32,29 +42,29 @@ def compare(
     """
     from odqa.api import compare_benchmark, open_dataset, resolve_pipelines
     from odqa.cache import Cache
-    from odqa.cli.results import finish, make_run_folder
+    from odqa.cli.results import finish, run_folder
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
     from odqa.spec.benchmark import is_benchmark, load_benchmark
 
-    benchmarks = [ref for ref in specs or [] if is_benchmark(ref)]
-    if benchmarks and len(specs or []) > 1:
+    refs = specs or []
+    benchmarks = [ref for ref in refs if is_benchmark(ref)]
+    if benchmarks and len(refs) > 1:
         raise RunError("a benchmark is compared alone", cure=f"pass only {benchmarks[0]}")
+    if benchmarks and data != EMBEDDED:
+        raise RunError(
+            f"{benchmarks[0]} brings its own data", where="--data", cure="leave --data out"
+        )
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
-        changes = {"latency": latency, "baseline": baseline}
-        keys = benchmark.keys.model_copy(
-            update={key: value for key, value in changes.items() if value is not None}
-        )
-        folder = make_run_folder(out, benchmark.name)
-        result = compare_benchmark(
-            type(benchmark)(keys, benchmark.specs, benchmark.folder), store, take
-        )
-    else:
-        chosen = resolve_pipelines(specs or (), set_ or ())
-        dataset = open_dataset(data, store, take)
-        folder = make_run_folder(out, dataset.name)
-        n = 20 if latency is None else latency
+        benchmark = benchmark.changed(latency=latency, baseline=baseline)
+        with run_folder(out, benchmark.name) as folder:
+            finish(compare_benchmark(benchmark, store, take), folder, mlflow)
+        return
+    chosen = resolve_pipelines(refs, set_ or ())
+    dataset = open_dataset(data, store, take)
+    n = 20 if latency is None else latency
+    with run_folder(out, dataset.name) as folder:
         result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n)
-    finish(result, folder, mlflow)
+        finish(result, folder, mlflow)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 def components(
@@ -19,8 +22,15 @@ def components(
 
     if role is not None and role not in ROLES:
         raise ComponentError(f"unknown role '{role}'", cure=did_you_mean(role, ROLES))
+    broken = 0
     for entry in entries(role):
-        kind = entry.load()
+        try:
+            kind = entry.load()
+        except ComponentError as error:
+            # One bad plug-in must not hide the rest.
+            typer.echo(f"{entry.role} {entry.name}  ({entry.origin})\n  broken: {error}")
+            broken += 1
+            continue
         summary = (kind.__doc__ or "").strip().splitlines()
         typer.echo(f"{entry.role} {entry.name}  ({entry.origin})")
         if summary:
@@ -29,5 +39,11 @@ def components(
         if kind.precomputes:
             typer.echo(f"  offline: {', '.join(kind.precomputes)}")
         for name, field in kind.Config.model_fields.items():
-            shown = "required" if field.is_required() else f"default {field.default!r}"
+            shown = "required" if field.is_required() else f"default {_default(field)!r}"
             typer.echo(f"    {name}: {field.description or ''} [{shown}]")
+    if broken:
+        raise typer.Exit(2)
+
+
+def _default(field: FieldInfo) -> object:
+    return field.get_default(call_default_factory=True, validated_data={})

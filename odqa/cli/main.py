@@ -22,6 +22,12 @@ from odqa.cli import (
 )
 from odqa.errors import OdqaError
 
+_INTERRUPTED = 130
+#: Base of all that is wrong with the words of a command. Newer typers carry a click of their own.
+_USAGE_ERROR: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
 app = typer.Typer(
     name="odqa",
     help="Compare open-domain question answering pipelines: which is better, at what cost, why.",
@@ -59,15 +65,33 @@ def main() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("odqa").setLevel(logging.INFO)
     try:
-        app(standalone_mode=True)
+        code = app(prog_name="odqa", standalone_mode=False) or 0
     except OdqaError as error:
-        typer.echo(f"odqa: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("odqa: interrupted; what was finished is kept, run it again to go on", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
+        code = _refuse(str(error))
+    except _USAGE_ERROR as error:
+        code = _refuse(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        said = "interrupted; what was finished is kept, run it again to go on"
+        typer.echo(f"\nodqa: {said}", err=True)
+    sys.exit(code)
+
+
+def _refuse(lines: str) -> int:
+    for line in lines.splitlines():
+        typer.echo(f"odqa: {line}", err=True)
+    return 2
+
+
+def _usage(error: Exception) -> str:
+    """One line for a wrong word, with the command whose help lists the right ones."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "odqa"
+    said: str = error.format_message()  # type: ignore[attr-defined]
+    if "\n" in said:  # a command without words answers with its whole help
+        return said
+    return f"{said.rstrip('.')}; see {command} --help"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+#: The data that ships with odqa.
+EMBEDDED = "embedded"
+
 Specs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -17,14 +20,14 @@ Specs = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        "--data",
-        "-d",
-        help="embedded, nq-open, FOLDER/SPLIT, or a benchmark spec whose data to use.",
+        "--data", "-d", help="embedded, FOLDER/SPLIT, or a benchmark spec whose data to use."
     ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override a key of every spec: ranker.k=50. Repeatable."),
+    typer.Option(
+        "--set", help="Override a key of every spec with that stage: ranker.k=50. Repeatable."
+    ),
 ]
 CacheFolder = Annotated[
     Path | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,20 +13,35 @@ from odqa.comparison.result import Comparison
 from odqa.errors import RunError
 
 
-def make_run_folder(out: Path, name: str) -> Path:
+@contextmanager
+def run_folder(out: Path, name: str) -> Iterator[Path]:
     """A new folder ``OUT/NAME-DATE-TIME``, made before the work starts so that it can be written.
+
+    When the work fails or is interrupted before anything was written, the folder goes again.
 
     Raises:
         RunError: it cannot be made.
     """
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = _make(out, f"{safe}-{datetime.now().strftime('%Y%m%d-%H%M%S')}")
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+def _make(out: Path, name: str) -> Path:
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = out / f"{safe}-{stamp}{suffix}"
+        folder = out / f"{name}{suffix}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            continue
+            # Also raised where a parent is a file.
+            if folder.is_dir():
+                continue
+            raise RunError("is not a folder", where=str(out), cure="choose another --out") from None
         except OSError as error:
             raise RunError(
                 f"cannot be made ({error.strerror})", where=str(folder), cure="choose another --out"
@@ -36,15 +53,12 @@ def make_run_folder(out: Path, name: str) -> Path:
 def finish(result: Comparison, folder: Path, tracking_uri: str | None) -> None:
     """Save, print and log a finished comparison."""
     from odqa.comparison.folder import save
-    from odqa.comparison.text import render
     from odqa.report.write import write_report
     from odqa.tracking import log_comparison
 
     save(result, folder)
-    text = render(result)
-    (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
     report = write_report(result, folder)
-    typer.echo(text)
-    typer.echo(f"\nrun folder: {folder}\nreport:     {report}")
+    typer.echo((folder / "table.txt").read_text(encoding="utf-8"))
+    typer.echo(f"run folder: {folder}\nreport:     {report}")
     logged = log_comparison(result, folder, tracking_uri)
     typer.echo(f"MLflow:     {logged}")

@@ -17,7 +17,7 @@ def odqa(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+        env={**os.environ, "PYTHONPATH": str(ROOT)} | env,
         timeout=300,
     )
 
@@ -51,16 +51,10 @@ def test_components_lists_every_type() -> None:
     assert "did you mean 'ranker'" in refused("components", "rankr")
 
 
-def test_schema_accepts_our_specs_and_refuses_a_typo() -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-    import yaml
-
-    schema = json.loads(odqa("schema").stdout)
-    for path in sorted((ROOT / "pipelines").rglob("*.yaml")):
-        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
-    wrong = {"name": "x", "retriever": {"type": "bm25", "kk": 3}}
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(wrong, schema)
+def test_schema_is_json_of_every_type() -> None:
+    found = json.loads(odqa("schema").stdout)
+    assert {"retriever-bm25", "ranker-colbert", "reader-extractive"} <= set(found["$defs"])
+    assert "pipelines" in json.loads(odqa("schema", "benchmark").stdout)["properties"]
 
 
 def test_validate_prints_hashes_and_every_problem(tmp_path: Path) -> None:
@@ -86,10 +80,101 @@ def test_validate_prints_hashes_and_every_problem(tmp_path: Path) -> None:
         (("compare", "bm25", "--out", "/proc/none"), "cannot be made"),
         (("compare", "bm25", "--cache", "/proc/none"), "cannot be written"),
         (("ask", "  "), "the question is empty"),
-        (("compare", "--take", "0"), "take"),
-        (("compare", "--tkae", "3"), "No such option"),
+        (("compare", "--take", "0"), "Invalid value for '--take'"),
+        (("compare", "--tkae", "3"), "odqa: No such option: --tkae"),
+        (("compare", "--latency", "x"), "Invalid value for '--latency'"),
+        (("ask",), "odqa: Missing argument 'question'; see odqa ask --help"),
+        (("comapre",), "odqa: No such command 'comapre'"),
         (("schema", "pipelin"), "did you mean 'pipeline'"),
+        (("compare", "embedded/bm25", "--set", "ranker.k=5"), "no pipeline has a ranker"),
+        (("compare", "embedded/bm25", "--baseline", "bm26"), "no pipeline 'bm26'; did you mean"),
+        (("compare", str(ROOT / "eval/nq-mini.yaml"), "-d", "x/y"), "brings its own data"),
+        (("compare", str(ROOT / "eval/nq-mini.yaml"), "bm25"), "a benchmark is compared alone"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(words: tuple[str, ...], line: str, tmp_path: Path) -> None:
-    assert line in refused(*words, cwd=tmp_path)
+def test_bad_input_is_one_line_and_exit_code_2(
+    words: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    said = refused(*words, cwd=tmp_path)
+    assert line in said
+    assert len(said.strip().splitlines()) == 1
+    # Nothing half-written stays behind, not even an empty run folder.
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_without_words_the_help_comes() -> None:
+    done = odqa()
+    assert done.returncode == 2
+    assert "Usage:" in done.stdout + done.stderr and "compare" in done.stdout + done.stderr
+
+
+def test_validate_collects_problems_of_benchmarks_and_pipelines(tmp_path: Path) -> None:
+    bench, spec = tmp_path / "bench.yaml", tmp_path / "spec.yaml"
+    bench.write_text("name: b\npipelines: [bm25]\n")
+    spec.write_text("name: s\n")
+    said = refused("validate", str(bench), str(spec), "bm25")
+    assert f"odqa: {bench}:1: data: this key is missing; add it" in said
+    assert f"odqa: {spec}:1: retriever: no retriever; add one" in said
+
+
+PLUGIN = """\
+import os
+from pathlib import Path
+from odqa.interfaces import Retriever, StageConfig
+from odqa.types import Hit
+
+class First(Retriever[StageConfig]):
+    Config = StageConfig
+    def prepare(self, corpus, cache):
+        self.ids = corpus.ids(range(self.config.k))
+    def retrieve(self, questions, k):
+        with open(os.environ["ASKED"], "a") as log:
+            log.writelines(q.id + "\\n" for q in questions)
+        if "DIE" in os.environ and len(Path(os.environ["ASKED"]).read_text().split()) > 40:
+            raise KeyboardInterrupt
+        return [[Hit(id, -float(n)) for n, id in enumerate(self.ids[:k])] for _ in questions]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with an installed plug-in: a retriever that can be interrupted."""
+    folder = tmp_path / "site"
+    facts = folder / "odqa_first-1.dist-info"
+    facts.mkdir(parents=True)
+    (folder / "odqa_first.py").write_text(PLUGIN)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: odqa-first\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[odqa.retrievers]\nfirst = odqa_first:First\n")
+    return folder
+
+
+def test_an_interrupted_run_says_so_and_goes_on_where_it_stopped(
+    site: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "first.yaml"
+    spec.write_text("name: first\nretriever: {type: first, k: 3}\n")
+    asked = tmp_path / "asked"
+    env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "ASKED": str(asked)}
+    words = ("compare", str(spec), "--cache", str(tmp_path / "cache"), "--latency", "0")
+    words = (*words, "--mlflow", "off")
+    stopped = odqa(*words, cwd=tmp_path, **env, DIE="1")
+    assert stopped.returncode == 130
+    assert "odqa: interrupted; what was finished is kept, run it again to go on" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert not list((tmp_path / "runs").glob("*"))
+    first = asked.read_text().split()
+    asked.write_text("")
+    done = odqa(*words, cwd=tmp_path, **env)
+    assert done.returncode == 0, done.stderr
+    assert len(asked.read_text().split()) == 100 - 32
+    assert not set(asked.read_text().split()) & set(first[:32])
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "manifest.json").is_file()
+
+
+def test_one_broken_plug_in_does_not_hide_the_others(site: Path, tmp_path: Path) -> None:
+    (site / "odqa_first.py").write_text("1 / 0\n")
+    done = odqa("components", PYTHONPATH=f"{ROOT}{os.pathsep}{site}")
+    assert done.returncode == 2
+    assert "retriever first  (odqa-first)\n  broken: " in done.stdout
+    assert "ZeroDivisionError" in done.stdout and "reader extractive" in done.stdout
