@@ -10,19 +10,19 @@ VENV=${VENV:-.venv}
     exit 2
 }
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
-pip="$VENV/bin/python -m pip --disable-pip-version-check"
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
 torch=$(grep '^torch==' requirements.lock)
 
 # torch comes first and alone: once a CPU build is in, nothing drags in gigabytes of CUDA. A CPU
 # build is taken where pip can find one (a configured index or wheel folder), and only where no
 # NVIDIA driver is present.
-if ! $pip show -q torch 2>/dev/null; then
+if ! pip show -q torch 2>/dev/null; then
     if command -v nvidia-smi >/dev/null 2>&1; then
-        $pip install -q "$torch"
+        pip install -q "$torch"
     else
-        $pip install -q --no-deps "$torch+cpu" 2>/dev/null || $pip install -q "$torch"
+        pip install -q --no-deps "$torch+cpu" 2>/dev/null || pip install -q "$torch"
     fi
 fi
-$pip install -q -r requirements.lock
-$pip install -q --no-deps --no-build-isolation -e .
-$pip check
+pip install -q -r requirements.lock
+pip install -q --no-deps --no-build-isolation -e .
+pip check
