@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import typer
@@ -13,6 +14,7 @@ from odqa.cli import (
     components,
     doctor,
     index,
+    log,
     mine,
     models,
     run,
@@ -43,6 +45,7 @@ app.command("index")(index.index)
 app.command("validate")(validate.validate)
 app.command("components")(components.components)
 app.command("schema")(schema.schema)
+app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("mine")(mine.mine)
@@ -64,12 +67,14 @@ def main() -> None:
     """Entry point: exit code 0, 2 for anything the user can mend, 130 when interrupted."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("odqa").setLevel(logging.INFO)
+    # Its advice about tokenizers is meant for those who call it, not for who runs a comparison.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         code = app(prog_name="odqa", standalone_mode=False) or 0
     except OdqaError as error:
         code = _refuse(str(error))
     except _USAGE_ERROR as error:
-        code = _refuse(_usage(error))
+        code = _refuse_words(error)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:
@@ -84,14 +89,16 @@ def _refuse(lines: str) -> int:
     return 2
 
 
-def _usage(error: Exception) -> str:
+def _refuse_words(error: Exception) -> int:
     """One line for a wrong word, with the command whose help lists the right ones."""
+    said: str = error.format_message()  # type: ignore[attr-defined]
+    if "\n" in said:
+        # A command without words answers with its whole help.
+        typer.echo(said, err=True)
+        return 2
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "odqa"
-    said: str = error.format_message()  # type: ignore[attr-defined]
-    if "\n" in said:  # a command without words answers with its whole help
-        return said
-    return f"{said.rstrip('.')}; see {command} --help"
+    return _refuse(f"{said.rstrip('.')}; see {command} --help")
 
 
 if __name__ == "__main__":
