@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from odqa import registry
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.questions import QuestionSet
+from odqa.interfaces import Component
 from odqa.testing.word_overlap import FirstWordReader, OverlapRanker, OverlapRetriever
 from odqa.types import Passage, Question
 
@@ -35,7 +37,7 @@ def toy_dataset() -> Dataset:
 @contextmanager
 def toy_components() -> Iterator[None]:
     """The word counters, registered while the block runs."""
-    added = (
+    added: tuple[tuple[registry.Role, str, type[Component[Any]]], ...] = (
         ("retriever", "overlap", OverlapRetriever),
         ("ranker", "overlap", OverlapRanker),
         ("reader", "first_word", FirstWordReader),
