@@ -9,6 +9,7 @@ import typer
 
 from odqa.cli.options import (
     EMBEDDED,
+    SAMPLE,
     CacheFolder,
     Data,
     NoCache,
@@ -16,6 +17,7 @@ from odqa.cli.options import (
     Set,
     Specs,
     Take,
+    Traces,
     TrackingUri,
 )
 
@@ -33,6 +35,7 @@ def compare(
     ] = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
+    traces: Traces = SAMPLE,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
 ) -> None:
@@ -46,7 +49,9 @@ def compare(
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
     from odqa.spec.benchmark import is_benchmark, load_benchmark
+    from odqa.tracing import TracePolicy
 
+    TracePolicy.parse(traces)  # a wrong word is refused before the work, not after it
     refs = specs or []
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     if benchmarks and len(refs) > 1:
@@ -60,11 +65,11 @@ def compare(
         benchmark = load_benchmark(benchmarks[0], set_ or ())
         benchmark = benchmark.changed(latency=latency, baseline=baseline)
         with run_folder(out, benchmark.name) as folder:
-            finish(compare_benchmark(benchmark, store, take), folder, mlflow)
+            finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
     chosen = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     with run_folder(out, dataset.name) as folder:
         result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n)
-        finish(result, folder, mlflow)
+        finish(result, folder, mlflow, traces)

@@ -44,6 +44,13 @@ TrackingUri = Annotated[
         help="Tracking URI; default $MLFLOW_TRACKING_URI or sqlite:///mlflow.db; 'off': none.",
     ),
 ]
+Traces = Annotated[
+    str,
+    typer.Option(
+        help="Per-question traces in MLflow: all, sample: N, failures, disagreements or none."
+    ),
+]
+SAMPLE = "sample: 20"
 Take = Annotated[
     int | None, typer.Option("--take", min=1, help="Use only this many questions (the first).")
 ]

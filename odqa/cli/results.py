@@ -50,7 +50,7 @@ def _make(out: Path, name: str) -> Path:
     raise RunError("too many runs in one second", where=str(out))
 
 
-def finish(result: Comparison, folder: Path, tracking_uri: str | None) -> None:
+def finish(result: Comparison, folder: Path, tracking_uri: str | None, traces: str) -> None:
     """Save, print and log a finished comparison."""
     from odqa.comparison.folder import save
     from odqa.report.write import write_report
@@ -60,5 +60,5 @@ def finish(result: Comparison, folder: Path, tracking_uri: str | None) -> None:
     report = write_report(result, folder)
     typer.echo((folder / "table.txt").read_text(encoding="utf-8"))
     typer.echo(f"run folder: {folder}\nreport:     {report}")
-    logged = log_comparison(result, folder, tracking_uri)
+    logged = log_comparison(result, folder, tracking_uri, traces=traces)
     typer.echo(f"MLflow:     {logged}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from odqa.cli.options import CacheFolder, Data, NoCache, Out, Set, Take, TrackingUri
+from odqa.cli.options import SAMPLE, CacheFolder, Data, NoCache, Out, Set, Take, Traces, TrackingUri
 
 
 def run(
@@ -17,10 +17,11 @@ def run(
     take: Take = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
+    traces: Traces = SAMPLE,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
 ) -> None:
     """Run one pipeline, score it, and write its run folder (compare folders later)."""
     from odqa.cli.compare import compare
 
-    compare([spec], data, set_, None, take, 0, out, mlflow, cache, no_cache)
+    compare([spec], data, set_, None, take, 0, out, mlflow, traces, cache, no_cache)

@@ -1,0 +1,95 @@
+"""Every registered component passes the conformance suite, with the models that ship with odqa."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odqa import registry
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.data.dataset import Dataset
+from odqa.data.load import DataConfig, load_dataset
+from odqa.data.trec import write_run
+from odqa.interfaces import Component, Ranker, Reader, Retriever
+from odqa.testing.conformance import check_ranker, check_reader, check_retriever
+from odqa.testing.tiny_checkpoints import tiny_bert
+from odqa.testing.tiny_retro import tiny_retro
+from odqa.types import Hit
+
+#: Enough passages for every suite, few enough for one thread.
+PASSAGES, QUESTIONS = 24, 4
+BUILT_IN = [entry for entry in registry.entries() if entry.origin == "odqa"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def data(cache: Cache) -> Dataset:
+    whole = load_dataset(DataConfig.named("embedded"), cache).take(QUESTIONS)
+    wanted = [whole.corpus.get(p) for gold in (whole.qrels or {}).values() for p in gold]
+    others = [p for p in whole.corpus.slice(0, PASSAGES + QUESTIONS) if p not in wanted]
+    corpus = Corpus.from_passages([*wanted, *others][:PASSAGES], "few")
+    return Dataset("few", corpus, whole.questions, whole.qrels)
+
+
+def parameters(entry: registry.Entry, data: Dataset, folder: Path) -> dict[str, Any]:
+    """What a component has to be told; everything else is its default.
+
+    Types for which odqa ships no weights get tiny random ones: the contract binds those too.
+    """
+    if (entry.role, entry.name) == ("ranker", "cross_encoder"):
+        head = "BertForSequenceClassification"
+        return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
+    if (entry.role, entry.name) == ("reader", "retro"):
+        return {"checkpoint": str(tiny_retro(folder / "tiny"))}
+    if entry.name != "run":
+        return {}
+    ids = data.corpus.ids(range(len(data.corpus)))
+    hits = {q.id: [Hit(i, float(-n)) for n, i in enumerate(ids)] for q in data.questions}
+    write_run(folder / "other.trec", hits, tag="other")
+    return {"path": str(folder / "other.trec")}
+
+
+@pytest.fixture
+def component(
+    request: pytest.FixtureRequest, data: Dataset, cache: Cache, tmp_path: Path
+) -> Iterator[Component[Any]]:
+    entry: registry.Entry = request.param
+    kind = entry.load()
+    made = kind(kind.Config(**parameters(entry, data, tmp_path)))
+    made.prepare(data.corpus, cache)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
+def test_conforms(component: Component[Any], data: Dataset) -> None:
+    questions = data.questions.questions
+    ids = data.corpus.ids(range(8))
+    hits = [[Hit(i, float(-n)) for n, i in enumerate(ids)] for _ in questions]
+    if isinstance(component, Retriever):
+        check_retriever(component, questions, len(data.corpus))
+    elif isinstance(component, Ranker):
+        check_ranker(component, questions, hits)
+    else:
+        assert isinstance(component, Reader)
+        check_reader(component, questions, hits)
+
+
+@pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
+def test_says_what_it_costs(component: Component[Any], data: Dataset) -> None:
+    question = data.questions.questions[0]
+    cost = component.cost(question, [Hit(i, 0.0) for i in data.corpus.ids(range(4))])
+    assert cost.parameters >= 0
+    assert cost.gflop is None or cost.gflop > 0
+    for item in component.stored():
+        assert item.bytes > 0
+    if component.stored():
+        assert component.precomputes, "what is kept is named in the cost table"
