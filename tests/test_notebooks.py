@@ -1,0 +1,157 @@
+"""The notebooks run as they are and show what their prose promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+pytestmark = [pytest.mark.slow, pytest.mark.java]
+
+Run = Callable[[str], "Shown"]
+
+
+class Shown:
+    """What an executed notebook shows, cell by cell."""
+
+    def __init__(self, notebook: Any) -> None:
+        self.cells: list[tuple[str, list[Any]]] = [
+            (cell.source, cell.outputs) for cell in notebook.cells if cell.cell_type == "code"
+        ]
+
+    def html(self, part: str) -> str:
+        """The HTML view of the one cell whose code has this part."""
+        return self._data(part, "text/html")
+
+    def text(self, part: str) -> str:
+        """Its plain text, or what it printed."""
+        printed = "".join(o.text for o in self._outputs(part) if o.get("name") == "stdout")
+        return printed or self._data(part, "text/plain")
+
+    def has(self, part: str, kind: str) -> bool:
+        """Whether it shows something of this media type."""
+        return any(kind in output.get("data", {}) for output in self._outputs(part))
+
+    def _data(self, part: str, kind: str) -> str:
+        return "".join(
+            output.data[kind] for output in self._outputs(part) if kind in output.get("data", {})
+        )
+
+    def _outputs(self, part: str) -> list[Any]:
+        (found,) = [outputs for source, outputs in self.cells if part in source]
+        return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Execute a notebook in an empty folder; all share one cache, which is empty at first."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    cache = tmp_path_factory.mktemp("cache")
+
+    def execute(name: str) -> Shown:
+        folder = tmp_path_factory.mktemp("work")
+        notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+        client = nbclient.NotebookClient(
+            notebook, timeout=600, resources={"metadata": {"path": str(folder)}}
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ODQA_CACHE", str(cache))
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+            client.execute()
+        shutil.rmtree(folder)
+        return Shown(notebook)
+
+    return execute
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_is_kept_without_outputs(path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.cells[0].cell_type == "markdown"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+def test_compare_pipelines(run: Run) -> None:
+    shown = run("1_compare_pipelines.ipynb")
+    table = shown.html("odqa.compare(")
+    for pipeline in ("bm25", "sbert-colbert", "retro"):
+        assert f"<th>{pipeline}</th>" in table
+    assert all(column in table for column in ("em", "ranked_mrr@10", "offline s", "online ms"))
+    assert "on 8 questions" in shown.text("verdict(result)")
+    tests = shown.html("tests_for(result")
+    assert tests.count("<td>ranked_mrr@10</td>") == 2
+    lost = shown.html("loss_table(result.rows)")
+    assert all(fate in lost for fate in ("retriever miss", "ranker drop", "reader miss"))
+    assert "winner" in shown.html("result.diff(")
+    assert shown.has("plt.subplots", "image/png")
+
+
+def test_inspect_one_question(run: Run) -> None:
+    shown = run("2_inspect_one_question.ipynb")
+    view = shown.html("\nresult.trace(question_id)")
+    assert all(name in view for name in ("bm25-colbert", "sbert-colbert", "was 1", "gold"))
+    for cell in ("def moves", "def rerank", 'rerank("colbert", alpha'):
+        table = shown.html(cell)
+        assert all(f"<th>{column}</th>" in table for column in ("before", "after", "move"))
+        assert table.count("<tr") == 1 + 8
+    for cell in ("def alignment", "alignment(corpus.get(other))"):
+        aligned = shown.html(cell)
+        # The question has 13 words, between the markers that ColBERT adds.
+        assert ">chains<" in aligned and aligned.count("<tr>") > 13
+        assert "[MASK]" not in aligned
+    assert "16 traces" in shown.text("log_comparison(")
+    searched = shown.html("search_traces(")
+    assert searched.count("retrieve, rank, read") == 2
+    assert shown.html("Comparison.load(folder)") == view
+
+
+def test_inside_retro(run: Run) -> None:
+    shown = run("3_inside_retro.ipynb")
+    assert "<th>continuation</th>" in shown.html("chunk_document(")
+    assert ">gold<" in shown.html("retrieve_chunks(")
+    layout = shown.text('scorer.frame(question.text, "head")')
+    assert layout.count("brunel") == 2
+    scores = _table(shown.html('"weighted cosine"'))
+    assert len(scores) == 5
+    assert len({row["head, retrieval off"] for row in scores}) == 1
+    assert len({row["head, retrieval on"] for row in scores}) > 1
+    assert max(scores, key=lambda row: float(row["score"]))["gold"] == "gold"
+    for row in scores:
+        parts = float(row["head, retrieval on"]) + float(row["weighted cosine"])
+        assert parts == pytest.approx(float(row["score"]), abs=0.002)
+    received = _table(shown.html("read_jointly("))
+    for layer in ("layer 2", "layer 4", "layer 6"):
+        assert sum(float(row[layer]) for row in received) == pytest.approx(1, abs=0.005)
+    heat = shown.html("def heat")
+    assert heat.count("<p class='attention'>") == 2
+    assert ">chains<" in heat
+
+
+def test_your_own_ranker(run: Run) -> None:
+    shown = run("4_your_own_ranker.ipynb")
+    assert shown.text("check_ranker(ranker").strip() == "conforms"
+    assert "scores must not rise" in shown.text("class Careless")
+    table = shown.html("odqa.register(")
+    assert "<th>sbert-colbert</th>" in table and "<th>sbert-rare-words</th>" in table
+    assert "did you mean 'title_bonus'" in shown.text("except SpecErrors")
+    decided = _table(shown.html("result.diff("))
+    assert {row["winner"] for row in decided} == {"sbert-colbert", "sbert-rare-words"}
+    assert "sbert-rare-words" in shown.html("result.trace(")
+
+
+def _table(html: str) -> list[dict[str, str]]:
+    """The rows of a data frame's view."""
+    head, body = html.split("</thead>")
+    names = re.findall(r"<th>(.+?)</th>", head)
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in body.split("</tr>")]
+    return [dict(zip(names, row, strict=True)) for row in rows if row]
