@@ -29,6 +29,9 @@ types: $(READY)  ## Static types.
 unit: $(READY)  ## Unit and conformance tests, two at a time.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests
 
+notebooks: $(READY)  ## Execute the notebooks and check what they show.
+	$(BIN)/python -m pytest tests/test_notebooks.py
+
 test: lint types unit  ## Everything that must pass before a commit.
 
 lock: $(READY)  ## Write the installed versions to requirements.lock (after changing pyproject.toml).
