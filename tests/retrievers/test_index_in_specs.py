@@ -31,7 +31,7 @@ def test_the_type_survives_being_the_default(tmp_path: Path) -> None:
         ("{type: ivfqp}", r":5: retriever\.index\.type: unknown type 'ivfqp'; .*ivfpq"),
         ("{type: flat, probes: 3}", r":5: retriever\.index\.probes: unknown key 'probes'"),
         ("{type: hnsw, links: 1}", r":5: retriever\.index\.links: expected greater"),
-        ("flat", r":5: retriever\.index: expected an object, got 'flat'"),
+        ("flat", r":5: retriever\.index: expected keys and values, got 'flat'"),
     ],
 )
 def test_mistakes_name_line_key_and_the_nearest_right_name(
