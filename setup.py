@@ -5,5 +5,4 @@ from setuptools import find_namespace_packages, setup
 setup(
     packages=[*find_namespace_packages(include=["odqa", "odqa.*"]), "odqa.pipelines"],
     package_dir={"odqa.pipelines": "pipelines"},
-    package_data={"odqa.pipelines": ["*.yaml", "embedded/*.yaml"]},
 )
