@@ -67,6 +67,15 @@ class StageConfig(ComponentConfig):
     k: int = Field(100, ge=1, description="How many passages this stage returns per question.")
 
 
+class ModelConfig(ComponentConfig):
+    """What every component with a neural model can be told about where it computes."""
+
+    device: Device = Field("cpu", description="Where the model runs; auto takes a GPU, if any.")
+    precision: Precision = Field(
+        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """One offline artifact of a component, for the cost table."""

@@ -17,7 +17,7 @@ from pydantic import Field
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.errors import ComponentError
 from odqa.indexes.token_store import TokenStore, build_token_store
-from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Passage, Question
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _GROUP = 16
 
 
-class ColbertConfig(StageConfig):
+class ColbertConfig(StageConfig, ModelConfig):
     """Parameters of the ColBERT ranker."""
 
     checkpoint: str = Field(
@@ -50,10 +50,6 @@ class ColbertConfig(StageConfig):
     )
     alpha: float = Field(
         0.0, ge=0, description="Weight of the incoming score: score = maxsim + alpha * incoming."
-    )
-    device: Device = Field("cpu", description="Where the encoder runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )
     batch_size: int = Field(
         32, ge=1, description="Questions, or passages of 128 tokens, per forward pass."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig
+from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Question
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GROUP = 16
 
 
-class CrossEncoderConfig(StageConfig):
+class CrossEncoderConfig(StageConfig, ModelConfig):
     """Parameters of the cross-encoder ranker."""
 
     checkpoint: str = Field(
@@ -34,10 +34,6 @@ class CrossEncoderConfig(StageConfig):
     max_length: int = Field(256, ge=8, description="Tokens per question-passage pair.")
     alpha: float = Field(
         0.0, ge=0, description="Weight of the incoming score: score = logit + alpha * incoming."
-    )
-    device: Device = Field("cpu", description="Where the model runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )
     batch_size: int = Field(32, ge=1, description="Pairs per forward pass.")
 

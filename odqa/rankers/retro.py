@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.indexes.neighbour_store import NeighbourStore, passage_neighbours
-from odqa.interfaces import Cost, Device, Precision, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Question
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from odqa.retro.scorer import Asked, Candidates, RetroScorer
 
 
-class RetroRankerConfig(StageConfig):
+class RetroRankerConfig(StageConfig, ModelConfig):
     """Parameters of the RETRO ranker."""
 
     checkpoint: str = Field(
@@ -62,10 +62,6 @@ class RetroRankerConfig(StageConfig):
     )
     alpha: float = Field(
         0.0, ge=0, description="Weight of the incoming score: score = retro + alpha * incoming."
-    )
-    device: Device = Field("cpu", description="Where the model runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )
     batch_size: int = Field(32, ge=1, description="Passages of 128 tokens per forward pass.")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import ComponentConfig, Cost, Device, Precision, Reader
+from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.progress import progress
 from odqa.readers.merge import Compare, merged, passage_prior
 from odqa.readers.windows import Window, make_windows
@@ -30,7 +30,7 @@ _PER_WINDOW = 20
 _GROUP = 16
 
 
-class ExtractiveConfig(ComponentConfig):
+class ExtractiveConfig(ModelConfig):
     """Parameters of the extractive reader."""
 
     checkpoint: str = Field(
@@ -56,10 +56,6 @@ class ExtractiveConfig(ComponentConfig):
     null_threshold: float | None = Field(
         None,
         description="Abstain where no answer scores higher than the answer by more than this.",
-    )
-    device: Device = Field("cpu", description="Where the model runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )
     batch_size: int = Field(16, ge=1, description="Windows per forward pass.")
 

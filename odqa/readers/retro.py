@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import ComponentConfig, Cost, Device, Precision, Reader
+from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.progress import progress
 from odqa.types import Answer, Hit, Passage, Question
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from odqa.retro.model import Neighbours, RetroModel
 
 
-class RetroReaderConfig(ComponentConfig):
+class RetroReaderConfig(ModelConfig):
     """Parameters of the RETRO reader."""
 
     checkpoint: str = Field(
@@ -44,10 +44,6 @@ class RetroReaderConfig(ComponentConfig):
     )
     max_answer_tokens: int = Field(16, ge=1, description="Longest answer.")
     beams: int = Field(1, ge=1, description="Beams of the search; 1 is greedy.")
-    device: Device = Field("cpu", description="Where the model runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
-    )
     batch_size: int = Field(8, ge=1, description="Questions per forward pass.")
 
 

@@ -17,7 +17,7 @@ from odqa.encoders.text import TextEncoder
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 
-class DprConfig(StageConfig):
+class DprConfig(StageConfig, ModelConfig):
     """Parameters of the DPR retriever."""
 
     question_encoder: str = Field(
@@ -47,10 +47,6 @@ class DprConfig(StageConfig):
         "sentence-transformers checkpoints, else pair.",
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
-    device: Device = Field("cpu", description="Where the encoders run.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
-    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 

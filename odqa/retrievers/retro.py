@@ -21,7 +21,7 @@ from odqa.encoders.tokens import Tokens
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
 from odqa.retro.chunks import chunk_document
 from odqa.types import Hit, Passage, Question
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 
-class RetroRetrieverConfig(StageConfig):
+class RetroRetrieverConfig(StageConfig, ModelConfig):
     """Parameters of RETRO's retriever."""
 
     checkpoint: str = Field(
@@ -41,10 +41,6 @@ class RetroRetrieverConfig(StageConfig):
         "l2", description="l2 on the mean vectors, or ip on unit vectors (cosine similarity)."
     )
     index: IndexConfig = Field(FlatIndex(), description="How chunk keys are searched.")
-    device: Device = Field("cpu", description="Where the encoder runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
-    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 

@@ -16,7 +16,7 @@ from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, Device, Precision, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 
-class SentenceConfig(StageConfig):
+class SentenceConfig(StageConfig, ModelConfig):
     """Parameters of the sentence retriever."""
 
     checkpoint: str = Field(
@@ -47,10 +47,6 @@ class SentenceConfig(StageConfig):
         None, description="Put before every passage; default: the checkpoint's prompt, if any."
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
-    device: Device = Field("cpu", description="Where the encoder runs.")
-    precision: Precision = Field(
-        "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
-    )
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 
