@@ -64,3 +64,20 @@ def span(start: Tensor, end: Tensor, first: Tensor, last: Tensor, seen: Tensor) 
         return (logits.logsumexp(1) - chosen.logsumexp(1)).mean()
 
     return (one(start, first) + one(end, last)) / 2
+
+
+def in_batch_taught(
+    scores: Tensor, excluded: Tensor, teacher: Tensor, *, weight: float, temperature: float
+) -> Tensor:
+    """`in_batch` plus ``weight`` times `distillation` on every question's own group.
+
+    Args:
+        scores: [questions, questions * width]; passages stand group by group, gold first.
+        excluded: bool [questions, questions * width], passages that are no negatives there.
+        teacher: [questions, width], NaN where there is no score.
+    """
+    rows, width = teacher.shape
+    each = torch.arange(rows, device=scores.device)
+    loss = in_batch(scores, each * width, excluded)
+    own = scores.view(rows, rows, width)[each, each]
+    return loss + weight * distillation(own, teacher, temperature)

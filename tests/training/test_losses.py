@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from odqa.training.losses import distillation, in_batch, listwise, span
+from odqa.training.losses import distillation, in_batch, in_batch_taught, listwise, span
 
 
 def test_listwise_is_the_negative_log_softmax_of_the_first_column() -> None:
@@ -64,3 +64,14 @@ def test_span_sums_the_probability_of_all_right_places() -> None:
     # Three places may be chosen: two of them are right starts, one is the right end.
     expected = (math.log(3 / 2) + math.log(3)) / 2
     assert span(start, end, first, last, seen).item() == pytest.approx(expected)
+
+
+def test_in_batch_taught_adds_what_the_teacher_says_of_each_own_group() -> None:
+    scores = torch.zeros(2, 4)
+    nothing = torch.zeros(2, 4, dtype=torch.bool)
+    nan = float("nan")
+    teacher = torch.tensor([[math.log(3.0), 0.0], [nan, nan]])
+    # Equal scores over four passages: ln 4. The teacher holds (3/4, 1/4) against (1/2, 1/2).
+    divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    loss = in_batch_taught(scores, nothing, teacher, weight=2.0, temperature=1.0)
+    assert loss.item() == pytest.approx(math.log(4.0) + 2.0 * divergence, abs=1e-6)

@@ -22,7 +22,7 @@ from odqa.training.collate import Chunks, chunked, restored
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
 from odqa.training.lora import attach, extract
-from odqa.training.losses import distillation, in_batch
+from odqa.training.losses import in_batch_taught
 from odqa.training.projection import principal_directions
 from odqa.training.recipe import Part
 from odqa.training.tasks.base import RankingTask, Trained
@@ -99,13 +99,13 @@ class ColbertTask(RankingTask):
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         queries = model(**batch["queries"])
         scores = self.settings.scale * self._scores(model, queries, batch["passages"])
-        rows, width = batch["teacher"].shape
-        gold = torch.arange(rows, device=scores.device) * width
-        loss = in_batch(scores, gold, batch["excluded"])
-        own = scores.view(rows, rows, width)[torch.arange(rows), torch.arange(rows)]
-        taught = distillation(own, batch["teacher"], self.settings.temperature)
-        total: Tensor = loss + self.settings.distill * taught
-        return total
+        return in_batch_taught(
+            scores,
+            batch["excluded"],
+            batch["teacher"],
+            weight=self.settings.distill,
+            temperature=self.settings.temperature,
+        )
 
     def rank_all(
         self, model: nn.Module, examples: Sequence[Example], depth: int
