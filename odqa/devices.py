@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING
 
 from odqa.errors import EnvironmentProblem
@@ -9,6 +11,8 @@ from odqa.interfaces import Device, Precision
 
 if TYPE_CHECKING:
     import torch
+
+_LOG = logging.getLogger(__name__)
 
 
 def pick_device(wish: Device) -> torch.device:
@@ -42,7 +46,30 @@ def compute_dtype(device: torch.device, precision: Precision = "auto") -> torch.
 
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if precision == "float32":
+        return torch.float32
+    if not fast_bfloat16(device):
+        _warn_of_emulation(device.type)
+    return torch.bfloat16
+
+
+@cache
+def _warn_of_emulation(kind: str) -> None:
+    _LOG.warning("precision: bfloat16 is emulated on this %s, much slower than float32", kind)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 in hardware.
+
+    A CPU without instructions for it emulates it, some tens of times slower than float32.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # An older torch cannot tell; float32 is then the safe choice.
+    ask = getattr(torch.cpu, "get_capabilities", dict)
+    return any(ask().get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
 
 
 def device_name(device: torch.device) -> str:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from odqa.devices import compute_dtype, device_name, pick_device
+from odqa import devices
+from odqa.devices import compute_dtype, device_name, fast_bfloat16, pick_device
 from odqa.errors import EnvironmentProblem
 
 
@@ -28,3 +29,22 @@ def test_missing_gpu_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(EnvironmentProblem, match="no GPU; use device: auto"):
         pick_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "fast"), [({"avx2": True}, False), ({"bf16": True}, True)]
+)
+def test_bf16_is_fast_where_the_processor_has_it(
+    instructions: dict[str, bool], fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    assert fast_bfloat16(torch.device("cpu")) is fast
+
+
+def test_emulated_bf16_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    devices._warn_of_emulation.cache_clear()
+    assert compute_dtype(torch.device("cpu"), "bfloat16") is torch.bfloat16
+    assert "emulated on this cpu" in caplog.text

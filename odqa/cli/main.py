@@ -19,6 +19,7 @@ from odqa.cli import (
     models,
     run,
     schema,
+    teach,
     train,
     validate,
 )
@@ -49,6 +50,7 @@ app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("mine")(mine.mine)
+app.command("teach")(teach.teach)
 app.add_typer(models.app, name="models")
 
 

@@ -50,6 +50,7 @@ def evaluate(
 
     from odqa.models.delta import read_delta
     from odqa.training.lora import load
+    from odqa.training.precision import forward_precision
     from odqa.training.tasks import task_class
     from odqa.training.tasks.base import RankingTask
 
@@ -74,7 +75,7 @@ def evaluate(
         },
     )
     model.eval()
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.optim.bf16):
+    with torch.no_grad(), forward_precision(recipe.optim):
         if out is not None and isinstance(task, RankingTask):
             ranked = task.rank_all(model, task.examples.held_out, settings["evaluated"])
             write_run(out, ranked, recipe.name)

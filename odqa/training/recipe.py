@@ -76,7 +76,9 @@ class OptimPart(Part):
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of steps with a rising rate.")
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
-    bf16: bool = Field(True, description="Forward passes in bfloat16.")
+    bf16: bool | None = Field(
+        None, description="Forward passes in bfloat16; null: where the processor computes in it."
+    )
     evaluate_every: int = Field(ge=1, description="Steps between evaluations and checkpoints.")
     patience: int = Field(3, ge=1, description="Evaluations without a gain before it stops.")
 

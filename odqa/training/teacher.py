@@ -31,6 +31,7 @@ def teach(
 
     from odqa.models.delta import read_delta
     from odqa.training.lora import load
+    from odqa.training.precision import forward_precision
     from odqa.training.tasks.cross_encoder import CrossEncoderTask
 
     recipe = load_recipe(recipe_path)
@@ -40,7 +41,7 @@ def teach(
     model.eval()
     found: dict[str, list[Hit]] = {}
     examples = list(_of(task.examples.train, sources))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.optim.bf16):
+    with torch.no_grad(), forward_precision(recipe.optim):
         for example in progress(examples, "teacher scores", unit="question"):
             mined = task.examples.candidates.get(example.question.id, [])[:depth]
             ids = dict.fromkeys([example.gold, *(hit.passage_id for hit in mined)])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 
+from odqa.training.precision import forward_precision
 from odqa.training.recipe import OptimPart, Recipe
 from odqa.training.tasks.base import Items, Task
 
@@ -95,8 +96,7 @@ class TaskTrainer(Trainer):
         pass
 
     def _precision(self) -> torch.autocast:
-        device = self.args.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self._task.recipe.optim.bf16)
+        return forward_precision(self._task.recipe.optim, self.args.device)
 
 
 class _Items(Dataset[Any]):

@@ -1,0 +1,28 @@
+"""``odqa teach``: a trained cross-encoder's scores, for others to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def teach(
+    recipe: Annotated[Path, typer.Argument(help="The cross-encoder's recipe.")],
+    run: Annotated[Path, typer.Argument(help="Folder that odqa train left.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Run file to write (default: teacher.run, where recipes look)."),
+    ] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Candidates per question.")] = 24,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Data source of the recipe (default nq). Repeatable.")
+    ] = None,
+) -> None:
+    """Score gold passages and candidates of training questions: data.teacher of other recipes."""
+    from odqa.training.recipe import load_recipe
+    from odqa.training.teacher import teach as score
+
+    target = out or load_recipe(recipe).data.mined / "teacher.run"
+    typer.echo(score(recipe, run, target, depth, tuple(source or ("nq",))))
