@@ -10,6 +10,9 @@ from odqa.interfaces import Device, Precision
 if TYPE_CHECKING:
     import torch
 
+CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+"""Instruction sets, x86 then ARM, with a product of bf16 numbers."""
+
 
 def pick_device(wish: Device) -> torch.device:
     """The device to use: ``auto`` takes a GPU where there is one.
@@ -43,6 +46,21 @@ def compute_dtype(device: torch.device, precision: Precision = "auto") -> torch.
     if precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 in hardware; a CPU that does not takes far longer than
+    in fp32, since torch then converts every number both ways.
+
+    A torch too old to name a CPU's instructions counts as no.
+    """
+    import torch
+
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    instructions = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
+    return any(instructions.get(name, False) for name in CPU_BFLOAT16)
 
 
 def device_name(device: torch.device) -> str:
