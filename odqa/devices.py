@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+"""Instruction sets, x86 then ARM, with a product of bf16 numbers."""
+
 
 def pick_device(wish: Device) -> torch.device:
     """The device to use: ``auto`` takes a GPU where there is one.
@@ -59,17 +62,18 @@ def _warn_of_emulation(kind: str) -> None:
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 in hardware.
+    """Whether the device multiplies bf16 in hardware; a CPU that does not takes far longer than
+    in fp32, since torch then converts every number both ways.
 
-    A CPU without instructions for it emulates it, some tens of times slower than float32.
+    A torch too old to name a CPU's instructions counts as no.
     """
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # An older torch cannot tell; float32 is then the safe choice.
-    ask = getattr(torch.cpu, "get_capabilities", dict)
-    return any(ask().get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    instructions = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
+    return any(instructions.get(name, False) for name in CPU_BFLOAT16)
 
 
 def device_name(device: torch.device) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -32,13 +34,33 @@ def test_missing_gpu_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instructions", "fast"), [({"avx2": True}, False), ({"bf16": True}, True)]
+    ("instructions", "fast"),
+    [
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False, "l2_cache_size": 524288}, False),
+        ({"avx2": True, "avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"neon": True, "bf16": True}, True),
+        ({"neon": True, "bf16": False, "sve_bf16": False}, False),
+    ],
 )
-def test_bf16_is_fast_where_the_processor_has_it(
-    instructions: dict[str, bool], fast: bool, monkeypatch: pytest.MonkeyPatch
+def test_bfloat16_is_fast_where_the_cpu_has_instructions(
+    monkeypatch: pytest.MonkeyPatch, instructions: dict[str, object], fast: bool
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions, raising=False)
     assert fast_bfloat16(torch.device("cpu")) is fast
+
+
+def test_a_torch_that_cannot_tell_has_no_fast_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert fast_bfloat16(torch.device("cpu")) is False
+
+
+def test_the_cpus_own_flags_agree() -> None:
+    flags = Path("/proc/cpuinfo")
+    if not flags.exists():
+        pytest.skip("no /proc/cpuinfo here")
+    said = set(flags.read_text(encoding="utf-8").split())
+    assert fast_bfloat16(torch.device("cpu")) is bool(said & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def test_emulated_bf16_is_warned_of(
