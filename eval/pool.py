@@ -14,6 +14,7 @@ from pathlib import Path
 from odqa.data.dpr_tsv import read_passages, write_passages
 from odqa.data.qrels import read_qrels
 from odqa.data.trec import read_run
+from odqa.errors import OdqaError
 
 
 def pooled(run: Path, qrels: Path, k: int) -> set[str]:
@@ -31,9 +32,12 @@ def main() -> None:
     words.add_argument("--k", type=int, default=20, help="Best passages per question.")
     words.add_argument("--out", type=Path, required=True)
     asked = words.parse_args()
-    wanted = pooled(asked.run, asked.qrels, asked.k)
-    kept = [passage for passage in read_passages(asked.corpus) if passage.id in wanted]
-    write_passages(asked.out, kept)
+    try:
+        wanted = pooled(asked.run, asked.qrels, asked.k)
+        kept = [passage for passage in read_passages(asked.corpus) if passage.id in wanted]
+        write_passages(asked.out, kept)
+    except OdqaError as error:
+        words.error(str(error))
     print(f"{asked.out}: {len(kept):,} passages")  # noqa: T201
 
 
