@@ -30,4 +30,10 @@ def test_metrics_are_means_intervals_and_costs() -> None:
     assert metrics["cost/online_ms_per_question"] == pytest.approx(12)
     assert metrics["cost/latency_p50_ms"] == pytest.approx(12)
     assert metrics["cost/stored_bytes"] == 8e6
+    assert metrics["cost/questions_per_s"] == pytest.approx(1000 / 12)
+    assert metrics["cost/retriever/latency_p99_ms"] == pytest.approx(4)
+    assert metrics["cost/reader/online_peak_bytes"] == 4e8
+    assert metrics["cost/j_per_question"] == pytest.approx(1)
+    # The preparation reported no energy: no key, rather than a guess.
+    assert "cost/offline_j" not in metrics
     assert not any("@" in name for name in metrics)
