@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import joules_of
+from odqa.comparison.table import TESTED, tests_for
 from odqa.experiment.latency import percentile
 
 if TYPE_CHECKING:
     from odqa.comparison.costs import StageCost
     from odqa.comparison.result import Comparison, PipelineResult
     from odqa.meters.meter import Spent
+    from odqa.metrics.statistics.pairs import PairedComparison
     from odqa.spec.pipeline import PipelineSpec
 
 #: MLflow refuses longer parameter values.
@@ -47,7 +50,7 @@ def metric_name(name: str) -> str:
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
-    """Means, their 95 % intervals under ``ci/``, and costs under ``cost/``."""
+    """Means, 95 % intervals under ``ci/``, tests under ``test/``, and costs under ``cost/``."""
     found: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
         if pipeline == name:
@@ -55,8 +58,34 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             found[key] = cell.mean
             found[f"ci/{key}_low"] = cell.interval.low
             found[f"ci/{key}_high"] = cell.interval.high
+    for metric in TESTED:
+        for test in tests_for(comparison, metric):
+            if test.candidate == name:
+                found |= _test(test)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return found | {f"cost/{key}": value for key, value in costs.items()}
+
+
+def _test(test: PairedComparison) -> dict[str, float]:
+    """The paired test against the baseline; numbers that do not exist are left out."""
+    values = {
+        "difference": test.difference,
+        "low": test.interval.low,
+        "high": test.interval.high,
+        "p": test.p_value,
+        "p_holm": test.p_corrected,
+        "effect_d": test.effect_size,
+        "wins": test.counts.wins,
+        "ties": test.counts.ties,
+        "losses": test.counts.losses,
+        "questions_needed": test.questions_needed,
+    }
+    head = f"test/{metric_name(test.metric)}"
+    return {
+        f"{head}_{key}": float(value)
+        for key, value in values.items()
+        if value is not None and math.isfinite(value)
+    }
 
 
 def pipeline_costs(result: PipelineResult, questions: int) -> dict[str, float]:
