@@ -1,8 +1,9 @@
 """Energy from counters of the hardware: RAPL of the processor, NVML of NVIDIA GPUs.
 
 Both count everything that runs on the same processor or GPU, not this process alone. A machine
-that lets nobody read them (virtual machines, or Linux without the right to read powercap) reports
-nothing, and nothing is put in their place.
+that does not let us read them reports nothing, and nothing is put in their place: virtual machines
+have no RAPL, and Linux lets only root read it (``/sys/class/powercap/*/energy_uj``) until root
+gives others the right.
 """
 
 from __future__ import annotations

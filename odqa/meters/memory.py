@@ -24,11 +24,10 @@ def take_peak(status: Path = _STATUS, mark: Path = _MARK) -> int | None:
     """
     if not _resets(mark):
         return None
-    kilobytes = next(
-        line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")
-    )
+    lines = status.read_text().splitlines()
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
     mark.write_text("5")
-    return 1024 * int(kilobytes)
+    return None if kilobytes is None else 1024 * int(kilobytes)
 
 
 @cache

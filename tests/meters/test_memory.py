@@ -36,3 +36,9 @@ def test_the_mark_is_kilobytes_of_the_status_file(tmp_path: Path) -> None:
 
 def test_a_machine_without_the_mark_reports_nothing(tmp_path: Path) -> None:
     assert take_peak(tmp_path / "status", tmp_path / "no" / "clear_refs") is None
+
+
+def test_a_status_file_without_the_line_reports_nothing(tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name:\tx\n")
+    (tmp_path / "clear_refs").write_text("")
+    assert take_peak(tmp_path / "status", tmp_path / "clear_refs") is None
