@@ -59,8 +59,10 @@ def compare(
     return run_comparison(specs, dataset, cache, name=name, baseline=baseline, latency=latency)
 
 
-def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = None) -> Comparison:
-    """Run a validated benchmark."""
+def compare_benchmark(
+    benchmark: Benchmark, cache: Cache, take: int | None = None, *, results: Cache | None = None
+) -> Comparison:
+    """Run a validated benchmark; ``results`` as `run_comparison` takes it."""
     from odqa.comparison.run import run_comparison
 
     keys = benchmark.keys
@@ -72,6 +74,7 @@ def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = Non
         name=keys.name,
         baseline=keys.baseline,
         latency=keys.latency,
+        results=results,
     )
 
 

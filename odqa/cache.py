@@ -15,13 +15,13 @@ import logging
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from odqa.errors import CacheError
+from odqa.meters.meter import Meter, Spent
 
 _LOG = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
@@ -56,8 +56,8 @@ class Cache:
         self.root = Path(chosen).expanduser()
         self.hits = 0
         self.misses = 0
-        #: Seconds that the artifacts found here once took to build, each time one was found.
-        self.saved_seconds = 0.0
+        #: What the artifacts found here once took to build, one entry each time one was found.
+        self.found: list[Spent] = []
 
     def artifact(
         self, kind: str, identity: Mapping[str, object], build: Callable[[Path], None]
@@ -77,15 +77,15 @@ class Cache:
         with self._locked(final):
             if final.is_dir() and self._sound(final):
                 self.hits += 1
-                self.saved_seconds += _build_seconds(final)
+                self.found.append(_build_spent(final))
                 return final
             self.misses += 1
             work = final.with_name(f"{key}.partial")
-            started = time.perf_counter()
             try:
                 work.mkdir(exist_ok=True)
-                build(work)
-                _write_manifest(work, identity, time.perf_counter() - started)
+                with Meter() as meter:
+                    build(work)
+                _write_manifest(work, identity, meter.spent)
                 work.replace(final)
             except OSError as error:
                 if not _is_own(error, work):
@@ -142,12 +142,13 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
         _write_json(folder / _MANIFEST, manifest)
 
 
-def _build_seconds(final: Path) -> float:
+def _build_spent(final: Path) -> Spent:
+    # Artifacts of earlier versions know their seconds alone, the earliest not even those.
     manifest = json.loads((final / _MANIFEST).read_text(encoding="utf-8"))
-    return float(manifest.get("seconds", 0.0))
+    return Spent.from_dict({"seconds": 0.0, **manifest})
 
 
-def _write_manifest(work: Path, identity: Mapping[str, object], seconds: float) -> None:
+def _write_manifest(work: Path, identity: Mapping[str, object], spent: Spent) -> None:
     entries = {}
     for file in _files(work):
         with file.open("rb") as opened:
@@ -158,7 +159,8 @@ def _write_manifest(work: Path, identity: Mapping[str, object], seconds: float) 
             "mtime_ns": stat.st_mtime_ns,
             "sha256": _sha256(file),
         }
-    _write_json(work / _MANIFEST, {"identity": identity, "seconds": seconds, "files": entries})
+    about = {"identity": identity, **spent.to_dict(), "files": entries}
+    _write_json(work / _MANIFEST, about)
 
 
 def _write_json(path: Path, data: object) -> None:

@@ -45,7 +45,7 @@ def doctor(cache: CacheFolder = None) -> None:
 def _checks(cache_root: Path) -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("python", version, sys.version_info >= (3, 11), "use Python 3.11 or newer")
-    for look in (_torch, _faiss, _java, _base_model, _mlflow):
+    for look in (_torch, _faiss, _java, _base_model, _mlflow, _meters):
         yield _guarded(look)
     yield _disk(cache_root)
 
@@ -95,6 +95,15 @@ def _mlflow() -> Check:
     found = f"{version('mlflow')}, store {uri}"
     writable = not uri.startswith("sqlite:///") or os.access(Path.cwd(), os.W_OK)
     return Check("mlflow", found, writable, "run in a folder that can be written, or pass --mlflow")
+
+
+def _meters() -> Check:
+    from odqa.comparison.costs import NOT_REPORTED
+    from odqa.meters.energy import counter_names
+    from odqa.meters.memory import take_peak
+
+    memory = NOT_REPORTED if take_peak() is None else "resident set at most"
+    return Check("meters", f"energy: {counter_names() or NOT_REPORTED}; memory: {memory}")
 
 
 def _disk(cache_root: Path) -> Check:

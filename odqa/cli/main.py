@@ -10,6 +10,7 @@ import typer
 
 from odqa.cli import (
     ask,
+    check,
     compare,
     components,
     doctor,
@@ -17,6 +18,7 @@ from odqa.cli import (
     log,
     mine,
     models,
+    reproduce,
     run,
     schema,
     teach,
@@ -46,6 +48,8 @@ app.command("index")(index.index)
 app.command("validate")(validate.validate)
 app.command("components")(components.components)
 app.command("schema")(schema.schema)
+app.command("check")(check.check)
+app.command("reproduce")(reproduce.reproduce)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

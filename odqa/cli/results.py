@@ -50,14 +50,20 @@ def _make(out: Path, name: str) -> Path:
     raise RunError("too many runs in one second", where=str(out))
 
 
-def finish(result: Comparison, folder: Path, tracking_uri: str | None, traces: str) -> None:
-    """Save, print and log a finished comparison."""
+def keep(result: Comparison, folder: Path) -> Path:
+    """Write the run folder with its report; returns the report's path."""
     from odqa.comparison.folder import save
     from odqa.report.write import write_report
-    from odqa.tracking import log_comparison
 
     save(result, folder)
-    report = write_report(result, folder)
+    return write_report(result, folder)
+
+
+def finish(result: Comparison, folder: Path, tracking_uri: str | None, traces: str) -> None:
+    """Save, print and log a finished comparison."""
+    from odqa.tracking import log_comparison
+
+    report = keep(result, folder)
     typer.echo((folder / "table.txt").read_text(encoding="utf-8"))
     typer.echo(f"run folder: {folder}\nreport:     {report}")
     logged = log_comparison(result, folder, tracking_uri, traces=traces)

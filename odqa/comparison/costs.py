@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from odqa.experiment.record import StageRecord
+from odqa.meters.meter import Spent
 from odqa.registry import Role, get
+
+#: Said in place of a figure that the machine has no counter for.
+NOT_REPORTED = "not reported by this machine"
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
     """Costs of one stage of one pipeline over the whole question set.
 
-    ``offline_seconds``: first preparation on this corpus. ``online_seconds``: batched wall time
-    over all questions, charged in full to every pipeline that shares the stage. ``gflop`` is
-    analytic, per question, the mean over a sample; `None` where no formula applies.
-    ``stored_bytes`` is what the stage keeps on disk. ``reused`` marks an online part that was
-    read from the cache: its seconds are those of the run that computed it.
+    ``offline`` is what the first preparation on this corpus took, ``online`` what all questions in
+    batches took, charged in full to every pipeline that shares the stage. ``gflop`` is analytic,
+    per question, the mean over a sample; `None` where no formula applies. ``stored_bytes`` is what
+    the stage keeps on disk. ``reused`` marks an online part that was read from the cache,
+    ``offline_reused`` an offline part: the figures are those of the run that computed it.
     """
 
     role: Role
     type: str
-    offline_seconds: float
-    online_seconds: float
+    offline: Spent
+    online: Spent
     reused: bool
     shared_with: tuple[str, ...] = ()
     parameters: int = 0
@@ -33,6 +37,32 @@ class StageCost:
     stored: Mapping[str, int] = field(default_factory=dict)
     precomputes: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    offline_reused: bool = False
+
+    @property
+    def offline_seconds(self) -> float:
+        """Wall time of the first preparation on this corpus."""
+        return self.offline.seconds
+
+    @property
+    def online_seconds(self) -> float:
+        """Wall time over all questions in batches."""
+        return self.online.seconds
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The highest resident set of the process in either part, as far as it was reported."""
+        known = (self.offline.peak_bytes, self.online.peak_bytes)
+        return max((peak for peak in known if peak is not None), default=None)
+
+    @property
+    def offline_words(self) -> str:
+        """What this stage does offline, in words."""
+        return "; ".join(self.precomputes) or "nothing"
+
+    def throughput(self, questions: int) -> float | None:
+        """Questions per second in batches; `None` for a stage that took no time at all."""
+        return questions / self.online.seconds if self.online.seconds else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -40,9 +70,15 @@ class StageCost:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StageCost:
-        """The inverse of `to_dict`."""
-        listed = {key: tuple(data[key]) for key in ("shared_with", "precomputes")}
-        return cls(**{**data, **listed})
+        """The inverse of `to_dict`; folders of earlier versions know seconds alone."""
+        values = dict(data)
+        for part in ("offline", "online"):
+            seconds = values.pop(f"{part}_seconds", None)
+            spent = values.get(part)
+            values[part] = Spent(seconds) if spent is None else Spent.from_dict(spent)
+        for key in ("shared_with", "precomputes"):
+            values[key] = tuple(data[key])
+        return cls(**values)
 
 
 def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
@@ -51,8 +87,8 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
     return StageCost(
         stage.role,
         stage.type,
-        record.offline_seconds,
-        record.seconds,
+        record.offline,
+        record.online,
         record.reused,
         shared_with,
         record.parameters,
@@ -61,4 +97,11 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
         {item.name: item.bytes for item in record.stored},
         get(stage.role, stage.type).precomputes,
         record.facts,
+        record.offline_reused,
     )
+
+
+def joules_of(parts: Sequence[Spent]) -> float | None:
+    """Joules of several parts; `None` as soon as one of them was not reported."""
+    known = [spent.joules for spent in parts if spent.joules is not None]
+    return sum(known) if len(known) == len(parts) else None

@@ -125,6 +125,18 @@ class Comparison:
 
         return table(self)
 
+    def stages(self) -> pd.DataFrame:
+        """Costs of every stage of every pipeline, as numbers."""
+        from odqa.comparison.frames import stage_frame
+
+        return stage_frame(self)
+
+    def tests(self) -> pd.DataFrame:
+        """Every paired test against the baseline, as numbers."""
+        from odqa.comparison.frames import paired_frame
+
+        return paired_frame(self)
+
     def diff(self, a: str, b: str, metric: str = "em") -> pd.DataFrame:
         """The questions on which two pipelines differ, and the stage that lost each."""
         from odqa.comparison.diff import diff

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
-import odqa
 from odqa.cache import Cache
 from odqa.comparison.costs import stage_cost
+from odqa.comparison.manifest import make_manifest
 from odqa.comparison.result import Comparison, PipelineResult
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
@@ -31,7 +24,6 @@ from odqa.types import Hit, Passage
 
 #: Per question and stage, how many passages keep their text in the result.
 SHOWN = 10
-_VERSIONS = ("odqa", "torch", "transformers", "faiss-cpu", "pyserini", "numpy", "pandas", "mlflow")
 
 
 def run_comparison(
@@ -42,12 +34,14 @@ def run_comparison(
     name: str | None = None,
     baseline: str | None = None,
     latency: int = 0,
+    results: Cache | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
         baseline: the pipeline the others are tested against; by default the first.
+        results: where results of stages are kept instead of ``cache``; an empty one reuses none.
 
     Raises:
         RunError: no pipelines, two of one name, or an unknown baseline.
@@ -64,29 +58,35 @@ def run_comparison(
         raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
     started = time.perf_counter()
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    executor = Executor(dataset, cache)
+    executor = Executor(dataset, cache, results)
     plan = executor.plan(specs)
     records = executor.run(plan)
     latencies = {s.name: measure_latency(s, dataset, cache, latency) for s in specs if latency}
-    results = {}
+    found = {}
     for spec in specs:
         stages = {role: records[key] for role, key in plan.chains[spec.name].items()}
         retrieved = stages["retriever"].hits or {}
         ranked = stages["ranker"].hits or {} if "ranker" in stages else retrieved
         answers = stages["reader"].answers if "reader" in stages else None
         costs = tuple(stage_cost(r, _sharers(plan, r, spec.name)) for r in stages.values())
-        results[spec.name] = PipelineResult(
+        found[spec.name] = PipelineResult(
             spec, retrieved, ranked, answers, costs, latencies.get(spec.name)
         )
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
-        results,
-        tuple(row for result in results.values() for row in score(result, dataset)),
-        _shown_passages(results, dataset),
+        found,
+        tuple(row for result in found.values() for row in score(result, dataset)),
+        _shown_passages(found, dataset),
         baseline or names[0],
-        _manifest(specs, dataset, now, time.perf_counter() - started),
+        make_manifest(
+            specs,
+            dataset,
+            started=now,
+            seconds=time.perf_counter() - started,
+            settings={"latency": latency},
+        ),
     )
 
 
@@ -124,54 +124,3 @@ def _shown_passages(results: Mapping[str, PipelineResult], dataset: Dataset) -> 
     for gold in (dataset.qrels or {}).values():
         wanted.update(dict.fromkeys(gold))
     return {passage_id: dataset.corpus.get(passage_id) for passage_id in wanted}
-
-
-def _manifest(
-    specs: Sequence[PipelineSpec], dataset: Dataset, started: str, seconds: float
-) -> dict[str, Any]:
-    return {
-        "odqa": odqa.__version__,
-        "started": started,
-        "seconds": round(seconds, 3),
-        "dataset": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "corpus": dataset.corpus.fingerprint,
-            "passages": len(dataset.corpus),
-            "questions": len(dataset.questions),
-        },
-        "specs": {spec.name: spec.hash for spec in specs},
-        "versions": {package: _version(package) for package in _VERSIONS},
-        "python": platform.python_version(),
-        "machine": {
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
-            "threads": _threads(),
-        },
-        "code": _git_revision(),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _threads() -> int | None:
-    # Whoever computed with torch has imported it; nobody else should pay for it here.
-    torch = sys.modules.get("torch")
-    return int(torch.get_num_threads()) if torch else None
-
-
-def _git_revision() -> str:
-    """The commit of a checkout, with ``+`` for local changes; empty in an installed package."""
-    root = Path(odqa.__file__).parent.parent
-    if not (root / ".git").exists():
-        return ""
-    try:
-        words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
-        return subprocess.run(words, capture_output=True, text=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

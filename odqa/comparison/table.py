@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.experiment.latency import percentile
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 
@@ -38,8 +39,11 @@ def table(comparison: Comparison, metrics: Sequence[str] | None = None) -> pd.Da
     """One row a pipeline.
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
-    against the baseline. ``offline s`` is spent once per corpus, ``online ms`` per question in
-    batches, ``p50 ms`` and ``p95 ms`` per question asked alone; ``GFLOP`` per question, analytic.
+    against the baseline. ``offline s`` and ``stored MB`` are spent once per corpus, on what
+    ``offline`` says in words; ``online ms`` per question and ``questions / s`` are in batches,
+    ``p50 ms``, ``p95 ms`` and ``p99 ms`` per question asked alone; ``GFLOP`` per question is
+    analytic; ``peak MB`` is the highest resident set of the process in any stage, ``J / question``
+    what the machine's energy counters rose by.
     """
     import pandas as pd
 
@@ -72,17 +76,31 @@ def tests_for(comparison: Comparison, metric: str) -> list[PairedComparison]:
 
 
 def _costs(result: PipelineResult, n: int) -> dict[str, object]:
-    gflop = [cost.gflop for cost in result.costs if cost.gflop is not None]
+    costs = result.costs
+    seconds = sum(cost.online_seconds for cost in costs)
+    gflop = [cost.gflop for cost in costs if cost.gflop is not None]
+    peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
+    joules = joules_of([cost.online for cost in costs])
     return {
-        "offline s": f"{sum(cost.offline_seconds for cost in result.costs):.1f}",
-        "online ms": f"{1000 * sum(cost.online_seconds for cost in result.costs) / n:.1f}",
-        "p50 ms": _milliseconds(result, 50),
-        "p95 ms": _milliseconds(result, 95),
+        "offline s": f"{sum(cost.offline_seconds for cost in costs):.1f}",
+        "stored MB": f"{sum(cost.stored_bytes for cost in costs) / 1e6:.1f}",
+        "parameters M": f"{sum(cost.parameters for cost in costs) / 1e6:.1f}",
         "GFLOP": f"{sum(gflop):.2f}" if gflop else "",
-        "stored MB": f"{sum(cost.stored_bytes for cost in result.costs) / 1e6:.1f}",
-        "device": ", ".join(dict.fromkeys(c.facts.get("device", "cpu") for c in result.costs)),
-        "from cache": ", ".join(cost.role for cost in result.costs if cost.reused),
+        "online ms": f"{1000 * seconds / n:.1f}",
+        "questions / s": _throughput(n, seconds),
+        **{f"p{q} ms": _milliseconds(result, q) for q in (50, 95, 99)},
+        "peak MB": f"{max(peaks) / 1e6:.0f}" if peaks else NOT_REPORTED,
+        "J / question": NOT_REPORTED if joules is None else f"{joules / n:.3g}",
+        "device": ", ".join(dict.fromkeys(c.facts.get("device", "cpu") for c in costs)),
+        "from cache": ", ".join(cost.role for cost in costs if cost.reused),
+        "offline": "; ".join(f"{c.role}: {c.offline_words}" for c in costs),
     }
+
+
+def _throughput(n: int, seconds: float) -> str:
+    if not seconds:
+        return ""
+    return f"{n / seconds:.0f}" if n / seconds >= 100 else f"{n / seconds:.3g}"
 
 
 def _milliseconds(result: PipelineResult, q: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from odqa.comparison.costs import NOT_REPORTED
+from odqa.comparison.stage_text import paired_lines, stage_lines
 from odqa.comparison.table import table, tests_for
 
 if TYPE_CHECKING:
@@ -64,12 +66,18 @@ def notices(comparison: Comparison) -> list[str]:
 
 
 def render(comparison: Comparison) -> str:
-    """Verdict, table (one column a pipeline, which fits a terminal) and notices."""
-    columns = table(comparison).T
+    """Verdict, table (one column a pipeline), paired tests, stages and notices."""
+    frame = table(comparison).drop(columns="offline")
+    # What no pipeline has a figure for is one line, not a row.
+    missing = [name for name in frame if set(frame[name]) == {NOT_REPORTED}]
+    empty = [name for name in frame if set(frame[name]) == {""}]
+    columns = frame.drop(columns=[*missing, *empty]).T
     columns.columns.name = None
-    parts = [verdict(comparison), columns.to_string()]
-    said = [f"note: {notice}" for notice in notices(comparison)]
-    return "\n\n".join([*parts, "\n".join(said)] if said else parts)
+    said = [f"{name}: {NOT_REPORTED}" for name in missing]
+    said += [f"note: {notice}" for notice in notices(comparison)]
+    parts = [[verdict(comparison)], [columns.to_string()], paired_lines(comparison)]
+    parts += [stage_lines(comparison), said]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
 def _difference(test: PairedComparison) -> str:

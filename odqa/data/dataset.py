@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from odqa.cache import content_key
 from odqa.data.corpus import Corpus
+from odqa.data.origin import Origin
 from odqa.data.qrels import Qrels
 from odqa.data.questions import QuestionSet
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What pipelines are compared on."""
+    """What pipelines are compared on; ``origin`` says how to find it again, where it was read."""
 
     name: str
     corpus: Corpus
     questions: QuestionSet
     qrels: Qrels | None = None
+    origin: Origin | None = field(default=None, compare=False)
 
     @cached_property
     def digest(self) -> str:
@@ -36,8 +38,9 @@ class Dataset:
     def take(self, n: int, seed: int | None = None) -> Dataset:
         """The same over fewer questions; see `QuestionSet.take`."""
         questions = self.questions.take(n, seed)
+        origin = self.origin.cut(n, seed) if self.origin is not None else None
         if self.qrels is None:
-            return replace(self, questions=questions)
+            return replace(self, questions=questions, origin=origin)
         kept = {question.id for question in questions}
         qrels = {q: judged for q, judged in self.qrels.items() if q in kept}
-        return replace(self, questions=questions, qrels=qrels)
+        return replace(self, questions=questions, qrels=qrels, origin=origin)

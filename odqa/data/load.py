@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +17,7 @@ from odqa.data.corpora import open_corpus
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.embedded import EMBEDDED
+from odqa.data.origin import Origin
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
@@ -97,7 +100,22 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     if qrels is not None:
         _refuse_unknown_passages(qrels, corpus, config)
     dataset = Dataset(questions.name, corpus, questions, qrels)
-    return dataset if config.take is None else dataset.take(config.take, config.seed)
+    if config.take is not None:
+        dataset = dataset.take(config.take, config.seed)
+    return replace(dataset, origin=Origin(config.model_dump(mode="json"), str(base.resolve())))
+
+
+def reopen(origin: Origin, cache: Cache) -> Dataset:
+    """The dataset that an `Origin` speaks of, cut as it was.
+
+    Raises:
+        DataError, EnvironmentProblem, CacheError: as `load_dataset`.
+    """
+    config = DataConfig.model_validate_json(json.dumps(dict(origin.config)))
+    dataset = load_dataset(config, cache, Path(origin.folder))
+    for n, seed in origin.takes:
+        dataset = dataset.take(n, seed)
+    return dataset
 
 
 def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:

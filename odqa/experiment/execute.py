@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from odqa.experiment.record import (
     write_batch,
 )
 from odqa.interfaces import Component, Cost, Stored
+from odqa.meters.meter import NOTHING, Meter, Spent
 from odqa.pipeline import make_component, run_stage
 from odqa.progress import progress
 from odqa.spec.pipeline import PipelineSpec, StageSpec
@@ -35,13 +36,28 @@ BATCH = 32
 COST_SAMPLE = 16
 
 
-class Executor:
-    """Runs plans on one dataset, keeping a component open while later nodes need it."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An open component, what its first preparation took, and whether that was an earlier run's."""
 
-    def __init__(self, dataset: Dataset, cache: Cache) -> None:
+    component: Component[Any]
+    offline: Spent
+    reused: bool
+
+
+class Executor:
+    """Runs plans on one dataset, keeping a component open while later nodes need it.
+
+    Args:
+        cache: where offline work is kept, and results of stages too.
+        results: where results of stages are kept instead; an empty one reuses none.
+    """
+
+    def __init__(self, dataset: Dataset, cache: Cache, results: Cache | None = None) -> None:
         self.dataset = dataset
         self.cache = cache
-        self._open: dict[str, tuple[Component[Any], float]] = {}
+        self.results = results or cache
+        self._open: dict[str, _Prepared] = {}
 
     def plan(self, specs: Sequence[PipelineSpec]) -> Plan:
         """What has to run for these pipelines on this dataset.
@@ -72,30 +88,31 @@ class Executor:
                 key = _component_key(node.stage)
                 waiting[key] -= 1
                 if not waiting[key] and key in self._open:
-                    self._open.pop(key)[0].close()
+                    self._open.pop(key).component.close()
         finally:
-            for component, _ in self._open.values():
-                component.close()
+            for prepared in self._open.values():
+                prepared.component.close()
             self._open.clear()
         return records
 
     def _run_node(self, node: Node, upstream: Mapping[str, list[Hit]] | None) -> StageRecord:
         questions = self.dataset.questions.questions
-        reused = True
+        reused = offline_reused = True
 
         def build(work: Path) -> None:
-            nonlocal reused
-            component, offline = self._prepared(node.stage)
-            reused = self._run_batches(node, component, questions, upstream, work) > 0
-            facts = self._facts(component, questions, upstream, offline)
+            nonlocal reused, offline_reused
+            prepared = self._prepared(node.stage)
+            offline_reused = prepared.reused
+            reused = self._run_batches(node, prepared.component, questions, upstream, work) > 0
+            facts = self._facts(prepared, questions, upstream)
             (work / "stage.json").write_text(json.dumps(facts), encoding="utf-8")
 
-        folder = self.cache.artifact("stages", node.identity, build)
+        folder = self.results.artifact("stages", node.identity, build)
         facts = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-        seconds = 0.0
+        online = NOTHING
         rows: dict[str, list[Hit] | Answer] = {}
         for batch in read_batches(folder):
-            seconds += batch.seconds
+            online += batch.spent
             rows.update(batch.rows)
         reads = node.stage.role == "reader"
         return StageRecord(
@@ -103,43 +120,51 @@ class Executor:
             node.key,
             None if reads else cast(Mapping[str, list[Hit]], rows),
             cast(Mapping[str, Answer], rows) if reads else None,
-            seconds,
+            online,
             reused,
-            facts["offline_seconds"],
+            # Stages of earlier versions know the seconds alone.
+            Spent.from_dict(facts.get("offline") or {"seconds": facts["offline_seconds"]}),
+            offline_reused,
             facts["parameters"],
             facts["gflop"],
             tuple(Stored(name, size) for name, size in facts["stored"]),
             facts["facts"],
         )
 
-    def _prepared(self, stage: StageSpec) -> tuple[Component[Any], float]:
-        """The component and its offline seconds: those of building what it found built, too."""
+    def _prepared(self, stage: StageSpec) -> _Prepared:
+        """The component and its offline cost: that of building what it found built, too."""
         key = _component_key(stage)
         if key in self._open:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        saved = self.cache.saved_seconds
-        started = time.perf_counter()
-        component.prepare(self.dataset.corpus, self.cache)
-        spent = time.perf_counter() - started + self.cache.saved_seconds - saved
-        self._open[key] = (component, self._remember_offline(stage, component, spent))
+        found = len(self.cache.found)
+        with Meter() as meter:
+            component.prepare(self.dataset.corpus, self.cache)
+        spent = sum(self.cache.found[found:], meter.spent)
+        self._open[key] = self._remember_offline(stage, component, spent)
         return self._open[key]
 
-    def _remember_offline(self, stage: StageSpec, component: Component[Any], spent: float) -> float:
-        """Seconds of the first preparation on this corpus, also when it was long ago."""
+    def _remember_offline(
+        self, stage: StageSpec, component: Component[Any], spent: Spent
+    ) -> _Prepared:
+        """With the cost of the first preparation on this corpus, also when it was long ago."""
         identity = {
             "stage": _prepare_identity(stage),
             "sources": dict(component.sources(self.cache)),
             "corpus": self.dataset.corpus.fingerprint,
             **running(stage),
         }
+        reused = True
 
         def build(work: Path) -> None:
-            (work / "seconds.json").write_text(json.dumps(spent), encoding="utf-8")
+            nonlocal reused
+            reused = False
+            (work / "spent.json").write_text(json.dumps(spent.to_dict()), encoding="utf-8")
 
-        folder = self.cache.artifact("prepare-seconds", identity, build)
-        return float(json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+        folder = self.cache.artifact("prepare-spent", identity, build)
+        first = json.loads((folder / "spent.json").read_text(encoding="utf-8"))
+        return _Prepared(component, Spent.from_dict(first), reused)
 
     def _run_batches(
         self,
@@ -161,28 +186,27 @@ class Executor:
                 left_behind += 1
                 continue
             hits = None if upstream is None else [upstream[q.id] for q in some]
-            started = time.perf_counter()
-            found = run_stage(node.stage, component, some, hits)
-            spent = time.perf_counter() - started
+            with Meter() as meter:
+                found = run_stage(node.stage, component, some, hits)
             rows: dict[str, list[Hit] | Answer] = {}
             for question, value in zip(some, found, strict=True):
                 rows[question.id] = value
-            write_batch(work, number, Batch(spent, rows))
+            write_batch(work, number, Batch(meter.spent, rows))
         drop_batches(work, len(starts))
         return left_behind
 
     def _facts(
         self,
-        component: Component[Any],
+        prepared: _Prepared,
         questions: Sequence[Question],
         upstream: Mapping[str, list[Hit]] | None,
-        offline: float,
     ) -> dict[str, Any]:
+        component = prepared.component
         step = max(1, len(questions) // COST_SAMPLE)
         sample = questions[::step][:COST_SAMPLE]
         costs = [component.cost(q, upstream[q.id] if upstream else ()) for q in sample]
         return {
-            "offline_seconds": offline,
+            "offline": prepared.offline.to_dict(),
             "parameters": max((c.parameters for c in costs), default=0),
             "gflop": _mean_gflop(costs),
             "stored": [[item.name, item.bytes] for item in component.stored()],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from odqa.interfaces import Stored
+from odqa.meters.meter import NOTHING, Spent
 from odqa.spec.pipeline import StageSpec
 from odqa.types import Answer, Hit
 
@@ -21,19 +22,20 @@ from odqa.types import Answer, Hit
 class StageRecord:
     """Results and costs of one stage.
 
-    Exactly one of ``hits`` and ``answers`` is set; both map question ids. Seconds are wall time:
-    ``offline_seconds`` of the first `prepare` of this component on this corpus, ``seconds`` of
-    the online batches when they were computed. ``reused`` says that the online part, or some
-    batches of it, was read from the cache.
+    Exactly one of ``hits`` and ``answers`` is set; both map question ids. ``offline`` is what the
+    first `prepare` of this component on this corpus took, ``online`` what the online batches took
+    when they were computed. ``reused`` says that the online part, or some batches of it, was read
+    from the cache, ``offline_reused`` that the offline figures are those of an earlier run.
     """
 
     stage: StageSpec
     key: str
     hits: Mapping[str, list[Hit]] | None
     answers: Mapping[str, Answer] | None
-    seconds: float
+    online: Spent
     reused: bool
-    offline_seconds: float = 0.0
+    offline: Spent = NOTHING
+    offline_reused: bool = False
     parameters: int = 0
     gflop: float | None = None
     stored: tuple[Stored, ...] = ()
@@ -42,9 +44,9 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One written batch: its wall time and one result per question id."""
+    """One written batch: what it took and one result per question id."""
 
-    seconds: float
+    spent: Spent
     rows: Mapping[str, list[Hit] | Answer]
 
 
@@ -53,7 +55,8 @@ def write_batch(folder: Path, number: int, batch: Batch) -> None:
     target = _batch_file(folder, number)
     rows = [{"id": key, **_to_json(value)} for key, value in batch.rows.items()]
     draft = target.with_suffix(".tmp")
-    draft.write_text(json.dumps({"seconds": batch.seconds, "rows": rows}), encoding="utf-8")
+    text = json.dumps({**batch.spent.to_dict(), "rows": rows})
+    draft.write_text(text, encoding="utf-8")
     draft.replace(target)
 
 
@@ -64,7 +67,8 @@ def read_batch(folder: Path, number: int) -> Batch | None:
         return None
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
-        return Batch(data["seconds"], {row["id"]: _from_json(row) for row in data["rows"]})
+        rows = {row["id"]: _from_json(row) for row in data["rows"]}
+        return Batch(Spent.from_dict(data), rows)
     except (ValueError, KeyError, TypeError):
         # A power cut may leave an empty file behind a rename; finished stages have checksums.
         return None

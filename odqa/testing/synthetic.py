@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
 from odqa.experiment.latency import Latency
+from odqa.meters.meter import Spent
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
 from odqa.types import Answer, Hit, Passage, Question
@@ -145,8 +146,8 @@ def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
         StageCost(
             stage.role,
             stage.type,
-            3.5,
-            spent[stage.role] * questions,
+            Spent(3.5, 300_000_000),
+            Spent(spent[stage.role] * questions, 400_000_000, None, 0.5 * questions, "RAPL"),
             stage.role == "retriever",
             ("another",) if stage.role == "retriever" else (),
             22_000_000,

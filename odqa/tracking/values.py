@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.costs import joules_of
+from odqa.comparison.table import TESTED, tests_for
 from odqa.experiment.latency import percentile
 
 if TYPE_CHECKING:
+    from odqa.comparison.costs import StageCost
     from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.meters.meter import Spent
+    from odqa.metrics.statistics.pairs import PairedComparison
     from odqa.spec.pipeline import PipelineSpec
 
 #: MLflow refuses longer parameter values.
@@ -44,7 +50,7 @@ def metric_name(name: str) -> str:
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
-    """Means, their 95 % intervals under ``ci/``, and costs under ``cost/``."""
+    """Means, 95 % intervals under ``ci/``, tests under ``test/``, and costs under ``cost/``."""
     found: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
         if pipeline == name:
@@ -52,22 +58,79 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             found[key] = cell.mean
             found[f"ci/{key}_low"] = cell.interval.low
             found[f"ci/{key}_high"] = cell.interval.high
+    for metric in TESTED:
+        for test in tests_for(comparison, metric):
+            if test.candidate == name:
+                found |= _test(test)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return found | {f"cost/{key}": value for key, value in costs.items()}
 
 
-def pipeline_costs(result: PipelineResult, questions: int) -> dict[str, float]:
-    """Costs of a whole pipeline; what was not measured is left out."""
-    found = {
-        "offline_s": sum(cost.offline_seconds for cost in result.costs),
-        "online_ms_per_question": 1000 * sum(c.online_seconds for c in result.costs) / questions,
-        "stored_bytes": float(sum(cost.stored_bytes for cost in result.costs)),
-        "parameters": float(sum(cost.parameters for cost in result.costs)),
+def _test(test: PairedComparison) -> dict[str, float]:
+    """The paired test against the baseline; numbers that do not exist are left out."""
+    values = {
+        "difference": test.difference,
+        "low": test.interval.low,
+        "high": test.interval.high,
+        "p": test.p_value,
+        "p_holm": test.p_corrected,
+        "effect_d": test.effect_size,
+        "wins": test.counts.wins,
+        "ties": test.counts.ties,
+        "losses": test.counts.losses,
+        "questions_needed": test.questions_needed,
     }
-    gflop = [cost.gflop for cost in result.costs if cost.gflop is not None]
-    if gflop:
+    head = f"test/{metric_name(test.metric)}"
+    return {
+        f"{head}_{key}": float(value)
+        for key, value in values.items()
+        if value is not None and math.isfinite(value)
+    }
+
+
+def pipeline_costs(result: PipelineResult, questions: int) -> dict[str, float]:
+    """Costs of a whole pipeline and, under ``STAGE/``, of every stage.
+
+    What was not measured, and what the machine did not report, is left out.
+    """
+    costs = result.costs
+    found = _figures(costs, questions, result.latency.total() if result.latency is not None else ())
+    for cost in costs:
+        alone = result.latency.seconds.get(cost.role, ()) if result.latency is not None else ()
+        stage = _figures([cost], questions, alone)
+        found |= {f"{cost.role}/{key}": value for key, value in stage.items()}
+    return found
+
+
+def _figures(
+    costs: Sequence[StageCost], questions: int, alone: Sequence[float]
+) -> dict[str, float]:
+    seconds = sum(cost.online_seconds for cost in costs)
+    found = {
+        "offline_s": sum(cost.offline_seconds for cost in costs),
+        "online_ms_per_question": 1000 * seconds / questions,
+        "stored_bytes": float(sum(cost.stored_bytes for cost in costs)),
+        "parameters": float(sum(cost.parameters for cost in costs)),
+        "from_cache": float(any(cost.reused for cost in costs)),
+    }
+    if seconds:
+        found["questions_per_s"] = questions / seconds
+    if gflop := [cost.gflop for cost in costs if cost.gflop is not None]:
         found["gflop_per_question"] = sum(gflop)
-    if result.latency is not None:
+    for part in ("offline", "online"):
+        spent: list[Spent] = [getattr(cost, part) for cost in costs]
+        peaks = [each.peak_bytes for each in spent if each.peak_bytes is not None]
+        gpu_peaks = [each.gpu_peak_bytes for each in spent if each.gpu_peak_bytes is not None]
+        if peaks:
+            found[f"{part}_peak_bytes"] = float(max(peaks))
+        if gpu_peaks:
+            found[f"{part}_gpu_peak_bytes"] = float(max(gpu_peaks))
+        joules = joules_of(spent)
+        if joules is not None:
+            found[f"{part}_j"] = joules
+    if "online_j" in found:
+        found["j_per_question"] = found["online_j"] / questions
+    if alone:
         for q in (50, 95, 99):
-            found[f"latency_p{q}_ms"] = 1000 * percentile(result.latency.total(), q)
+            found[f"latency_p{q}_ms"] = 1000 * percentile(alone, q)
     return found

@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip().endswith("[]"), done.stdout[-200:]
-    for command in ("compare", "run", "ask", "index", "validate", "components", "schema", "teach"):
+    for command in ("compare", "run", "ask", "index", "validate", "check", "reproduce", "teach"):
         assert command in done.stdout
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from odqa.experiment import execute
 from odqa.experiment.execute import Executor
 from odqa.experiment.plan import make_plan
 from odqa.experiment.record import StageRecord
+from odqa.meters.meter import Spent
 from odqa.spec.pipeline import PipelineSpec, StageSpec, parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
@@ -149,7 +151,7 @@ def retrieved(cache: Cache, spec: PipelineSpec = BARE) -> StageRecord:
 def test_seconds_from_the_cache_are_marked_and_those_of_the_run(tmp_path: Path) -> None:
     first, second = retrieved(Cache(tmp_path)), retrieved(Cache(tmp_path))
     assert (first.reused, second.reused) == (False, True)
-    assert first.seconds == second.seconds > 0
+    assert first.online == second.online and first.online.seconds > 0
 
 
 def test_a_resumed_stage_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,10 +199,10 @@ def test_offline_seconds_survive_and_include_what_was_built_before(
     # `odqa index` builds ahead, and is not where seconds are kept.
     OverlapRetriever(BARE.retriever.config).prepare(toy_dataset().corpus, Cache(tmp_path))
     first = retrieved(Cache(tmp_path))
-    assert first.offline_seconds >= 0.05
+    assert first.offline.seconds >= 0.05
     deeper = retrieved(Cache(tmp_path), WIDER_BARE)
     assert not deeper.reused
-    assert deeper.offline_seconds == first.offline_seconds
+    assert deeper.offline == first.offline
 
 
 def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
@@ -221,3 +223,39 @@ def test_two_runs_at_once_agree(tmp_path: Path) -> None:
 def test_without_cache_nothing_is_reused() -> None:
     assert not retrieved(Cache(enabled=False)).reused
     assert not retrieved(Cache(enabled=False)).reused
+
+
+def test_memory_is_measured_and_kept_with_the_results(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    second = retrieved(Cache(tmp_path))
+    for spent in (first.offline, first.online):
+        assert spent.peak_bytes is not None and spent.peak_bytes > 10_000_000
+    assert (second.online, second.offline) == (first.online, first.offline)
+    assert (first.offline_reused, second.offline_reused) == (False, True)
+
+
+def test_results_apart_from_the_cache_are_computed_anew(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    executor = Executor(toy_dataset(), Cache(tmp_path), Cache(enabled=False))
+    (again,) = executor.run(executor.plan([BARE])).values()
+    assert not again.reused and again.offline_reused
+    assert again.hits == first.hits and again.offline == first.offline
+
+
+def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    stage = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
+    (stage / "manifest.json").write_text('{"files": {}}')
+    facts = json.loads((stage / "stage.json").read_text())
+    facts["offline_seconds"] = facts.pop("offline")["seconds"]
+    (stage / "stage.json").write_text(json.dumps(facts))
+    batch = json.loads((stage / "batch-00000.json").read_text())
+    (stage / "batch-00000.json").write_text(
+        json.dumps({"seconds": batch["seconds"], "rows": batch["rows"]})
+    )
+    again = retrieved(Cache(tmp_path))
+    assert again.hits == first.hits
+    assert (again.online, again.offline) == (
+        Spent(first.online.seconds),
+        Spent(first.offline.seconds),
+    )

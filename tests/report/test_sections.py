@@ -46,6 +46,7 @@ def test_offline_says_what_needs_no_question(comparison: Comparison) -> None:
     first, second = (_texts(offline_table(comparison), row) for row in (0, 1))
     assert first["precomputed offline"] == "passage vectors" and first["stored MB"] == "4.0"
     assert second["precomputed offline"] == "nothing"
+    assert (first["peak MB"], first["joules"]) == ("300", "not reported by this machine")
 
 
 def test_online_marks_cached_and_shared_stages_and_sums(comparison: Comparison) -> None:
@@ -58,6 +59,7 @@ def test_online_marks_cached_and_shared_stages_and_sums(comparison: Comparison) 
         "12.0",
         "83.3",
     )
+    assert (total["peak MB"], total["joules"], reader["joules"]) == ("400", "1.00", "0.50")
     assert retriever["GFLOP"] == "" and total["GFLOP"] == "1.25"
 
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from odqa.api import resolve_pipelines
 from odqa.errors import SpecErrors
 from odqa.spec.benchmark import is_benchmark, load_benchmark
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -23,6 +26,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "one.yaml").write_text(ONE)
     (tmp_path / "bench.yaml").write_text(BENCH)
     return tmp_path
+
+
+def test_the_embedded_benchmark_is_what_runs_when_nothing_is_named() -> None:
+    bench = load_benchmark(ROOT / "eval" / "embedded.yaml")
+    assert list(bench.specs) == resolve_pipelines(())
+    assert (bench.keys.data.corpus, bench.keys.data.questions) == ("embedded", "embedded")
 
 
 def refusal(path: Path, *words: str) -> list[str]:

@@ -30,4 +30,17 @@ def test_metrics_are_means_intervals_and_costs() -> None:
     assert metrics["cost/online_ms_per_question"] == pytest.approx(12)
     assert metrics["cost/latency_p50_ms"] == pytest.approx(12)
     assert metrics["cost/stored_bytes"] == 8e6
+    assert metrics["cost/questions_per_s"] == pytest.approx(1000 / 12)
+    assert metrics["cost/retriever/latency_p99_ms"] == pytest.approx(4)
+    assert metrics["cost/reader/online_peak_bytes"] == 4e8
+    assert metrics["cost/j_per_question"] == pytest.approx(1)
+    # The preparation reported no energy: no key, rather than a guess.
+    assert "cost/offline_j" not in metrics
+    assert not any(name.startswith("test/") for name in metrics)  # the baseline
+    tested = pipeline_metrics(comparison, "bm25-cross")
+    row = comparison.tests().set_index(["metric", "pipeline"]).loc["em", "bm25-cross"]
+    assert tested["test/em_difference"] == row["difference"]
+    assert tested["test/em_p_holm"] == row["p (Holm)"]
+    # No number of questions shows a difference that is none.
+    assert "test/em_questions_needed" not in pipeline_metrics(comparison, "sbert-colbert")
     assert not any("@" in name for name in metrics)

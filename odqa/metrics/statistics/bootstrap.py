@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from odqa.metrics.statistics.resampling import blocks
+from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED, blocks
 
 
 class Interval(NamedTuple):
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 
 def mean_interval(
-    values: ArrayLike, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    values: ArrayLike, *, level: float = LEVEL, resamples: int = DRAWS, seed: int = SEED
 ) -> Interval:
     """Interval of the mean of values [n], or of paired differences.
 
@@ -33,7 +33,7 @@ def mean_interval(
 
 
 def mean_intervals(
-    columns: ArrayLike, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    columns: ArrayLike, *, level: float = LEVEL, resamples: int = DRAWS, seed: int = SEED
 ) -> list[Interval]:
     """`mean_interval` of every column of [n, m], with the same resamples of the n questions."""
     x = np.asarray(columns, dtype=np.float64)

@@ -17,6 +17,7 @@ from odqa.metrics.statistics.holm import holm
 from odqa.metrics.statistics.mcnemar import mcnemar
 from odqa.metrics.statistics.permutation import sign_flip_p
 from odqa.metrics.statistics.power import questions_needed
+from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 from odqa.suggest import did_you_mean
 
 Test = Literal["McNemar mid-p", "sign-flip permutation"]
@@ -54,10 +55,10 @@ def compare_pairs(
     baseline: str,
     metric: str,
     *,
-    level: float = 0.95,
-    resamples: int = 10_000,
-    permutations: int = 10_000,
-    seed: int = 0,
+    level: float = LEVEL,
+    resamples: int = DRAWS,
+    permutations: int = DRAWS,
+    seed: int = SEED,
 ) -> list[PairedComparison]:
     """All other pipelines against the baseline, in the order of their first rows.
 

@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from odqa.metrics.statistics.resampling import blocks
+from odqa.metrics.statistics.resampling import DRAWS, SEED, blocks
 
 #: Up to this many differences other than 0, all sign patterns are enumerated.
 EXACT_UP_TO = 14
 
 
-def sign_flip_p(differences: ArrayLike, *, permutations: int = 10_000, seed: int = 0) -> float:
+def sign_flip_p(differences: ArrayLike, *, permutations: int = DRAWS, seed: int = SEED) -> float:
     """Two-sided p-value for the mean of paired differences [n] under the null of symmetry.
 
     Under the null the two pipelines could be exchanged question by question (Fisher 1935), so
@@ -27,7 +27,7 @@ def sign_flip_p(differences: ArrayLike, *, permutations: int = 10_000, seed: int
 
 
 def sign_flip_ps(
-    columns: ArrayLike, permutations: int = 10_000, seed: int = 0
+    columns: ArrayLike, permutations: int = DRAWS, seed: int = SEED
 ) -> NDArray[np.float64]:
     """`sign_flip_p` of every column of [n, m], with the same patterns; p-values [m]."""
     d = np.asarray(columns, dtype=np.float64)

@@ -13,6 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+#: What every statistic uses unless it is told otherwise; manifests name them.
+SEED = 0
+DRAWS = 10_000
+LEVEL = 0.95
+
 _BLOCK_CELLS = 4_000_000
 
 Kind = Literal["bootstrap", "signs"]

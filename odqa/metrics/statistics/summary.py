@@ -10,6 +10,7 @@ import numpy as np
 from odqa.metrics.catalogue import in_order
 from odqa.metrics.rows import MetricRow
 from odqa.metrics.statistics.bootstrap import Interval, mean_intervals
+from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Summary:
 
 
 def summarise(
-    rows: Iterable[MetricRow], *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    rows: Iterable[MetricRow], *, level: float = LEVEL, resamples: int = DRAWS, seed: int = SEED
 ) -> list[Summary]:
     """One `Summary` per pipeline and metric: pipelines as they come, metrics by the catalogue."""
     values: dict[str, dict[str, list[float]]] = {}

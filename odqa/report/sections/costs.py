@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.experiment.latency import percentile
 from odqa.report.sections.table import Cell, Column, Table, name, number, significant
 
 if TYPE_CHECKING:
     from odqa.comparison.costs import StageCost
     from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.meters.meter import Spent
+
+_PEAK = Column("peak MB", "highest resident set of the whole process while this part ran")
+_ENERGY = "what the energy counters of processor and GPU rose by, whoever used them"
 
 _OFFLINE = (
     Column("pipeline", number=False),
@@ -20,6 +25,9 @@ _OFFLINE = (
     Column("offline s", "seconds of the first preparation on this corpus"),
     Column("stored MB", "index and store bytes on disk"),
     Column("parameters, M"),
+    _PEAK,
+    Column("joules", _ENERGY),
+    Column("marks", "cached: an earlier run prepared it, and these are its figures", number=False),
 )
 _ONLINE = (
     Column("pipeline", number=False),
@@ -31,8 +39,12 @@ _ONLINE = (
     Column("p50 ms", "median over distinct questions asked one at a time, after a warm-up"),
     Column("p95 ms"),
     Column("p99 ms"),
+    _PEAK,
+    Column("joules", f"per question in batches: {_ENERGY}"),
     Column("device", number=False),
-    Column("marks", "cached: the batched time is that of the run that computed it", number=False),
+    Column(
+        "marks", "cached: the batched figures are those of the run that computed it", number=False
+    ),
 )
 
 
@@ -45,10 +57,13 @@ def offline_table(comparison: Comparison) -> Table:
                 name(pipeline),
                 name(cost.role),
                 name(cost.type),
-                name("; ".join(cost.precomputes) or "nothing"),
+                name(cost.offline_words),
                 number(cost.offline_seconds, 1),
                 number(cost.stored_bytes / 1e6, 1, _parts(cost)),
                 significant(cost.parameters / 1e6 if cost.parameters else None),
+                _peak([cost.offline]),
+                _reported(cost.offline.joules),
+                name("cached" if cost.offline_reused else ""),
             )
             for cost in result.costs
         ]
@@ -76,6 +91,8 @@ def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -
         *_speed(cost.online_seconds, n),
         significant(cost.gflop),
         *_percentiles(alone),
+        _peak([cost.online]),
+        _per_question([cost.online], n),
         name(cost.facts.get("device", "cpu")),
         name("; ".join(marks)),
     )
@@ -83,6 +100,7 @@ def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -
 
 def _sum_row(pipeline: str, result: PipelineResult, n: int) -> tuple[Cell, ...]:
     known = [cost.gflop for cost in result.costs if cost.gflop is not None]
+    online = [cost.online for cost in result.costs]
     return (
         name(pipeline),
         name("all stages", badge="sum"),
@@ -90,6 +108,8 @@ def _sum_row(pipeline: str, result: PipelineResult, n: int) -> tuple[Cell, ...]:
         *_speed(sum(cost.online_seconds for cost in result.costs), n),
         significant(sum(known) if known else None),
         *_percentiles(result.latency.total() if result.latency else ()),
+        _peak(online),
+        _per_question(online, n),
         name(""),
         name(""),
     )
@@ -103,6 +123,23 @@ def _percentiles(seconds: Sequence[float]) -> list[Cell]:
     if not seconds:
         return [Cell("")] * 3
     return [significant(1000 * percentile(seconds, q)) for q in (50, 95, 99)]
+
+
+def _peak(parts: Sequence[Spent]) -> Cell:
+    """The highest of several parts, with what of it was on the GPU."""
+    known = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]
+    on_gpu = [spent.gpu_peak_bytes for spent in parts if spent.gpu_peak_bytes]
+    small = f"GPU {max(on_gpu) / 1e6:,.0f}" if on_gpu else ""
+    return number(max(known) / 1e6, 0, small) if known else Cell(NOT_REPORTED)
+
+
+def _per_question(parts: Sequence[Spent], n: int) -> Cell:
+    joules = joules_of(parts)
+    return _reported(None if joules is None else joules / n)
+
+
+def _reported(value: float | None) -> Cell:
+    return Cell(NOT_REPORTED) if value is None else significant(value)
 
 
 def _parts(cost: StageCost) -> str:

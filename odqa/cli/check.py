@@ -1,0 +1,119 @@
+"""``odqa check``: whether scores are where they are expected to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from odqa.cli.options import CacheFolder, NoCache, Out
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+
+
+def check(
+    target: Annotated[
+        Path, typer.Argument(help="Benchmark spec, which is run, or a finished run folder.")
+    ] = Path("eval/embedded.yaml"),
+    expected: Annotated[
+        Path | None,
+        typer.Option(
+            help="Expected scores (default: BENCH.expected.yaml beside BENCH.yaml; for a run "
+            "folder eval/NAME.expected.yaml)."
+        ),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the expected scores from this run.")
+    ] = False,
+    allow: Annotated[
+        str,
+        typer.Option(
+            help="Interval to write: how many questions may come out otherwise, or 'bootstrap' "
+            "for the 95 % interval."
+        ),
+    ] = "2",
+    out: Out = Path("runs"),
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
+) -> None:
+    """Compare scores with the expected ones, and say what moved beyond its interval.
+
+    Results of a benchmark are computed anew; the cache gives offline work only. Exit code 1 when
+    something moved.
+    """
+    from odqa.comparison.expected import expected_file, read_expected
+
+    width = _interval(allow)
+    file = expected
+    if file is None and target.is_file():
+        file = expected_file(target)
+    if not write and file is not None:
+        read_expected(file)  # before the benchmark runs, not after it
+    comparison = _result(target, out, cache, no_cache)
+    if file is None:
+        file = expected_file(Path("eval") / f"{comparison.name}.yaml")
+    if write:
+        _write(comparison, file, width)
+    elif _compare(comparison, file):
+        raise typer.Exit(1)
+
+
+def _interval(allow: str) -> int | str:
+    from odqa.comparison.expected import BOOTSTRAP
+    from odqa.errors import RunError
+
+    if allow.isdecimal():
+        return int(allow)
+    if allow != BOOTSTRAP:
+        cure = f"pass a whole number of questions, or {BOOTSTRAP}"
+        raise RunError(f"no interval '{allow}'", where="--allow", cure=cure)
+    return allow
+
+
+def _result(target: Path, out: Path, cache: Path | None, no_cache: bool) -> Comparison:
+    from odqa.api import compare_benchmark
+    from odqa.cache import Cache
+    from odqa.cli.results import keep, run_folder
+    from odqa.comparison.result import Comparison
+    from odqa.spec.benchmark import load_benchmark
+
+    if target.is_dir():
+        return Comparison.load(target)
+    # Costs are no part of it, and take their time.
+    benchmark = load_benchmark(target).changed(latency=0, baseline=None)
+    store = Cache(cache, enabled=not no_cache)
+    with run_folder(out, benchmark.name) as folder:
+        result = compare_benchmark(benchmark, store, results=Cache(enabled=False))
+        keep(result, folder)
+    typer.echo(f"run folder: {folder}")
+    return result
+
+
+def _write(comparison: Comparison, file: Path, width: int | str) -> None:
+    from odqa.comparison.expected import expect
+    from odqa.comparison.expected_text import render_expected, write_expected
+
+    code = comparison.manifest.get("code")
+    made_by = f"{comparison.manifest.get('odqa')}{f' ({code})' if code else ''}"
+    found = expect(comparison, width)
+    write_expected(file, render_expected(found, width, made_by))
+    typer.echo(f"{file}: {sum(map(len, found.scores.values()))} expected scores")
+
+
+def _compare(comparison: Comparison, file: Path) -> bool:
+    """Print what moved; whether anything did."""
+    from odqa.comparison.expected import check, other_specs, read_expected
+
+    found = read_expected(file)
+    moved = check(found, comparison)
+    for each in moved:
+        typer.echo(str(each))
+    for name in other_specs(found, comparison):
+        typer.echo(f"note: {name} has another spec than the one these scores are of")
+    for name in (name for name in comparison.pipelines if name not in found.scores):
+        typer.echo(f"note: nothing is expected of {name}")
+    n = sum(map(len, found.scores.values()))
+    typer.echo(f"{n - len(moved)} of {n} scores are as {file} expects, {len(moved)} moved")
+    return bool(moved)

@@ -1,0 +1,109 @@
+"""Long tables of plain numbers: what every stage costs, and every paired test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.comparison.table import TESTED, tests_for
+from odqa.experiment.latency import percentile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from odqa.comparison.costs import StageCost
+    from odqa.comparison.result import Comparison, PipelineResult
+
+
+#: Columns of words; all others are numbers.
+_WORDS = ("pipeline", "stage", "component", "offline", "device", "cached")
+
+
+def stage_frame(comparison: Comparison) -> pd.DataFrame:
+    """One row a stage of a pipeline; what was not measured or not reported is NaN.
+
+    ``offline`` columns are spent once per corpus: ``offline`` (in words), ``offline s``,
+    ``stored MB``, ``offline peak MB``, ``offline J``. The others are for every question: ``online
+    ms`` and ``questions / s`` in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
+    ``GFLOP`` (analytic), ``peak MB`` (resident set of the process at most), ``GPU peak MB``, ``J /
+    question``. ``cached`` says which part was read from the cache; its figures are those of the
+    run that computed it.
+    """
+    import pandas as pd
+
+    n = len(comparison.questions)
+    rows = [
+        {"pipeline": name, **_stage(result, cost, n)}
+        for name, result in comparison.pipelines.items()
+        for cost in result.costs
+    ]
+    frame = pd.DataFrame(rows)
+    # A column that nobody has a figure for is of numbers all the same.
+    return frame.astype({name: float for name in frame.columns if name not in _WORDS})
+
+
+def paired_frame(comparison: Comparison) -> pd.DataFrame:
+    """One row a metric and pipeline: everything the test against the baseline found.
+
+    ``difference`` is the pipeline minus the baseline with its 95 % interval ``low`` to ``high``;
+    ``p`` is two-sided, ``p (Holm)`` corrected over the pipelines of one metric; ``d`` is Cohen's d
+    of the paired differences; ``needed`` is how many questions show this difference with 80 %
+    power at 0.05 (NaN: none would).
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "metric": test.metric,
+            "pipeline": test.candidate,
+            "baseline": test.baseline,
+            "difference": test.difference,
+            "low": test.interval.low,
+            "high": test.interval.high,
+            "p": test.p_value,
+            "p (Holm)": test.p_corrected,
+            "test": test.test,
+            "d": test.effect_size,
+            "wins": test.counts.wins,
+            "ties": test.counts.ties,
+            "losses": test.counts.losses,
+            "questions": test.questions,
+            "needed": test.questions_needed,
+        }
+        for metric in TESTED
+        for test in tests_for(comparison, metric)
+    ]
+    return pd.DataFrame(rows)
+
+
+def cached_parts(cost: StageCost) -> str:
+    """Which parts of a stage were read from the cache: offline, online, both or none."""
+    parts = {"offline": cost.offline_reused, "online": cost.reused}
+    return " + ".join(part for part, reused in parts.items() if reused)
+
+
+def _stage(result: PipelineResult, cost: StageCost, n: int) -> dict[str, object]:
+    alone = result.latency.seconds.get(cost.role, ()) if result.latency else ()
+    joules = cost.online.joules
+    return {
+        "stage": cost.role,
+        "component": cost.type,
+        "offline": cost.offline_words,
+        "offline s": cost.offline.seconds,
+        "stored MB": cost.stored_bytes / 1e6,
+        "offline peak MB": _mega(cost.offline.peak_bytes),
+        "offline J": cost.offline.joules,
+        "parameters M": cost.parameters / 1e6,
+        "GFLOP": cost.gflop,
+        "online ms": 1000 * cost.online.seconds / n,
+        "questions / s": cost.throughput(n),
+        **{f"p{q} ms": 1000 * percentile(alone, q) if alone else None for q in (50, 95, 99)},
+        "peak MB": _mega(cost.online.peak_bytes),
+        "GPU peak MB": _mega(cost.online.gpu_peak_bytes),
+        "J / question": None if joules is None else joules / n,
+        "device": cost.facts.get("device", "cpu"),
+        "cached": cached_parts(cost),
+    }
+
+
+def _mega(size: int | None) -> float | None:
+    return None if size is None else size / 1e6

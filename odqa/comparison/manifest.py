@@ -1,0 +1,109 @@
+"""What a run was: code, environment, machine, data, specs and settings, as plain values."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import odqa
+from odqa.cache import content_key
+from odqa.data.dataset import Dataset
+from odqa.meters.energy import counter_names
+from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
+from odqa.spec.pipeline import PipelineSpec
+
+_PASSWORD = re.compile(r"(?<=://)[^/\s@]*@")
+
+
+def make_manifest(
+    specs: Sequence[PipelineSpec],
+    dataset: Dataset,
+    *,
+    started: str,
+    seconds: float,
+    settings: Mapping[str, object],
+) -> dict[str, Any]:
+    """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC)."""
+    return {
+        "odqa": odqa.__version__,
+        "started": started,
+        "seconds": round(seconds, 3),
+        "dataset": describe_data(dataset),
+        "specs": {spec.name: spec.hash for spec in specs},
+        "settings": dict(settings),
+        "statistics": {"seed": SEED, "draws": DRAWS, "level": LEVEL},
+        "versions": dict(installed()),
+        "python": platform.python_version(),
+        "machine": machine(),
+        "code": _git_revision(),
+        "command": {
+            "words": [_PASSWORD.sub("…@", word) for word in sys.argv],
+            "folder": str(Path.cwd()),
+        },
+    }
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """Digests and sizes of a dataset, and where it came from (`None`: made in Python)."""
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "corpus": dataset.corpus.fingerprint,
+        "question_set": dataset.questions.fingerprint,
+        "qrels": content_key({"qrels": dataset.qrels}) if dataset.qrels is not None else None,
+        "passages": len(dataset.corpus),
+        "questions": len(dataset.questions),
+        "origin": dataset.origin.to_dict() if dataset.origin is not None else None,
+    }
+
+
+@cache
+def installed() -> dict[str, str]:
+    """Every installed package and its version, as a lock file lists them."""
+    # A half-removed package has a folder without a name in it.
+    named = (facts for facts in (each.metadata for each in distributions()) if facts["Name"])
+    return dict(sorted((facts["Name"].lower(), facts["Version"]) for facts in named))
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads, GPU and energy counters; what computes the results."""
+    # Whoever computed with torch has imported it; nobody else should pay for it here.
+    torch = sys.modules.get("torch")
+    gpu = torch is not None and torch.cuda.is_available()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": int(torch.get_num_threads()) if torch else None,
+        "gpu": torch.cuda.get_device_name() if torch and gpu else None,
+        "energy_counters": counter_names() or None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
+
+
+def _git_revision() -> str:
+    """The commit of a checkout, with ``+`` for local changes; empty in an installed package."""
+    root = Path(odqa.__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

@@ -1,0 +1,132 @@
+"""One context manager that measures what the block inside it takes.
+
+::
+
+    with Meter() as meter:
+        work()
+    meter.spent.seconds, meter.spent.peak_bytes, meter.spent.joules
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import TracebackType
+from typing import Any, Self
+
+from odqa.meters.energy import EnergyCounter, counter_names, energy_counters
+from odqa.meters.memory import take_gpu_peak, take_peak
+
+_OPEN: list[Meter] = []
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What some work took; `None` is what the machine did not report.
+
+    ``seconds`` is wall time. ``peak_bytes`` is the highest resident set of the whole process
+    while the work ran, ``gpu_peak_bytes`` what torch had allocated on the GPU at most. ``joules``
+    is what ``counters`` (their names) rose by: the energy of processor and GPUs, whoever used them.
+    """
+
+    seconds: float = 0.0
+    peak_bytes: int | None = None
+    gpu_peak_bytes: int | None = None
+    joules: float | None = None
+    counters: str = ""
+
+    def __add__(self, other: Spent) -> Spent:
+        """One piece of work after another; a part that is not known makes the sum unknown."""
+        if NOTHING in (self, other):
+            return other if self == NOTHING else self
+        known = self.counters == other.counters
+        joules = None
+        if known and self.joules is not None and other.joules is not None:
+            joules = self.joules + other.joules
+        return Spent(
+            self.seconds + other.seconds,
+            _larger(self.peak_bytes, other.peak_bytes),
+            _larger(self.gpu_peak_bytes, other.gpu_peak_bytes),
+            joules,
+            self.counters if known else "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Spent:
+        """From a mapping with at least ``seconds``; other keys in it are passed over."""
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(**{"seconds": data["seconds"], **known})
+
+
+#: What no work takes: the sum starts here.
+NOTHING = Spent()
+
+
+class Meter:
+    """Measures the block; meters may be nested and used from several threads."""
+
+    def __init__(self) -> None:
+        self.spent = NOTHING
+        self.peak: int | None = None
+        self.gpu_peak: int | None = None
+
+    def __enter__(self) -> Self:
+        with _LOCK:
+            # The mark is one for the process: whoever is open takes what it says so far.
+            _share_peaks()
+            _OPEN.append(self)
+        self._before = [_read(counter) for counter in energy_counters()]
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        seconds = time.perf_counter() - self._started
+        after = [_read(counter) for counter in energy_counters()]
+        with _LOCK:
+            _share_peaks()
+            _OPEN.remove(self)
+        joules = _risen(self._before, after)
+        counters = counter_names() if joules is not None else ""
+        self.spent = Spent(seconds, self.peak, self.gpu_peak, joules, counters)
+
+
+def _share_peaks() -> None:
+    peak, gpu_peak = take_peak(), take_gpu_peak()
+    for meter in _OPEN:
+        # An open meter has seen less than this or nothing yet: `None` gives way.
+        meter.peak = max(filter(None, (meter.peak, peak)), default=None)
+        meter.gpu_peak = max(filter(None, (meter.gpu_peak, gpu_peak)), default=None)
+
+
+def _read(counter: EnergyCounter) -> float | None:
+    try:
+        return counter.joules()
+    except (OSError, ValueError):
+        return None
+
+
+def _risen(before: list[float | None], after: list[float | None]) -> float | None:
+    if not before:
+        return None
+    total = 0.0
+    for start, end in zip(before, after, strict=True):
+        if start is None or end is None:
+            return None
+        total += end - start
+    return total
+
+
+def _larger(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else max(a, b)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from odqa.comparison.manifest import make_manifest
+from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.toys import toy_dataset
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["odqa", "compare", "--mlflow", "https://me:secret@host/x", "sqlite:///a@b.db"]
+    monkeypatch.setattr(sys, "argv", words)
+    spec = parse_pipeline("{name: one, retriever: {type: overlap}}")
+    data = toy_dataset()
+    found = make_manifest(
+        [spec], data, started="2025-01-02T03:04:05+00:00", seconds=1.23456, settings={"latency": 3}
+    )
+    assert json.loads(json.dumps(found)) == found
+    assert found["specs"] == {"one": spec.hash}
+    assert found["dataset"]["digest"] == data.digest
+    assert found["dataset"]["question_set"] == data.questions.fingerprint
+    assert found["dataset"]["origin"] is None
+    assert found["settings"] == {"latency": 3}
+    assert found["statistics"] == {"seed": 0, "draws": 10_000, "level": 0.95}
+    assert {"torch", "numpy", "pydantic", "pytest"} <= set(found["versions"])
+    assert found["machine"]["processor"] and found["machine"]["cores"] >= 1
+    assert found["command"]["words"][3:] == ["https://…@host/x", "sqlite:///a@b.db"]
