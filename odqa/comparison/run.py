@@ -93,7 +93,7 @@ def run_comparison(
 def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
     """All per-question rows of one pipeline."""
     questions = dataset.questions.questions
-    finder = AnswerFinder(dataset.corpus)
+    finder = AnswerFinder(dataset.corpus, dataset.matching)
     name, ranker = result.spec.name, result.spec.ranker
     depth = {"retrieved": result.spec.retriever.k}
     depth["ranked"] = ranker.k if ranker else depth["retrieved"]
@@ -105,7 +105,8 @@ def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
     for stage, hits in stages:
         rows += score_hits(name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage])
     if result.answers is not None:
-        rows += score_answers(name, questions, result.answers, result.ranked, finder)
+        said, read = result.answers, result.ranked
+        rows += score_answers(name, questions, said, read, finder, dataset.matching)
     return rows
 
 
@@ -139,6 +140,7 @@ def _manifest(
             "corpus": dataset.corpus.fingerprint,
             "passages": len(dataset.corpus),
             "questions": len(dataset.questions),
+            "matching": dataset.matching,
         },
         "specs": {spec.name: spec.hash for spec in specs},
         "versions": {package: _version(package) for package in _VERSIONS},
