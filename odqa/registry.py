@@ -38,9 +38,11 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
         "retro": "odqa.rankers.retro:RetroRanker",
+        "run": "odqa.rankers.run_file:RunFileRanker",
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
+        "predictions": "odqa.readers.predictions:PredictionsReader",
         "retro": "odqa.readers.retro:RetroReader",
     },
 }

@@ -13,6 +13,7 @@ from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
+from odqa.data.predictions import write_squad
 from odqa.data.trec import write_run
 from odqa.interfaces import Component, Ranker, Reader, Retriever
 from odqa.testing.conformance import check_ranker, check_reader, check_retriever
@@ -49,6 +50,9 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path) -> dict[str, 
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
+    if entry.name == "predictions":
+        write_squad(folder / "other.json", {q.id: q.answers[0] for q in data.questions})
+        return {"path": str(folder / "other.json")}
     if entry.name != "run":
         return {}
     ids = data.corpus.ids(range(len(data.corpus)))
