@@ -13,6 +13,7 @@ from odqa.cli.options import (
     CacheFolder,
     Data,
     NoCache,
+    Oracle,
     Out,
     Set,
     Specs,
@@ -38,6 +39,7 @@ def compare(
     traces: Traces = SAMPLE,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
+    oracle: Oracle = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
@@ -52,6 +54,7 @@ def compare(
     from odqa.tracing import TracePolicy
 
     TracePolicy.parse(traces)  # a wrong word is refused before the work, not after it
+    stage = oracle.value if oracle else None
     refs = specs or []
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     if benchmarks and len(refs) > 1:
@@ -63,7 +66,7 @@ def compare(
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
-        benchmark = benchmark.changed(latency=latency, baseline=baseline)
+        benchmark = benchmark.changed(latency=latency, baseline=baseline, oracle=stage)
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
@@ -71,5 +74,5 @@ def compare(
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     with run_folder(out, dataset.name) as folder:
-        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n)
+        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n, oracle=stage)
         finish(result, folder, mlflow, traces)

@@ -21,6 +21,7 @@ from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.experiment.execute import Executor
 from odqa.experiment.latency import measure_latency
+from odqa.experiment.oracle import OracleStage, oracle_name, told_gold, with_oracle
 from odqa.experiment.plan import Plan
 from odqa.experiment.record import StageRecord
 from odqa.metrics.has_answer import AnswerFinder
@@ -42,20 +43,25 @@ def run_comparison(
     name: str | None = None,
     baseline: str | None = None,
     latency: int = 0,
+    oracle: OracleStage | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
         baseline: the pipeline the others are tested against; by default the first.
+        oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
 
     Raises:
-        RunError: no pipelines, two of one name, or an unknown baseline.
+        RunError: no pipelines, two of one name, an unknown baseline, or an oracle without qrels.
         OdqaError: whatever a component finds wrong; what was computed stays in the cache.
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
+    specs = told_gold([with_oracle(s) for s in specs] if oracle else specs, dataset, cache)
     names = [spec.name for spec in specs]
+    if baseline is not None and baseline not in names and oracle_name(baseline) in names:
+        baseline = oracle_name(baseline)
     if twice := [name for name in names if names.count(name) > 1]:
         cure = "give each pipeline a name of its own"
         raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
