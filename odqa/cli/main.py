@@ -13,6 +13,7 @@ from odqa.cli import (
     compare,
     components,
     doctor,
+    export,
     index,
     log,
     mine,
@@ -45,6 +46,7 @@ app.command("index")(index.index)
 app.command("validate")(validate.validate)
 app.command("components")(components.components)
 app.command("schema")(schema.schema)
+app.command("export")(export.export)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

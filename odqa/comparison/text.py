@@ -29,6 +29,10 @@ ORACLE = (
 )
 
 
+#: Said of runs that were made elsewhere.
+MACHINES = "The runs are of different machines: compare their quality, not their seconds."
+
+
 def deciding_metric(comparison: Comparison) -> str | None:
     """The first of em, MRR@10, … that was measured."""
     measured = {metric for _, metric in comparison.by_question}
@@ -81,6 +85,10 @@ def notices(comparison: Comparison) -> list[str]:
     ceilings = [name for name, r in comparison.pipelines.items() if is_oracle(r.spec)]
     if ceilings:
         found[f"{', '.join(ceilings)}: {ORACLE}"] = None
+    merged = comparison.manifest.get("merged", {}).values()
+    machines = [each.get("machine", {}) for each in merged]
+    if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
+        found[MACHINES] = None
     return list(found)
 
 
