@@ -13,7 +13,8 @@ nq-open    ``{"question": …, "prediction": …}`` a line     NQ-open's evaluat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,15 @@ class Wish:
     corpus: Corpus | None = None
 
 
-Writer = Callable[["Comparison", str, Wish, Path], None]
+#: Format -> ending of its files.
+FORMATS: Mapping[str, str] = {
+    "trec": ".trec",
+    "qrels": ".qrels",
+    "dpr": ".json",
+    "squad": ".json",
+    "nq-open": ".jsonl",
+}
+_ANSWERS = ("squad", "nq-open")
 
 
 def export(comparison: Comparison, form: str, to: Path, wish: Wish | None = None) -> list[Path]:
@@ -66,7 +75,8 @@ def export(comparison: Comparison, form: str, to: Path, wish: Wish | None = None
     wish = wish or Wish()
     if form not in FORMATS:
         raise RunError(f"no format '{form}'", where="--format", cure=did_you_mean(form, FORMATS))
-    ending, write = FORMATS[form]
+    if form == "qrels" and not comparison.qrels:
+        raise RunError("has no qrels", where=str(comparison.folder or comparison.name))
     names = ["gold"] if form == "qrels" else _chosen(comparison, form, wish.pipelines)
     if to.suffix and not to.is_dir():
         if len(names) > 1:
@@ -74,17 +84,46 @@ def export(comparison: Comparison, form: str, to: Path, wish: Wish | None = None
             raise RunError(what, where=str(to), cure="choose one with --pipeline or name a folder")
         targets = {names[0]: to}
     else:
-        targets = {name: to / f"{name}{ending}" for name in names}
+        targets = {name: to / f"{name}{FORMATS[form]}" for name in names}
     for target in targets.values():
         if target.exists():
             raise RunError("exists already", where=str(target), cure="remove it or name another")
-    try:
-        next(iter(targets.values())).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot be made ({error.strerror})", where=str(to)) from None
-    for name, target in targets.items():
-        write(comparison, name, wish, target)
+    with _folder(targets[names[0]].parent):
+        for name, target in targets.items():
+            _write(comparison, form, name, wish, target)
     return list(targets.values())
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """A folder to write to; one that was made for it goes again when nothing could be written."""
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the folder cannot be made ({error.strerror})"
+        raise RunError(what, where=str(folder), cure="name another with --to") from None
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write(comparison: Comparison, form: str, name: str, wish: Wish, target: Path) -> None:
+    match form:
+        case "trec":
+            write_run(target, _hits(comparison.result(name), wish), tag=name)
+        case "qrels":
+            write_qrels(target, comparison.qrels or {})
+        case "dpr":
+            _write_dpr(comparison, _hits(comparison.result(name), wish), wish.corpus, target)
+        case "squad":
+            write_squad(target, _texts(comparison, name))
+        case _:
+            write_nq_open(target, comparison.questions, _texts(comparison, name))
 
 
 def _chosen(comparison: Comparison, form: str, wanted: Sequence[str]) -> list[str]:
@@ -111,49 +150,20 @@ def _texts(comparison: Comparison, name: str) -> Mapping[str, str]:
     return {q.id: answers[q.id].text if q.id in answers else "" for q in comparison.questions}
 
 
-def _trec(comparison: Comparison, name: str, wish: Wish, target: Path) -> None:
-    write_run(target, _hits(comparison.result(name), wish), tag=name)
-
-
-def _qrels(comparison: Comparison, name: str, wish: Wish, target: Path) -> None:
-    if not comparison.qrels:
-        raise RunError("has no qrels", where=str(comparison.folder or comparison.name))
-    write_qrels(target, comparison.qrels)
-
-
-def _dpr(comparison: Comparison, name: str, wish: Wish, target: Path) -> None:
-    hits = _hits(comparison.result(name), wish)
-    corpus = wish.corpus or Corpus.from_passages(comparison.passages.values(), "of the run folder")
-
+def _write_dpr(
+    comparison: Comparison, hits: Mapping[str, Sequence[Hit]], corpus: Corpus | None, target: Path
+) -> None:
     def holds(question: Question, passage: Passage) -> bool:
         return has_answer(passage.text, question.answers, comparison.matching)
 
+    kept = corpus or Corpus.from_passages(comparison.passages.values(), "of the run folder")
     try:
-        write_dpr_results(target, comparison.questions, hits, corpus, holds)
+        write_dpr_results(target, comparison.questions, hits, kept, holds)
     except DataError as error:
-        if wish.corpus is not None or target.exists():
+        if corpus is not None or not error.what.startswith("no passage"):
             raise
         raise DataError(
-            f"{error.what}, since a run folder keeps only texts that its report shows",
+            f"{error.what}: a run folder keeps the texts that its report shows",
             where=str(comparison.folder or comparison.name),
             cure="name the data of the run with --data, or export fewer passages with --k",
         ) from None
-
-
-def _squad(comparison: Comparison, name: str, wish: Wish, target: Path) -> None:
-    write_squad(target, _texts(comparison, name))
-
-
-def _nq_open(comparison: Comparison, name: str, wish: Wish, target: Path) -> None:
-    write_nq_open(target, comparison.questions, _texts(comparison, name))
-
-
-#: Format -> ending of its files, and who writes them.
-FORMATS: Mapping[str, tuple[str, Writer]] = {
-    "trec": (".trec", _trec),
-    "qrels": (".qrels", _qrels),
-    "dpr": (".json", _dpr),
-    "squad": (".json", _squad),
-    "nq-open": (".jsonl", _nq_open),
-}
-_ANSWERS = ("squad", "nq-open")
