@@ -70,6 +70,9 @@ def test_diff_says_which_stage_lost_each(result: Comparison) -> None:
     assert list(diff["question"]) == ["q1", "q2"]
     assert set(diff["winner"]) == {"good"}
     assert list(diff["outcome blind"]) == ["reader miss", "reader miss"]
+    assert list(diff["change"]) == ["fixed", "fixed"]
+    assert set(result.diff("blind", "good")["change"]) == {"broken"}
+    assert list(diff["stage"]) == ["reader", "reader"]
 
 
 def test_trace_joins_ranks_before_and_after(result: Comparison) -> None:
