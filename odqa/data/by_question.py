@@ -16,7 +16,8 @@ class ByQuestion(Generic[T]):
     """One value per question of a file.
 
     Files name questions by id, by text (DPR's results, NQ-open predictions), or by both. Texts
-    are compared without case, surplus white space and typographic apostrophes, which DPR replaces.
+    are compared without case, surplus white space, question marks at the end and typographic
+    apostrophes: DPR and others change those.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,4 +84,4 @@ class ByQuestion(Generic[T]):
 
 
 def _key(text: str) -> str:
-    return " ".join(text.replace("’", "'").split()).casefold()
+    return " ".join(text.replace("’", "'").split()).rstrip("? ").casefold()

@@ -26,7 +26,8 @@ class RunFileConfig(StageConfig):
     """Parameters of the components that look their hits up in a file."""
 
     path: str = Field(
-        description="TREC run file, or DPR's retrieval results (.json); plain or gzipped."
+        description="TREC run file, or DPR's retrieval results (.json), plain or gzipped; "
+        "relative to the working folder."
     )
 
     def identity(self) -> Mapping[str, object]:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 class PredictionsConfig(ComponentConfig):
     """Parameters of `PredictionsReader`."""
 
-    path: str = Field(description="Predictions: SQuAD's {id: answer} (.json) or NQ-open's .jsonl.")
+    path: str = Field(
+        description="SQuAD's {id: answer} (.json) or NQ-open's predictions (.jsonl), plain or "
+        "gzipped; relative to the working folder."
+    )
 
     def identity(self) -> Mapping[str, object]:
         """The file counts by its content; a missing one is reported by ``prepare``."""

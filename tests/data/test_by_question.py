@@ -20,7 +20,7 @@ def made(*rows: tuple[int, str | None, str | None]) -> ByQuestion[int]:
 
 def test_by_id_or_by_text() -> None:
     assert made((1, "q1", None), (2, "q9", None)).of([ONE, TWO]) == [1, None]
-    assert made((1, None, "who's there?"), (2, None, "x")).of([ONE, TWO]) == [1, None]
+    assert made((1, None, "who's there"), (2, None, "x")).of([ONE, TWO]) == [1, None]
     # Other ids, the same questions.
     assert made((1, "0", "and then"), (2, "1", "who's there?")).of([ONE, TWO]) == [2, 1]
     assert len(made((1, "0", None), (2, "1", None))) == 2
