@@ -30,6 +30,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "retriever": {
         "bm25": "odqa.retrievers.bm25:Bm25Retriever",
         "dpr": "odqa.retrievers.dpr:DprRetriever",
+        "oracle": "odqa.retrievers.oracle:OracleRetriever",
         "retro": "odqa.retrievers.retro:RetroRetriever",
         "run": "odqa.retrievers.run_file:RunFileRetriever",
         "sentence": "odqa.retrievers.sentence:SentenceRetriever",
@@ -38,9 +39,11 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
         "retro": "odqa.rankers.retro:RetroRanker",
+        "run": "odqa.rankers.run_file:RunFileRanker",
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
+        "predictions": "odqa.readers.predictions:PredictionsReader",
         "retro": "odqa.readers.retro:RetroReader",
     },
 }

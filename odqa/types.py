@@ -8,6 +8,10 @@ that bug).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: How the accepted answers of questions are read: as texts, or as regular expressions.
+Matching = Literal["tokens", "regex"]
 
 
 @dataclass(frozen=True, slots=True)

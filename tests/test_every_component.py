@@ -13,8 +13,10 @@ from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
+from odqa.data.predictions import write_squad
 from odqa.data.trec import write_run
 from odqa.interfaces import Component, Ranker, Reader, Retriever
+from odqa.retrievers.oracle import keep_gold
 from odqa.testing.conformance import check_ranker, check_reader, check_retriever
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.testing.tiny_retro import tiny_retro
@@ -39,7 +41,7 @@ def data(cache: Cache) -> Dataset:
     return Dataset("few", corpus, whole.questions, whole.qrels)
 
 
-def parameters(entry: registry.Entry, data: Dataset, folder: Path) -> dict[str, Any]:
+def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache) -> dict[str, Any]:
     """What a component has to be told; everything else is its default.
 
     Types for which odqa ships no weights get tiny random ones: the contract binds those too.
@@ -49,6 +51,11 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path) -> dict[str, 
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
+    if entry.name == "oracle":
+        return {"gold": keep_gold(data.qrels or {}, cache)}
+    if entry.name == "predictions":
+        write_squad(folder / "other.json", {q.id: q.answers[0] for q in data.questions})
+        return {"path": str(folder / "other.json")}
     if entry.name != "run":
         return {}
     ids = data.corpus.ids(range(len(data.corpus)))
@@ -63,7 +70,7 @@ def component(
 ) -> Iterator[Component[Any]]:
     entry: registry.Entry = request.param
     kind = entry.load()
-    made = kind(kind.Config(**parameters(entry, data, tmp_path)))
+    made = kind(kind.Config(**parameters(entry, data, tmp_path, cache)))
     made.prepare(data.corpus, cache)
     yield made
     made.close()

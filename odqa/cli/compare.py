@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from odqa.cli.options import (
     CacheFolder,
     Data,
     NoCache,
+    Oracle,
     Out,
     Set,
     Specs,
@@ -20,6 +21,9 @@ from odqa.cli.options import (
     Traces,
     TrackingUri,
 )
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
 
 
 def compare(
@@ -38,21 +42,32 @@ def compare(
     traces: Traces = SAMPLE,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
+    oracle: Oracle = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
     A single benchmark spec (a file with 'pipelines:') brings its own data and pipelines.
+    Run folders that are finished are put together as they are, when their questions are the same.
     """
     from odqa.api import compare_benchmark, open_dataset, resolve_pipelines
     from odqa.cache import Cache
     from odqa.cli.results import finish, run_folder
+    from odqa.comparison.merge import is_run_folder
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 
     TracePolicy.parse(traces)  # a wrong word is refused before the work, not after it
+    stage = oracle.value if oracle else None
     refs = specs or []
+    if any(map(is_run_folder, refs)):
+        unfit = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
+        unfit["--data"] = None if data == EMBEDDED else data
+        merged = _merged(refs, baseline, [word for word, value in unfit.items() if value])
+        with run_folder(out, merged.name) as folder:
+            finish(merged, folder, mlflow, traces)
+        return
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     if benchmarks and len(refs) > 1:
         raise RunError("a benchmark is compared alone", cure=f"pass only {benchmarks[0]}")
@@ -63,7 +78,7 @@ def compare(
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
-        benchmark = benchmark.changed(latency=latency, baseline=baseline)
+        benchmark = benchmark.changed(latency=latency, baseline=baseline, oracle=stage)
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
@@ -71,5 +86,19 @@ def compare(
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     with run_folder(out, dataset.name) as folder:
-        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n)
+        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n, oracle=stage)
         finish(result, folder, mlflow, traces)
+
+
+def _merged(refs: list[str], baseline: str | None, unfit: list[str]) -> Comparison:
+    """Finished runs as one comparison; words that would change what was run are refused."""
+    from odqa.comparison.merge import is_run_folder, merge
+    from odqa.comparison.result import Comparison
+    from odqa.errors import RunError
+
+    if specs := [ref for ref in refs if not is_run_folder(ref)]:
+        what = "is no run folder, and finished runs are compared with each other alone"
+        raise RunError(what, where=specs[0], cure="run it first: odqa run")
+    if unfit:
+        raise RunError("finished runs stay as they are", where=unfit[0], cure="leave it out")
+    return merge([Comparison.load(Path(ref)) for ref in refs], baseline)

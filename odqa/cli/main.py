@@ -14,6 +14,7 @@ from odqa.cli import (
     compare,
     components,
     doctor,
+    export,
     index,
     log,
     mine,
@@ -50,6 +51,7 @@ app.command("components")(components.components)
 app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("reproduce")(reproduce.reproduce)
+app.command("export")(export.export)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,18 @@ CacheFolder = Annotated[
 ]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Reuse nothing and keep nothing between runs.")
+]
+
+
+class OracleStage(StrEnum):
+    """The stages whose place an oracle may take; typer wants an enumeration."""
+
+    retriever = "retriever"
+
+
+Oracle = Annotated[
+    OracleStage | None,
+    typer.Option("--oracle", help="Feed gold passages (qrels) to the stages after this one."),
 ]
 Out = Annotated[Path, typer.Option(help="Folder in which the run folder is made.")]
 TrackingUri = Annotated[

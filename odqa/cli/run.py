@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from odqa.cli.options import SAMPLE, CacheFolder, Data, NoCache, Out, Set, Take, Traces, TrackingUri
+from odqa.cli.options import (
+    SAMPLE,
+    CacheFolder,
+    Data,
+    NoCache,
+    Oracle,
+    Out,
+    Set,
+    Take,
+    Traces,
+    TrackingUri,
+)
 
 
 def run(
@@ -20,8 +31,9 @@ def run(
     traces: Traces = SAMPLE,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
+    oracle: Oracle = None,
 ) -> None:
     """Run one pipeline, score it, and write its run folder (compare folders later)."""
     from odqa.cli.compare import compare
 
-    compare([spec], data, set_, None, take, 0, out, mlflow, traces, cache, no_cache)
+    compare([spec], data, set_, None, take, 0, out, mlflow, traces, cache, no_cache, oracle)

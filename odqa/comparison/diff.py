@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.metrics.attribution import outcomes
+from odqa.metrics.attribution import differences, outcomes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,9 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
     """Questions on which ``a`` and ``b`` have different values of ``metric``.
 
     One row a question: text, both values, both answers, what became of the question in each, and
-    who wins. The largest differences come first, those that ``a`` wins before those of ``b``.
+    who wins. Where both pipelines answer, ``change`` says whether ``a`` fixed or broke the answer
+    of ``b``, and ``stage`` which stage of the wrong pipeline lost it. The largest differences
+    come first, those that ``a`` wins before those of ``b``.
 
     Raises:
         RunError: no such pipeline or metric.
@@ -25,6 +27,9 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
 
     left, right = comparison.values(a, metric), comparison.values(b, metric)
     fates = outcomes(comparison.rows)
+    both = a in fates and b in fates
+    known = differences(comparison.rows, baseline=b, candidate=a) if both else []
+    changes = {each.question_id: each for each in known}
     said = {name: comparison.result(name).answers or {} for name in (a, b)}
     rows = []
     for question in comparison.questions:
@@ -36,6 +41,8 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
         row: dict[str, object] = {"question": question.id, "text": question.text}
         row["winner"] = a if delta > 0 else b
         row["delta"] = delta
+        change = changes.get(question.id)
+        row["change"], row["stage"] = (change.change, change.stage) if change else ("", "")
         for name, values in ((a, left), (b, right)):
             answer = said[name].get(question.id)
             row[f"{metric} {name}"] = values[question.id]
@@ -43,6 +50,6 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
             row[f"outcome {name}"] = fates.get(name, {}).get(question.id, "")
         rows.append(row)
     rows.sort(key=lambda row: (row["winner"] != a, -abs(float(str(row["delta"])))))
-    columns = ["question", "text", "winner", "delta"]
+    columns = ["question", "text", "winner", "delta", "change", "stage"]
     columns += [f"{what} {name}" for name in (a, b) for what in (metric, "answer", "outcome")]
     return pd.DataFrame(rows, columns=columns)

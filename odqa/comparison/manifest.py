@@ -61,6 +61,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "qrels": content_key({"qrels": dataset.qrels}) if dataset.qrels is not None else None,
         "passages": len(dataset.corpus),
         "questions": len(dataset.questions),
+        "matching": dataset.matching,
         "origin": dataset.origin.to_dict() if dataset.origin is not None else None,
     }
 

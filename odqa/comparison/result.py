@@ -14,7 +14,7 @@ from odqa.experiment.latency import Latency
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
-from odqa.types import Answer, Hit, Passage, Question
+from odqa.types import Answer, Hit, Matching, Passage, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +53,12 @@ class Comparison:
     baseline: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def matching(self) -> Matching:
+        """How accepted answers are read: texts, or regular expressions."""
+        about = self.manifest.get("dataset", {})
+        return "regex" if about.get("matching") == "regex" else "tokens"
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:

@@ -14,6 +14,7 @@ from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.experiment.execute import Executor
 from odqa.experiment.latency import measure_latency
+from odqa.experiment.oracle import OracleStage, oracle_name, told_gold, with_oracle
 from odqa.experiment.plan import Plan
 from odqa.experiment.record import StageRecord
 from odqa.metrics.has_answer import AnswerFinder
@@ -35,6 +36,7 @@ def run_comparison(
     baseline: str | None = None,
     latency: int = 0,
     results: Cache | None = None,
+    oracle: OracleStage | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
@@ -42,14 +44,18 @@ def run_comparison(
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
         baseline: the pipeline the others are tested against; by default the first.
         results: where results of stages are kept instead of ``cache``; an empty one reuses none.
+        oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
 
     Raises:
-        RunError: no pipelines, two of one name, or an unknown baseline.
+        RunError: no pipelines, two of one name, an unknown baseline, or an oracle without qrels.
         OdqaError: whatever a component finds wrong; what was computed stays in the cache.
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
+    specs = told_gold([with_oracle(s) for s in specs] if oracle else specs, dataset, cache)
     names = [spec.name for spec in specs]
+    if baseline is not None and baseline not in names and oracle_name(baseline) in names:
+        baseline = oracle_name(baseline)
     if twice := [name for name in names if names.count(name) > 1]:
         cure = "give each pipeline a name of its own"
         raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
@@ -93,7 +99,7 @@ def run_comparison(
 def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
     """All per-question rows of one pipeline."""
     questions = dataset.questions.questions
-    finder = AnswerFinder(dataset.corpus)
+    finder = AnswerFinder(dataset.corpus, dataset.matching)
     name, ranker = result.spec.name, result.spec.ranker
     depth = {"retrieved": result.spec.retriever.k}
     depth["ranked"] = ranker.k if ranker else depth["retrieved"]
@@ -105,7 +111,8 @@ def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
     for stage, hits in stages:
         rows += score_hits(name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage])
     if result.answers is not None:
-        rows += score_answers(name, questions, result.answers, result.ranked, finder)
+        said, read = result.answers, result.ranked
+        rows += score_answers(name, questions, said, read, finder, dataset.matching)
     return rows
 
 

@@ -24,6 +24,8 @@ HEADLINE = (
     "ranked_mrr@10",
     "ranked_ndcg@10",
     "retrieved_has_answer@20",
+    "retrieved_oracle",
+    "ranked_oracle",
 )
 #: On which of them the baseline is tested.
 TESTED = ("em", "ranked_mrr@10")

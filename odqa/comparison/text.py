@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED
 from odqa.comparison.stage_text import paired_lines, stage_lines
 from odqa.comparison.table import table, tests_for
+from odqa.experiment.oracle import is_oracle
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
     from odqa.metrics.statistics.pairs import PairedComparison
+    from odqa.metrics.statistics.summary import Summary
 
 #: Which metric decides, best first: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
@@ -19,6 +22,17 @@ _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer
 SMALL_MODELS = (
     "Models named embedded:… are small ones that ship with odqa, not the state of the art."
 )
+
+
+#: Said of every pipeline with an oracle.
+ORACLE = (
+    "an oracle feeds the gold passages (qrels) to the later stages; these figures are ceilings "
+    "with perfect retrieval, not results of a whole pipeline."
+)
+
+
+#: Said of runs that were made elsewhere.
+MACHINES = "The runs are of different machines: compare their quality, not their seconds."
 
 
 def deciding_metric(comparison: Comparison) -> str | None:
@@ -33,6 +47,14 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     if metric is None:
         return "Nothing could be scored: the questions have neither answers nor qrels."
     cells = {name: cell for (name, m), cell in comparison.summaries.items() if m == metric}
+    real = [name for name in cells if not is_oracle(comparison.pipelines[name].spec)]
+    if not real:
+        return f"With gold passages in place of retrieval: {_best(comparison, metric, cells)}"
+    # What an oracle reaches decides nothing between pipelines that have to retrieve.
+    return _best(comparison, metric, {name: cells[name] for name in real})
+
+
+def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> str:
     means = {name: cell.mean for name, cell in cells.items()}
     best = max(means, key=lambda name: means[name])
     asked = f"on {cells[best].questions} questions"
@@ -45,7 +67,7 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
     tests = {test.candidate: test for test in tests_for(comparison, metric)}
     if best in tests:
-        against = f"against {means[base]:.3f} of the baseline {base}"
+        against = f"against {comparison.summaries[base, metric].mean:.3f} of the baseline {base}"
         return f"{top}, {against}: {_difference(tests[best])}, {asked}."
     runner = max((n for n in means if n in tests), key=lambda n: means[n], default=None)
     if runner is None:
@@ -62,6 +84,13 @@ def notices(comparison: Comparison) -> list[str]:
     stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
     if any("embedded:" in stage.config.model_dump_json() for stage in stages):
         found[SMALL_MODELS] = None
+    ceilings = [name for name, r in comparison.pipelines.items() if is_oracle(r.spec)]
+    if ceilings:
+        found[f"{', '.join(ceilings)}: {ORACLE}"] = None
+    merged = comparison.manifest.get("merged", {}).values()
+    machines = [each.get("machine", {}) for each in merged]
+    if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
+        found[MACHINES] = None
     return list(found)
 
 

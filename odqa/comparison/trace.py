@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from odqa.metrics.attribution import outcomes
 from odqa.metrics.has_answer import has_answer
-from odqa.types import Answer, Hit, Passage, Question
+from odqa.types import Answer, Hit, Matching, Passage, Question
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -86,7 +86,9 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
         retrieved = result.retrieved.get(question_id, [])
         ranked = result.ranked.get(question_id, [])
         hits = [
-            _traced(hit, rank, retrieved, comparison.passages, question, relevant)
+            _traced(
+                hit, rank, retrieved, comparison.passages, question, relevant, comparison.matching
+            )
             for rank, hit in enumerate(ranked[:depth], start=1)
             if hit.passage_id in comparison.passages
         ]
@@ -109,10 +111,11 @@ def _traced(
     passages: Mapping[str, Passage],
     question: Question,
     relevant: set[str],
+    matching: Matching,
 ) -> TracedHit:
     passage = passages[hit.passage_id]
     before = next((n for n, h in enumerate(retrieved, 1) if h.passage_id == hit.passage_id), None)
-    holds = has_answer(passage.text, question.answers)
+    holds = has_answer(passage.text, question.answers, matching)
     return TracedHit(passage, hit.score, before, rank, hit.passage_id in relevant, holds)
 
 

@@ -10,29 +10,39 @@ from odqa.data.corpus import Corpus
 from odqa.data.origin import Origin
 from odqa.data.qrels import Qrels
 from odqa.data.questions import QuestionSet
+from odqa.types import Matching
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What pipelines are compared on; ``origin`` says how to find it again, where it was read."""
+    """What pipelines are compared on.
+
+    ``matching`` says how accepted answers are to be read; ``origin`` how to find the dataset again,
+    where it was read.
+    """
 
     name: str
     corpus: Corpus
     questions: QuestionSet
     qrels: Qrels | None = None
+    matching: Matching = "tokens"
     origin: Origin | None = field(default=None, compare=False)
 
     @cached_property
     def digest(self) -> str:
         """32 hex digits over the content of corpus, questions and qrels; names have no part.
 
+        Two datasets of one digest give the same scores, so that regular expressions count too.
+
         MLflow takes no longer digest than 36.
         """
-        content = {
+        content: dict[str, object] = {
             "corpus": self.corpus.fingerprint,
             "questions": self.questions.fingerprint,
             "qrels": self.qrels,
         }
+        if self.matching != "tokens":
+            content["matching"] = self.matching
         return content_key(content)[:32]
 
     def take(self, n: int, seed: int | None = None) -> Dataset:

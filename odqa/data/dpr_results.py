@@ -9,28 +9,30 @@ from pathlib import Path
 
 from odqa.data.corpus import Corpus
 from odqa.data.dpr_questions import json_items
-from odqa.data.nq_open import collect
-from odqa.data.questions import QuestionSet
+from odqa.data.lines import text_field
 from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
 from odqa.types import Hit, Passage, Question
 
 
-def read_dpr_results(path: Path) -> tuple[QuestionSet, dict[str, list[Hit]]]:
-    """Questions (ids ``STEM-N`` where the file has none) and their hits, best first.
+def read_dpr_results(path: Path) -> list[tuple[str, str | None, str, list[Hit]]]:
+    """Per question its place in the file, its id (DPR itself writes none), text and hits.
 
-    Passage ids may carry DPR's prefix of the source (``wiki:123``); they are kept as they are.
+    Hits come best first. Passage ids may carry DPR's prefix of the source (``wiki:123``); they
+    are kept as they are.
 
     Raises:
         DataError: the file is no such list.
     """
-    items = list(json_items(path))
-    questions = collect(path, items)
-    hits = {
-        question.id: _hits(item.get("ctxs"), where)
-        for question, (where, item) in zip(questions, items, strict=True)
-    }
-    return questions, hits
+    return [
+        (
+            where,
+            text_field(item, "id", where) if "id" in item else None,
+            text_field(item, "question", where),
+            _hits(item.get("ctxs"), where),
+        )
+        for where, item in json_items(path)
+    ]
 
 
 def write_dpr_results(

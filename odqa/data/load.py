@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
 from odqa.interfaces import ComponentConfig
 from odqa.suggest import did_you_mean
+from odqa.types import Matching
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +41,11 @@ class DataConfig(ComponentConfig):
     )
     qrels: str | None = Field(
         default=None, description="TREC qrels file; BEIR folders bring their own."
+    )
+    matching: Matching = Field(
+        default="tokens",
+        description="How accepted answers are read: tokens (texts, found token by token as DPR "
+        "does) or regex (regular expressions, as in CuratedTREC).",
     )
     take: int | None = Field(default=None, ge=1, description="Use only this many questions.")
     seed: int | None = Field(
@@ -96,10 +103,12 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         qrels = read_qrels(base / Path(config.qrels).expanduser())
     if qrels is not None:
         qrels = _of_questions(qrels, questions, config)
+    if config.matching == "regex":
+        _warn_of_broken_patterns(questions)
     corpus = open_corpus(config.corpus, cache, base)
     if qrels is not None:
         _refuse_unknown_passages(qrels, corpus, config)
-    dataset = Dataset(questions.name, corpus, questions, qrels)
+    dataset = Dataset(questions.name, corpus, questions, qrels, config.matching)
     if config.take is not None:
         dataset = dataset.take(config.take, config.seed)
     return replace(dataset, origin=Origin(config.model_dump(mode="json"), str(base.resolve())))
@@ -170,6 +179,23 @@ def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -
             where=f"qrels {config.qrels or 'of ' + config.questions}",
             cure="check that both files belong together",
         )
+
+
+def _warn_of_broken_patterns(questions: QuestionSet) -> None:
+    # DPR's scorer passes over them in silence: the question can then never be answered.
+    broken = {q.id: a for q in questions for a in q.answers if not _compiles(a)}
+    if broken:
+        question_id, answer = next(iter(broken.items()))
+        said = "%d questions have an answer that is no regular expression and will match nothing: "
+        _LOG.warning(said + "'%s' of question '%s'", len(broken), answer, question_id)
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _first(folder: Path, names: Iterable[str]) -> str | None:

@@ -5,6 +5,10 @@ The normalisation is that of the SQuAD v1.1 evaluation (Rajpurkar et al. 2016), 
 band "The The", vitamin "A", the symbol "%". SQuAD's scorer then takes every prediction that
 vanishes too, an empty one included, for an exact match. Here such a gold answer is compared as it
 is written, but for case and white space, and an empty prediction is never right.
+
+Where accepted answers are regular expressions (CuratedTREC), one of them must match from the
+beginning of the prediction, as in the evaluation of DrQA (Chen et al. 2017) and ORQA (Lee et al.
+2019). Token overlap with an expression means nothing, so that there is no F1.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable
+
+from odqa.metrics.patterns import compiled
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -48,6 +54,20 @@ def best_exact_match(prediction: str, golds: Iterable[str]) -> float:
 def best_f1(prediction: str, golds: Iterable[str]) -> float:
     """`f1` with the accepted answer that fits best; 0.0 when none is accepted."""
     return _best(f1, prediction, golds)
+
+
+def pattern_match(prediction: str, pattern: str) -> float:
+    """1.0 when the expression matches from the first character, case ignored, else 0.0.
+
+    An empty prediction matches nothing, nor does an expression that does not compile.
+    """
+    expression = compiled(pattern)
+    return float(bool(prediction.strip()) and bool(expression and expression.match(prediction)))
+
+
+def best_pattern_match(prediction: str, patterns: Iterable[str]) -> float:
+    """`pattern_match` with the accepted expression that fits best; 0.0 when none is accepted."""
+    return _best(pattern_match, prediction, patterns)
 
 
 def answer_length(text: str) -> int:

@@ -33,7 +33,7 @@ class Metric:
 
 
 _ANSWER = (
-    Metric("em", "The answer equals an accepted one after SQuAD normalisation."),
+    Metric("em", "The answer equals an accepted one (SQuAD's rules), or fits its expression."),
     Metric("f1", "Token overlap of the answer with the accepted one that fits best."),
     Metric("answered", "The reader returned an answer at all."),
     Metric("answer_length", "Words in the answer.", "words", None),

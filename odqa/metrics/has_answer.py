@@ -8,19 +8,17 @@ in every passage for DPR, and in none here.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from odqa.metrics.patterns import compiled
 from odqa.metrics.tokens import simple_tokens
-from odqa.types import Hit, Question
+from odqa.types import Hit, Matching, Question
 
 if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
-
-Matching = Literal["tokens", "regex"]
 
 
 def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens") -> bool:
@@ -85,12 +83,5 @@ def _tokens_found(spaced: str, answers: Iterable[str]) -> bool:
 
 
 def _regex_found(text: str, answers: Iterable[str]) -> bool:
-    return any((p := _compiled(answer)) is not None and p.search(text) for answer in answers)
-
-
-@cache
-def _compiled(answer: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(unicodedata.normalize("NFD", answer), re.IGNORECASE | re.MULTILINE)
-    except (re.error, OverflowError, RecursionError):
-        return None
+    patterns = (compiled(unicodedata.normalize("NFD", answer)) for answer in answers)
+    return any(pattern is not None and pattern.search(text) for pattern in patterns)

@@ -12,10 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from odqa.metrics.answers import answer_length, best_exact_match, best_f1
+from odqa.metrics.answers import (
+    answer_length,
+    best_exact_match,
+    best_f1,
+    best_pattern_match,
+)
 from odqa.metrics.has_answer import AnswerFinder
 from odqa.metrics.retrieval import DEFAULT_CUTS, score_ranking
-from odqa.types import Answer, Hit, Question
+from odqa.types import Answer, Hit, Matching, Question
 
 if TYPE_CHECKING:
     from odqa.data.qrels import Qrels
@@ -75,6 +80,7 @@ def score_answers(
     answers: Mapping[str, Answer],
     read: Hits | None = None,
     finder: AnswerFinder | None = None,
+    matching: Matching = "tokens",
 ) -> list[MetricRow]:
     """Rows for the answers of a reader.
 
@@ -85,6 +91,8 @@ def score_answers(
         read: question id -> the hits that the reader was given.
         finder: looks for accepted answers in them; with both, rows of the reader's accuracy given
             that its passages held an answer are added.
+        matching: whether accepted answers are texts or regular expressions; with the latter there
+            is no f1.
     """
     rows = []
     for question in questions:
@@ -92,16 +100,15 @@ def score_answers(
             continue
         answer = answers.get(question.id)
         text = answer.text if answer else ""
-        values = {
-            "em": best_exact_match(text, question.answers),
-            "f1": best_f1(text, question.answers),
+        right = _correct(text, question, matching)
+        values = right | {
             "answered": float(bool(text.strip())),
             "answer_length": float(answer_length(text)),
         }
         if read is not None and finder is not None:
             held = finder.first(question, read.get(question.id, ())) is not None
-            for name in ("em", "f1") if held else ():
-                values[f"reader_{name}_given_answer"] = values[name]
+            for name in right if held else ():
+                values[f"reader_{name}_given_answer"] = right[name]
         rows += _rows(pipeline, question.id, values)
     return rows
 
@@ -117,11 +124,13 @@ def score_pipeline(
     *,
     cuts: Sequence[int] = DEFAULT_CUTS,
     depths: Mapping[Stage, int] | None = None,
+    matching: Matching = "tokens",
 ) -> list[MetricRow]:
     """Rows for everything a pipeline returned, each list with one entry per question, in order.
 
     Args:
         depths: how many passages each stage was asked for; see `score_hits`.
+        matching: see `score_answers`.
     """
     ids = [question.id for question in questions]
     depths = depths or {}
@@ -136,8 +145,15 @@ def score_pipeline(
         )
     if answers is not None:
         said = dict(zip(ids, answers, strict=True))
-        rows += score_answers(pipeline, questions, said, stages["ranked"], finder)
+        rows += score_answers(pipeline, questions, said, stages["ranked"], finder, matching)
     return rows
+
+
+def _correct(text: str, question: Question, matching: Matching) -> dict[str, float]:
+    if matching == "regex":
+        return {"em": best_pattern_match(text, question.answers)}
+    golds = question.answers
+    return {"em": best_exact_match(text, golds), "f1": best_f1(text, golds)}
 
 
 def _answer_found(first: int | None, cuts: Sequence[int], question: Question) -> dict[str, float]:

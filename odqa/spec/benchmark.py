@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +45,9 @@ class BenchmarkKeys(BaseModel):
     latency: int = Field(
         20, ge=0, description="Over how many questions to measure one-at-a-time latency; 0: none."
     )
+    oracle: Literal["retriever"] | None = Field(
+        None, description="retriever: feed the gold passages (qrels) to the later stages."
+    )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
     )
@@ -65,9 +69,11 @@ class Benchmark:
         """The benchmark's name."""
         return self.keys.name
 
-    def changed(self, *, latency: int | None, baseline: str | None) -> Benchmark:
+    def changed(
+        self, *, latency: int | None, baseline: str | None, oracle: str | None = None
+    ) -> Benchmark:
         """The same with what the command line says instead; `None` keeps a key."""
-        wishes = {"latency": latency, "baseline": baseline}
+        wishes = {"latency": latency, "baseline": baseline, "oracle": oracle}
         update = {key: value for key, value in wishes.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))
 

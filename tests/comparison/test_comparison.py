@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,13 @@ from odqa.comparison.folder import save
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
 from odqa.comparison.text import render, verdict
+from odqa.data.questions import QuestionSet
 from odqa.errors import RunError
+from odqa.metrics.catalogue import CATALOGUE
+from odqa.report.sections.quality import metrics_table
 from odqa.spec.pipeline import parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
+from odqa.types import Question
 
 with toy_components():
     GOOD = parse_pipeline(
@@ -64,6 +70,9 @@ def test_diff_says_which_stage_lost_each(result: Comparison) -> None:
     assert list(diff["question"]) == ["q1", "q2"]
     assert set(diff["winner"]) == {"good"}
     assert list(diff["outcome blind"]) == ["reader miss", "reader miss"]
+    assert list(diff["change"]) == ["fixed", "fixed"]
+    assert set(result.diff("blind", "good")["change"]) == {"broken"}
+    assert list(diff["stage"]) == ["reader", "reader"]
 
 
 def test_trace_joins_ranks_before_and_after(result: Comparison) -> None:
@@ -128,3 +137,25 @@ def test_wrong_names_are_one_line(result: Comparison, ask, line: str) -> None:  
 def test_an_unknown_baseline_is_refused() -> None:
     with pytest.raises(RunError, match="no pipeline 'goood'; did you mean 'good'"):
         run_comparison([GOOD], toy_dataset(), Cache(enabled=False), baseline="goood")
+
+
+def test_every_metric_of_the_catalogue_is_measured_and_reaches_the_report(
+    result: Comparison,
+) -> None:
+    cut = {re.sub(r"@(1|5|20|100)$", "@k", metric) for _, metric in result.by_question}
+    assert cut == {metric.name for metric in CATALOGUE}
+    shown = {row[0].text for row in metrics_table(result).rows}
+    assert shown == {metric for _, metric in result.by_question}
+    assert "ranked_map" in shown
+    assert {"retrieved_oracle", "ranked_oracle"} <= set(result.table().columns)
+
+
+def test_regular_expressions_judge_passages_and_answers(toys: None, tmp_path: Path) -> None:
+    asked = QuestionSet("q", (Question("q1", "which river flows through Paris", ("S.?ine",)),))
+    data = replace(toy_dataset(), questions=asked, qrels=None, matching="regex")
+    found = run_comparison([GOOD], data, Cache(enabled=False))
+    save(found, tmp_path)
+    found = Comparison.load(tmp_path)
+    assert found.values("good", "em") == {"q1": 1.0}
+    assert found.values("good", "ranked_has_answer@1") == {"q1": 1.0}
+    assert found.trace("q1").pipelines[0].hits[0].holds_answer

@@ -31,18 +31,17 @@ def test_round_trip(tmp_path: Path) -> None:
         "has_answer": True,
     }
     assert first["ctxs"][1]["has_answer"] is False
-    questions, hits = read_dpr_results(path)
-    assert questions.questions == QUESTIONS
-    assert hits == HITS
+    found = read_dpr_results(path)
+    assert [(key, text) for _, key, text, _ in found] == [(q.id, q.text) for q in QUESTIONS]
+    assert {key: hits for _, key, _, hits in found} == HITS
 
 
 def test_dprs_own_output_has_no_ids_and_scores_as_texts(tmp_path: Path) -> None:
     path = tmp_path / "nq.json"
     ctxs = [{"id": "wiki:2", "score": "71.5"}, {"id": "wiki:1", "score": "80.25"}]
     path.write_text(json.dumps([{"question": "a", "answers": ["b"], "ctxs": ctxs}]))
-    questions, hits = read_dpr_results(path)
-    assert [q.id for q in questions] == ["nq-0"]
-    assert hits == {"nq-0": [Hit("wiki:1", 80.25), Hit("wiki:2", 71.5)]}
+    hits = [Hit("wiki:1", 80.25), Hit("wiki:2", 71.5)]
+    assert read_dpr_results(path) == [(f"{path}, item 1", None, "a", hits)]
 
 
 def test_unknown_passage_leaves_no_file(tmp_path: Path) -> None:

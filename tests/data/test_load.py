@@ -159,3 +159,21 @@ def test_real_questions(shared_data: Path, cache: Cache) -> None:
     first = data.questions.questions[0]
     assert first.answers == ("credited to Paracelsus", "Paracelsus")
     assert (data.qrels or {})[first.id] == {"15387": 1}
+
+
+def test_answers_may_be_regular_expressions(folder: Path, cache: Cache) -> None:
+    texts = load_dataset(config(), cache, folder)
+    patterns = load_dataset(config(matching="regex"), cache, folder)
+    assert (texts.matching, patterns.matching) == ("tokens", "regex")
+    assert patterns.take(3).matching == "regex"
+    assert texts.digest != patterns.digest
+
+
+def test_answers_that_are_no_expressions_are_reported(
+    folder: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "my-dev.jsonl").write_text(QUESTIONS.replace('["2"]', '["(2"]'))
+    with caplog.at_level(logging.WARNING):
+        load_dataset(config(matching="regex"), cache, folder)
+    assert "1 questions have an answer that is no regular expression" in caplog.text
+    assert "'(2' of question 'q2'" in caplog.text

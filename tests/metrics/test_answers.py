@@ -6,9 +6,11 @@ from odqa.metrics.answers import (
     answer_length,
     best_exact_match,
     best_f1,
+    best_pattern_match,
     exact_match,
     f1,
     normalise_answer,
+    pattern_match,
 )
 
 
@@ -69,3 +71,21 @@ def test_an_empty_prediction_is_never_right() -> None:
 def test_answer_length_counts_words() -> None:
     assert answer_length(" 26 August  1887 ") == 3
     assert answer_length("") == 0
+
+
+@pytest.mark.parametrize(
+    ("prediction", "pattern", "expected"),
+    [
+        ("1887", r"18\d\d", 1.0),
+        ("1887 or so", r"18\d\d", 1.0),
+        ("in 1887", r"18\d\d", 0.0),
+        ("MOUNT everest", r"(mt\.?|mount) everest", 1.0),
+        ("", ".*", 0.0),
+        ("(b", "(b", 0.0),
+    ],
+)
+def test_patterns_match_from_the_first_character(
+    prediction: str, pattern: str, expected: float
+) -> None:
+    assert pattern_match(prediction, pattern) == expected
+    assert best_pattern_match(prediction, ["absent", pattern]) == expected

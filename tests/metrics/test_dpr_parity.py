@@ -14,8 +14,9 @@ from types import ModuleType
 
 import pytest
 
-from odqa.metrics.has_answer import Matching, has_answer
+from odqa.metrics.has_answer import has_answer
 from odqa.metrics.tokens import simple_tokens
+from odqa.types import Matching
 
 PIECES = [
     *("the", "Paris", "PARIS", "comparison", "U.S.", "1,200.5", "$5", "50%", "C++", "don't", "n't"),

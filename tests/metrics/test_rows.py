@@ -108,3 +108,15 @@ def test_without_reader_and_qrels(finder: AnswerFinder) -> None:
         *("retrieved_has_answer", "retrieved_oracle", "ranked_has_answer", "ranked_oracle")
     }
     assert score_pipeline("p", [], [], [], [], finder) == []
+
+
+def test_regular_expressions_have_no_f1() -> None:
+    asked = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
+    corpus = Corpus.from_passages([Passage("p", "It came out in 1818.")])
+    finder = AnswerFinder(corpus, "regex")
+    said, read = [Answer("1818", 1.0), Answer("1818", 1.0)], [hits("p"), hits("p")]
+    rows = score_pipeline("p", asked, read, read, said, finder, matching="regex")
+    found = values(rows, "q")
+    assert found["em"] == found["reader_em_given_answer"] == found["ranked_oracle"] == 1.0
+    assert values(rows, "r")["em"] == values(rows, "r")["ranked_oracle"] == 0.0
+    assert not any("f1" in row.metric for row in rows)

@@ -94,3 +94,15 @@ def test_is_benchmark(folder: Path) -> None:
     assert not is_benchmark("embedded/bm25")
     (folder / "broken.yaml").write_bytes(b"\xff")
     assert not is_benchmark(folder / "broken.yaml")
+
+
+def test_an_oracle_is_a_key(folder: Path) -> None:
+    path = folder / "bench.yaml"
+    assert load_benchmark(path).keys.oracle is None
+    assert load_benchmark(path).changed(latency=1, baseline=None, oracle="retriever").keys.oracle
+    path.write_text(BENCH + "oracle: retriever\n")
+    assert load_benchmark(path).keys.oracle == "retriever"
+    path.write_text(BENCH + "oracle: reader\n")
+    assert "bench.yaml:5: oracle: 'reader' is not a value of this key" in refusal(path)[0]
+    path.write_text(BENCH.replace("dev.jsonl}", "dev.jsonl, matching: regexp}"))
+    assert "data.matching: 'regexp' is not a value of this key; did you mean" in refusal(path)[0]

@@ -1,0 +1,169 @@
+"""Parts of a finished comparison in the files that other tools read.
+
+=========  ==============================================  ====================
+format     what                                            read by
+=========  ==============================================  ====================
+trec       hits of one stage, a run file per pipeline      trec_eval, ir_measures
+qrels      relevance judgements                            trec_eval, ir_measures
+dpr        hits with texts and ``has_answer``              DPR's readers, FiD
+squad      ``{question id: answer}``                       SQuAD's evaluator
+nq-open    ``{"question": …, "prediction": …}`` a line     NQ-open's evaluator
+=========  ==============================================  ====================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.data.corpus import Corpus
+from odqa.data.dpr_results import write_dpr_results
+from odqa.data.predictions import write_nq_open, write_squad
+from odqa.data.qrels import write_qrels
+from odqa.data.trec import write_run
+from odqa.errors import DataError, RunError
+from odqa.metrics.has_answer import has_answer
+from odqa.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.metrics.rows import Stage
+    from odqa.types import Hit, Passage, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to export.
+
+    ``pipelines``: which ones, all where empty. ``stage`` and ``k``: whose hits and how many of
+    them, for the formats that hold hits. ``corpus``: where DPR's format finds the texts of
+    passages; a run folder keeps those of the best few only.
+    """
+
+    pipelines: tuple[str, ...] = ()
+    stage: Stage = "ranked"
+    k: int | None = None
+    corpus: Corpus | None = None
+
+
+#: Format -> ending of its files.
+FORMATS: Mapping[str, str] = {
+    "trec": ".trec",
+    "qrels": ".qrels",
+    "dpr": ".json",
+    "squad": ".json",
+    "nq-open": ".jsonl",
+}
+_ANSWERS = ("squad", "nq-open")
+
+
+def export(comparison: Comparison, form: str, to: Path, wish: Wish | None = None) -> list[Path]:
+    """Write files and return their paths.
+
+    Args:
+        form: one of `FORMATS`.
+        to: a folder (made where it is missing), or, with a suffix, the one file to write.
+
+    Raises:
+        RunError: no such format or pipeline, nothing to export, several files where one is named,
+            a file that is there already. DataError: a passage without text, a folder that cannot
+            be written.
+    """
+    wish = wish or Wish()
+    if form not in FORMATS:
+        raise RunError(f"no format '{form}'", where="--format", cure=did_you_mean(form, FORMATS))
+    if form == "qrels" and not comparison.qrels:
+        raise RunError("has no qrels", where=str(comparison.folder or comparison.name))
+    names = ["gold"] if form == "qrels" else _chosen(comparison, form, wish.pipelines)
+    if to.suffix and not to.is_dir():
+        if len(names) > 1:
+            what = f"one file, but there are {len(names)} pipelines: {', '.join(names)}"
+            raise RunError(what, where=str(to), cure="choose one with --pipeline or name a folder")
+        targets = {names[0]: to}
+    else:
+        targets = {name: to / f"{name}{FORMATS[form]}" for name in names}
+    for target in targets.values():
+        if target.exists():
+            raise RunError("exists already", where=str(target), cure="remove it or name another")
+    with _folder(targets[names[0]].parent):
+        for name, target in targets.items():
+            _write(comparison, form, name, wish, target)
+    return list(targets.values())
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """A folder to write to; one that was made for it goes again when nothing could be written."""
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the folder cannot be made ({error.strerror})"
+        raise RunError(what, where=str(folder), cure="name another with --to") from None
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _write(comparison: Comparison, form: str, name: str, wish: Wish, target: Path) -> None:
+    match form:
+        case "trec":
+            write_run(target, _hits(comparison.result(name), wish), tag=name)
+        case "qrels":
+            write_qrels(target, comparison.qrels or {})
+        case "dpr":
+            _write_dpr(comparison, _hits(comparison.result(name), wish), wish.corpus, target)
+        case "squad":
+            write_squad(target, _texts(comparison, name))
+        case _:
+            write_nq_open(target, comparison.questions, _texts(comparison, name))
+
+
+def _chosen(comparison: Comparison, form: str, wanted: Sequence[str]) -> list[str]:
+    for name in wanted:
+        comparison.result(name)
+    names = list(dict.fromkeys(wanted)) or list(comparison.pipelines)
+    if form not in _ANSWERS:
+        return names
+    read = [name for name in names if comparison.result(name).answers is not None]
+    if not read or (wanted and read != names):
+        silent = next(name for name in names if name not in read)
+        cure = "choose a pipeline that answers, or a format of hits: trec, dpr"
+        raise RunError(f"pipeline '{silent}' has no reader", where=f"format {form}", cure=cure)
+    return read
+
+
+def _hits(result: PipelineResult, wish: Wish) -> dict[str, Sequence[Hit]]:
+    found = result.retrieved if wish.stage == "retrieved" else result.ranked
+    return {question: hits[: wish.k] for question, hits in found.items()}
+
+
+def _texts(comparison: Comparison, name: str) -> Mapping[str, str]:
+    answers = comparison.result(name).answers or {}
+    return {q.id: answers[q.id].text if q.id in answers else "" for q in comparison.questions}
+
+
+def _write_dpr(
+    comparison: Comparison, hits: Mapping[str, Sequence[Hit]], corpus: Corpus | None, target: Path
+) -> None:
+    def holds(question: Question, passage: Passage) -> bool:
+        return has_answer(passage.text, question.answers, comparison.matching)
+
+    kept = corpus or Corpus.from_passages(comparison.passages.values(), "of the run folder")
+    try:
+        write_dpr_results(target, comparison.questions, hits, kept, holds)
+    except DataError as error:
+        if corpus is not None or not error.what.startswith("no passage"):
+            raise
+        raise DataError(
+            f"{error.what}: a run folder keeps the texts that its report shows",
+            where=str(comparison.folder or comparison.name),
+            cure="name the data of the run with --data, or export fewer passages with --k",
+        ) from None

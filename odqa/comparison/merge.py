@@ -1,0 +1,140 @@
+"""Finished comparisons over the same questions become one, without running anything again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from odqa.comparison.result import Comparison, PipelineResult
+from odqa.errors import RunError
+from odqa.spec.locate import built_in_specs
+from odqa.suggest import did_you_mean
+
+#: Old name -> name in the merged comparison, for the pipelines of one run.
+Rename = Callable[[str], str]
+
+
+def is_run_folder(ref: str | Path) -> bool:
+    """Whether a word names a folder rather than a spec; built-in names win."""
+    return Path(ref).is_dir() and str(ref) not in built_in_specs()
+
+
+def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison:
+    """All pipelines of all runs, tested against one baseline.
+
+    A name that several runs use gets the name of its folder in front: ``FOLDER.NAME``. Seconds
+    stay those of the run that measured them; the manifest keeps what all runs agree on and holds
+    the whole manifests under ``merged``.
+
+    Args:
+        runs: at least one, each loaded from its folder.
+        baseline: by default the first run's.
+
+    Raises:
+        RunError: no runs, one twice, runs over other questions, qrels or passages, or no such
+            baseline.
+    """
+    if not runs:
+        raise RunError("no runs to compare", cure="name finished run folders")
+    for run in runs[1:]:
+        _check_same_data(runs[0], run)
+    labels = _labels(runs)
+    times = Counter(name for run in runs for name in run.pipelines)
+    renames = [_renaming(label, times) for label in labels]
+    pipelines: dict[str, PipelineResult] = {}
+    for run, rename in zip(runs, renames, strict=True):
+        for name, result in run.pipelines.items():
+            pipelines[rename(name)] = _renamed(result, rename)
+    chosen = baseline or renames[0](runs[0].baseline)
+    if chosen not in pipelines:
+        cure = did_you_mean(chosen, pipelines)
+        raise RunError(f"no pipeline '{chosen}'", where="baseline", cure=cure)
+    return replace(
+        runs[0],
+        name="+".join(dict.fromkeys(run.name for run in runs)),
+        pipelines=pipelines,
+        rows=tuple(
+            replace(row, pipeline=rename(row.pipeline))
+            for run, rename in zip(runs, renames, strict=True)
+            for row in run.rows
+        ),
+        passages={key: passage for run in runs for key, passage in run.passages.items()},
+        baseline=chosen,
+        manifest=_manifest(runs, labels, renames),
+        folder=None,
+    )
+
+
+def _check_same_data(first: Comparison, other: Comparison) -> None:
+    if _place(first) == _place(other):
+        raise RunError("this run is given twice", where=_shown(other), cure="name it once")
+    ours, theirs = (run.manifest.get("dataset", {}) for run in (first, other))
+    what = ""
+    if first.questions != other.questions:
+        n = len({q.id for q in first.questions} & {q.id for q in other.questions})
+        what = (
+            f"{len(other.questions)} questions, of which {n} are among the {len(first.questions)}"
+        )
+    elif ours.get("corpus") != theirs.get("corpus"):
+        what = "the same questions over another corpus than that"
+    elif first.qrels != other.qrels:
+        what = "other qrels than those"
+    elif ours.get("digest") != theirs.get("digest"):
+        what = "another way to judge answers than that"
+    if what:
+        cure = "compare runs over the same data"
+        raise RunError(f"it has {what} of {_shown(first)}", where=_shown(other), cure=cure)
+
+
+def _place(run: Comparison) -> Path | int:
+    return run.folder.resolve() if run.folder is not None else id(run)
+
+
+def _shown(run: Comparison) -> str:
+    return str(run.folder) if run.folder is not None else run.name
+
+
+def _labels(runs: Sequence[Comparison]) -> list[str]:
+    """One name a run that can stand in the name of a pipeline: its folder's, made unique."""
+    labels: list[str] = []
+    for run in runs:
+        name = run.folder.resolve().name if run.folder is not None else run.name
+        label = re.sub(r"[^A-Za-z0-9._+-]", "-", name).lstrip("._+-") or "run"
+        numbered = (f"{label}-{n}" if n > 1 else label for n in count(1))
+        labels.append(next(each for each in numbered if each not in labels))
+    return labels
+
+
+def _renaming(label: str, times: Mapping[str, int]) -> Rename:
+    return lambda name: f"{label}.{name}" if times[name] > 1 else name
+
+
+def _renamed(result: PipelineResult, rename: Rename) -> PipelineResult:
+    costs = tuple(
+        replace(cost, shared_with=tuple(map(rename, cost.shared_with))) for cost in result.costs
+    )
+    spec = replace(result.spec, name=rename(result.spec.name))
+    return replace(result, spec=spec, costs=costs)
+
+
+def _manifest(
+    runs: Sequence[Comparison], labels: Sequence[str], renames: Sequence[Rename]
+) -> dict[str, Any]:
+    first = runs[0].manifest
+    agreed = {
+        key: value
+        for key, value in first.items()
+        if all(run.manifest.get(key) == value for run in runs)
+    }
+    specs = {
+        rename(name): digest
+        for run, rename in zip(runs, renames, strict=True)
+        for name, digest in run.manifest.get("specs", {}).items()
+    }
+    whole = {label: dict(run.manifest) for label, run in zip(labels, runs, strict=True)}
+    return {**agreed, "dataset": first.get("dataset", {}), "specs": specs, "merged": whole}

@@ -1,0 +1,87 @@
+"""Values of somebody else's file, found by question id or, where ids differ, by question text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from odqa.errors import DataError
+from odqa.types import Question
+
+T = TypeVar("T")
+
+
+class ByQuestion(Generic[T]):
+    """One value per question of a file.
+
+    Files name questions by id, by text (DPR's results, NQ-open predictions), or by both. Texts
+    are compared without case, surplus white space, question marks at the end and typographic
+    apostrophes: DPR and others change those.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._by_id: dict[str, tuple[T, str]] = {}
+        #: `None` marks a text that two questions share, with different values.
+        self._by_text: dict[str, T | None] = {}
+        self._count = 0
+        self._met = False
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, value: T, where: str, question_id: str | None, text: str | None) -> None:
+        """Take in one value.
+
+        Raises:
+            DataError: an id twice; or, in a file without ids, a text twice with other values.
+        """
+        key = "" if text is None else _key(text)
+        if question_id is not None:
+            if question_id in self._by_id:
+                raise DataError(f"the question '{question_id}' is given twice", where=where)
+            self._by_id[question_id] = (value, key)
+        self._count += 1
+        if not key:
+            return
+        if self._by_text.setdefault(key, value) != value:
+            if question_id is None:
+                what = f"the question '{text}' is given twice, with other values"
+                raise DataError(what, where=where, cure="drop one of them or add ids")
+            self._by_text[key] = None
+
+    def of(self, questions: Sequence[Question]) -> list[T | None]:
+        """The value of each question, in order; `None` for one that the file does not have.
+
+        Raises:
+            DataError: an id that belongs to another question in the file; or none of several
+                questions is there and none was before: the file is of another question set.
+        """
+        found = [self._find(question) for question in questions]
+        self._met = self._met or any(value is not None for value in found)
+        # One question alone may be missing; a whole batch is no accident.
+        if len(questions) > 1 and not self._met:
+            raise DataError(
+                f"nothing for '{questions[0].id}' or any other question of its batch",
+                where=str(self.path),
+                cure="check that the file was made for this question set",
+            )
+        return found
+
+    def _find(self, question: Question) -> T | None:
+        key = _key(question.text)
+        if question.id not in self._by_id:
+            return self._by_text.get(key)
+        value, text = self._by_id[question.id]
+        if text and text != key:
+            raise DataError(
+                f"question '{question.id}' is '{text}' there, but '{question.text}' here",
+                where=str(self.path),
+                cure="its ids are of another question set: drop them, to go by the texts",
+            )
+        return value
+
+
+def _key(text: str) -> str:
+    return " ".join(text.replace("’", "'").split()).rstrip("? ").casefold()

@@ -1,0 +1,57 @@
+"""A prediction file in the place of a reader: somebody else's answers enter the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from odqa.data.foreign_run import content_or_path
+from odqa.data.predictions import read_predictions
+from odqa.interfaces import ComponentConfig, Reader
+from odqa.types import Answer, Hit, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+
+class PredictionsConfig(ComponentConfig):
+    """Parameters of `PredictionsReader`."""
+
+    path: str = Field(
+        description="SQuAD's {id: answer} (.json) or NQ-open's predictions (.jsonl), plain or "
+        "gzipped; relative to the working folder."
+    )
+
+    def identity(self) -> Mapping[str, object]:
+        """The file counts by its content; a missing one is reported by ``prepare``."""
+        return {"predictions": content_or_path(self.path)}
+
+
+class PredictionsReader(Reader[PredictionsConfig]):
+    """Answers of a prediction file, looked up by question; the passages are not looked at."""
+
+    Config = PredictionsConfig
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        """Read the file.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        self._predictions = read_predictions(Path(self.config.path))
+
+    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+        """The predictions, without evidence; a question that the file does not have gets none.
+
+        Raises:
+            DataError: the file was made for another question set.
+        """
+        return [Answer(text or "", 0.0) for text in self._predictions.of(questions)]
+
+    def describe(self) -> Mapping[str, str]:
+        """How many questions the file answers."""
+        return {"predictions": self.config.path, "questions": str(len(self._predictions))}

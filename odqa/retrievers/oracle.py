@@ -1,0 +1,85 @@
+"""Gold passages in the place of a retriever: what the later stages could do with perfect retrieval.
+
+A spec says ``retriever: {type: oracle}``; a comparison fills in which passages that means on its
+dataset (`odqa.experiment.oracle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from odqa.cache import content_key
+from odqa.data.qrels import read_qrels, write_qrels
+from odqa.errors import ComponentError
+from odqa.interfaces import Retriever, StageConfig
+from odqa.types import Hit, Question
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+_FILE = "gold.qrels"
+
+
+class OracleConfig(StageConfig):
+    """Parameters of `OracleRetriever`."""
+
+    gold: str = Field(
+        "", description="Digest of the gold passages; a comparison fills it in from the qrels."
+    )
+
+
+def keep_gold(qrels: Mapping[str, Mapping[str, int]], cache: Cache) -> str:
+    """Put the relevant passages (relevance from 1 up) where `OracleRetriever` finds them.
+
+    Returns:
+        Their digest, which names them in `OracleConfig`.
+    """
+    gold = {q: {p: grade for p, grade in qrels[q].items() if grade > 0} for q in qrels}
+    gold = {question: judged for question, judged in gold.items() if judged}
+    digest = content_key({"gold": gold})
+    cache.artifact("oracle", {"gold": digest}, lambda work: write_qrels(work / _FILE, gold))
+    return digest
+
+
+class OracleRetriever(Retriever[OracleConfig]):
+    """Gold passages (qrels) in place of retrieval; its figures are ceilings, not results."""
+
+    Config = OracleConfig
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        """Read the gold passages.
+
+        Raises:
+            ComponentError: nobody said which they are. DataError: the corpus lacks one of them.
+        """
+        folder = cache.artifact("oracle", {"gold": self.config.gold}, _refuse)
+        gold = read_qrels(folder / _FILE)
+        self._hits = {question: _hits(judged, corpus) for question, judged in gold.items()}
+
+    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+        """The most relevant ``k``; a question without a gold passage gets no hits."""
+        return [self._hits.get(question.id, [])[:k] for question in questions]
+
+    def describe(self) -> Mapping[str, str]:
+        """How many questions have gold passages."""
+        return {"questions with gold passages": str(len(self._hits))}
+
+
+def _hits(judged: Mapping[str, int], corpus: Corpus) -> list[Hit]:
+    rows = dict(zip(judged, corpus.rows(list(judged)), strict=True))
+    best_first = sorted(judged, key=lambda each: (-judged[each], rows[each]))
+    return [Hit(each, float(judged[each])) for each in best_first]
+
+
+def _refuse(work: Path) -> None:
+    work.rmdir()
+    raise ComponentError(
+        "the oracle does not know the gold passages",
+        where="retriever oracle",
+        cure="run it with odqa compare, on data with qrels",
+    )
