@@ -17,6 +17,7 @@ from odqa.comparison.result import Comparison
 from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
 from odqa.errors import SpecErrors
+from odqa.experiment.explain import QUESTIONS
 from odqa.spec.benchmark import Benchmark, is_benchmark, load_benchmark
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
@@ -36,6 +37,7 @@ def compare(
     baseline: str | None = None,
     take: int | None = None,
     latency: int = 0,
+    explain: int = QUESTIONS,
     cache: Cache | None = None,
     name: str | None = None,
 ) -> Comparison:
@@ -47,6 +49,7 @@ def compare(
         overrides: ``key=value`` words for every spec, as ``--set`` takes them.
         take: use only the first so many questions.
         latency: over how many questions to measure one-at-a-time latency.
+        explain: for how many questions to keep what rankers looked at.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
@@ -56,7 +59,9 @@ def compare(
     specs = resolve_pipelines(pipelines, overrides)
     cache = cache or Cache()
     dataset = open_dataset(data, cache, take)
-    return run_comparison(specs, dataset, cache, name=name, baseline=baseline, latency=latency)
+    return run_comparison(
+        specs, dataset, cache, name=name, baseline=baseline, latency=latency, explain=explain
+    )
 
 
 def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = None) -> Comparison:
@@ -72,6 +77,7 @@ def compare_benchmark(benchmark: Benchmark, cache: Cache, take: int | None = Non
         name=keys.name,
         baseline=keys.baseline,
         latency=keys.latency,
+        explain=keys.explain,
     )
 
 

@@ -12,6 +12,7 @@ from odqa.cli.options import (
     SAMPLE,
     CacheFolder,
     Data,
+    Explain,
     NoCache,
     Out,
     Set,
@@ -33,6 +34,7 @@ def compare(
     latency: Annotated[
         int | None, typer.Option(min=0, help="Questions to time one at a time (default 20).")
     ] = None,
+    explain: Explain = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
     traces: Traces = SAMPLE,
@@ -48,6 +50,7 @@ def compare(
     from odqa.cli.results import finish, run_folder
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
+    from odqa.experiment.explain import QUESTIONS
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 
@@ -63,13 +66,16 @@ def compare(
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
-        benchmark = benchmark.changed(latency=latency, baseline=baseline)
+        benchmark = benchmark.changed(latency=latency, baseline=baseline, explain=explain)
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
     chosen = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
+    explained = QUESTIONS if explain is None else explain
     with run_folder(out, dataset.name) as folder:
-        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n)
+        result = run_comparison(
+            chosen, dataset, store, baseline=baseline, latency=n, explain=explained
+        )
         finish(result, folder, mlflow, traces)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from odqa.cli.options import SAMPLE, CacheFolder, Data, NoCache, Out, Set, Take, Traces, TrackingUri
+from odqa.cli.options import (
+    SAMPLE,
+    CacheFolder,
+    Data,
+    Explain,
+    NoCache,
+    Out,
+    Set,
+    Take,
+    Traces,
+    TrackingUri,
+)
 
 
 def run(
@@ -15,6 +26,7 @@ def run(
     data: Data = "embedded",
     set_: Set = None,
     take: Take = None,
+    explain: Explain = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
     traces: Traces = SAMPLE,
@@ -24,4 +36,4 @@ def run(
     """Run one pipeline, score it, and write its run folder (compare folders later)."""
     from odqa.cli.compare import compare
 
-    compare([spec], data, set_, None, take, 0, out, mlflow, traces, cache, no_cache)
+    compare([spec], data, set_, None, take, 0, explain, out, mlflow, traces, cache, no_cache)

@@ -12,6 +12,7 @@
     pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
+    pipelines/NAME/explanations.jsonl    what the ranker saw in passages, where it says so
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from odqa.comparison.text import render
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
+from odqa.experiment.explain import read_explanations, write_explanations
 from odqa.experiment.latency import Latency
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import load_pipeline
@@ -123,6 +125,8 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
             folder / "answers.jsonl",
             (_answer_line(key, answer) for key, answer in result.answers.items()),
         )
+    if result.explanations:
+        write_explanations(folder / "explanations.jsonl", result.explanations.items())
     if result.latency is not None:
         seconds = {role: list(all_) for role, all_ in result.latency.seconds.items()}
         timed = {"questions": list(result.latency.questions), "seconds": seconds}
@@ -143,6 +147,7 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
             d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
             for d in _read_lines(folder / "answers.jsonl")
         }
+    explained = folder / "explanations.jsonl"
     costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
     return PipelineResult(
         spec,
@@ -151,6 +156,7 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
         answers,
         tuple(StageCost.from_dict(cost) for cost in costs),
         latency,
+        read_explanations(explained) if explained.is_file() else {},
     )
 
 

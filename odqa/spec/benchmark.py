@@ -7,6 +7,7 @@
     pipelines: [../pipelines/bm25.yaml, ../pipelines/retro.yaml]
     baseline: bm25
     latency: 30
+    explain: 20
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ class BenchmarkKeys(BaseModel):
     latency: int = Field(
         20, ge=0, description="Over how many questions to measure one-at-a-time latency; 0: none."
     )
+    explain: int = Field(
+        50,
+        ge=0,
+        description="For how many questions to keep what rankers looked at (the first); 0: none.",
+    )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
     )
@@ -65,9 +71,11 @@ class Benchmark:
         """The benchmark's name."""
         return self.keys.name
 
-    def changed(self, *, latency: int | None, baseline: str | None) -> Benchmark:
+    def changed(
+        self, *, latency: int | None, baseline: str | None, explain: int | None = None
+    ) -> Benchmark:
         """The same with what the command line says instead; `None` keeps a key."""
-        wishes = {"latency": latency, "baseline": baseline}
+        wishes = {"latency": latency, "baseline": baseline, "explain": explain}
         update = {key: value for key, value in wishes.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))
 
