@@ -17,6 +17,7 @@ from odqa.cli import (
     log,
     mine,
     models,
+    report,
     run,
     schema,
     train,
@@ -45,6 +46,7 @@ app.command("index")(index.index)
 app.command("validate")(validate.validate)
 app.command("components")(components.components)
 app.command("schema")(schema.schema)
+app.command("report")(report.report)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

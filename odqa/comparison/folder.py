@@ -7,12 +7,13 @@
     gold.qrels                    TREC qrels, where there are any
     metrics.parquet               pipeline, question, metric, value
     passages.jsonl                the text of the passages that views show
-    table.txt                     verdict and tables as the terminal shows them
     pipelines/NAME/spec.yaml      the whole spec, defaults included
     pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
     pipelines/NAME/explanations.jsonl    what the ranker saw in passages, where it says so
+
+What is made for readers stands beside it, see `odqa.report.write`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from typing import Any
 
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
-from odqa.comparison.text import render
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
@@ -56,7 +56,6 @@ def save(comparison: Comparison, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
-        (folder / "table.txt").write_text(render(comparison) + "\n", encoding="utf-8")
         about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
         about["pipelines"] = list(comparison.pipelines)
         _write_json(folder / "manifest.json", {**about, **comparison.manifest})

@@ -29,7 +29,8 @@ def alignment(
         passage_id,
         "alignment",
         tuple(
-            Piece(*spans[place], float(scores[best == place].max())) for place in chosen.tolist()
+            Piece(spans[place][0], spans[place][1], float(scores[best == place].max()))
+            for place in chosen.tolist()
         ),
         tuple(map(Match, tokens, number.tolist(), scores.tolist())),
     )
