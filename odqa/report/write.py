@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,9 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     Raises:
         RunError: the folder cannot be written.
     """
+    with _refusing(folder):
+        # Before anything is drawn.
+        folder.mkdir(parents=True, exist_ok=True)
     files = {
         "report.html": render_page(comparison).encode(),
         "table.txt": f"{render(comparison)}\n".encode(),
@@ -35,15 +40,21 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
         "table.tex": to_latex(comparison).encode(),
     }
     files |= {f"figures/{name}": data for name, data in figure_files(comparison).items()}
-    try:
+    with _refusing(folder):
         for name, data in files.items():
             path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             draft = path.with_name(f".{path.name}.partial")
             draft.write_bytes(data)
             os.replace(draft, path)
+    return folder / "report.html"
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise RunError(
             f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"
         ) from None
-    return folder / "report.html"
