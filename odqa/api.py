@@ -17,6 +17,7 @@ from odqa.comparison.result import Comparison
 from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
 from odqa.errors import SpecErrors
+from odqa.experiment.explain import QUESTIONS
 from odqa.experiment.oracle import OracleStage
 from odqa.spec.benchmark import Benchmark, is_benchmark, load_benchmark
 from odqa.spec.locate import built_in_specs
@@ -38,6 +39,7 @@ def compare(
     take: int | None = None,
     latency: int = 0,
     oracle: OracleStage | None = None,
+    explain: int = QUESTIONS,
     cache: Cache | None = None,
     name: str | None = None,
 ) -> Comparison:
@@ -50,6 +52,7 @@ def compare(
         take: use only the first so many questions.
         latency: over how many questions to measure one-at-a-time latency.
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.
+        explain: for how many questions to keep what rankers looked at.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
@@ -60,7 +63,14 @@ def compare(
     cache = cache or Cache()
     dataset = open_dataset(data, cache, take)
     return run_comparison(
-        specs, dataset, cache, name=name, baseline=baseline, latency=latency, oracle=oracle
+        specs,
+        dataset,
+        cache,
+        name=name,
+        baseline=baseline,
+        latency=latency,
+        oracle=oracle,
+        explain=explain,
     )
 
 
@@ -81,6 +91,7 @@ def compare_benchmark(
         latency=keys.latency,
         results=results,
         oracle=keys.oracle,
+        explain=keys.explain,
     )
 
 

@@ -18,6 +18,9 @@ Rankers return a subset of the ids they were given: all of them, or the best ``k
 does not depend on the order of the hits they were given, except to break exact ties. Readers
 return exactly one `Answer` per question, also when there are no hits (then ``text == ""``).
 
+A ranker may also say what it looked at in a passage: it overrides `Ranker.explain`. A run asks
+for that apart from ranking, for a few questions and their best passages; it is in no latency.
+
 A component states what it is by class attributes (`representation`, `interaction`,
 `precomputes`), so that the map of paradigms and the cost table fill themselves. Third parties
 register theirs by entry point (see `odqa.registry`). The suites in ``odqa.testing`` check this
@@ -33,6 +36,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from odqa.explanation import Explanation
 from odqa.types import Answer, Hit, Question
 
 if TYPE_CHECKING:
@@ -162,6 +166,16 @@ class Ranker(Component[C_co]):
         self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         """The best ``k`` of each question's hits, in falling order of the new score."""
+
+    def explain(  # optional hook
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    ) -> list[list[Explanation]]:
+        """What it looks at in each of these passages, one list per question; by default nothing.
+
+        Args:
+            hits: the few best of what `rank` returned. At most one explanation for each.
+        """
+        return [[] for _ in questions]
 
 
 class Reader(Component[C_co]):

@@ -12,6 +12,7 @@ from odqa.cli.options import (
     SAMPLE,
     CacheFolder,
     Data,
+    Explain,
     NoCache,
     Oracle,
     Out,
@@ -37,6 +38,7 @@ def compare(
     latency: Annotated[
         int | None, typer.Option(min=0, help="Questions to time one at a time (default 20).")
     ] = None,
+    explain: Explain = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
     traces: Traces = SAMPLE,
@@ -55,6 +57,7 @@ def compare(
     from odqa.comparison.merge import is_run_folder
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
+    from odqa.experiment.explain import QUESTIONS
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 
@@ -63,6 +66,7 @@ def compare(
     refs = specs or []
     if any(map(is_run_folder, refs)):
         unfit = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
+        unfit["--explain"] = explain
         unfit["--data"] = None if data == EMBEDDED else data
         merged = _merged(refs, baseline, [word for word, value in unfit.items() if value])
         with run_folder(out, merged.name) as folder:
@@ -78,15 +82,26 @@ def compare(
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
-        benchmark = benchmark.changed(latency=latency, baseline=baseline, oracle=stage)
+        benchmark = benchmark.changed(
+            latency=latency, baseline=baseline, oracle=stage, explain=explain
+        )
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
     chosen = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
+    explained = QUESTIONS if explain is None else explain
     with run_folder(out, dataset.name) as folder:
-        result = run_comparison(chosen, dataset, store, baseline=baseline, latency=n, oracle=stage)
+        result = run_comparison(
+            chosen,
+            dataset,
+            store,
+            baseline=baseline,
+            latency=n,
+            oracle=stage,
+            explain=explained,
+        )
         finish(result, folder, mlflow, traces)
 
 

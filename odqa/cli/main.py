@@ -19,6 +19,7 @@ from odqa.cli import (
     log,
     mine,
     models,
+    report,
     reproduce,
     run,
     schema,
@@ -52,6 +53,7 @@ app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("reproduce")(reproduce.reproduce)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)

@@ -57,6 +57,15 @@ TrackingUri = Annotated[
         help="Tracking URI; default $MLFLOW_TRACKING_URI or sqlite:///mlflow.db; 'off': none.",
     ),
 ]
+Explain = Annotated[
+    int | None,
+    typer.Option(
+        "--explain",
+        min=0,
+        help="Questions for which to keep what rankers looked at (default 50); 0: none.",
+        show_default=False,
+    ),
+]
 Traces = Annotated[
     str,
     typer.Option(

@@ -11,6 +11,7 @@ from odqa.cli.options import (
     SAMPLE,
     CacheFolder,
     Data,
+    Explain,
     NoCache,
     Oracle,
     Out,
@@ -26,6 +27,7 @@ def run(
     data: Data = "embedded",
     set_: Set = None,
     take: Take = None,
+    explain: Explain = None,
     out: Out = Path("runs"),
     mlflow: TrackingUri = None,
     traces: Traces = SAMPLE,
@@ -36,4 +38,18 @@ def run(
     """Run one pipeline, score it, and write its run folder (compare folders later)."""
     from odqa.cli.compare import compare
 
-    compare([spec], data, set_, None, take, 0, out, mlflow, traces, cache, no_cache, oracle)
+    compare(
+        [spec],
+        data,
+        set_,
+        None,
+        take,
+        0,
+        explain,
+        out,
+        mlflow,
+        traces,
+        cache,
+        no_cache,
+        oracle,
+    )

@@ -7,11 +7,13 @@
     gold.qrels                    TREC qrels, where there are any
     metrics.parquet               pipeline, question, metric, value
     passages.jsonl                the text of the passages that views show
-    table.txt                     verdict and tables as the terminal shows them
     pipelines/NAME/spec.yaml      the whole spec, defaults included
     pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
+    pipelines/NAME/explanations.jsonl    what the ranker saw in passages, where it says so
+
+What is made for readers stands beside it, see `odqa.report.write`.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from typing import Any
 
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
-from odqa.comparison.text import render
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
+from odqa.experiment.explain import read_explanations, write_explanations
 from odqa.experiment.latency import Latency
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import load_pipeline
@@ -54,7 +56,6 @@ def save(comparison: Comparison, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
-        (folder / "table.txt").write_text(render(comparison) + "\n", encoding="utf-8")
         about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
         about["pipelines"] = list(comparison.pipelines)
         _write_json(folder / "manifest.json", {**about, **comparison.manifest})
@@ -123,6 +124,8 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
             folder / "answers.jsonl",
             (_answer_line(key, answer) for key, answer in result.answers.items()),
         )
+    if result.explanations:
+        write_explanations(folder / "explanations.jsonl", result.explanations.items())
     if result.latency is not None:
         seconds = {role: list(all_) for role, all_ in result.latency.seconds.items()}
         timed = {"questions": list(result.latency.questions), "seconds": seconds}
@@ -143,6 +146,7 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
             d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
             for d in _read_lines(folder / "answers.jsonl")
         }
+    explained = folder / "explanations.jsonl"
     costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
     return PipelineResult(
         spec,
@@ -151,6 +155,7 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
         answers,
         tuple(StageCost.from_dict(cost) for cost in costs),
         latency,
+        read_explanations(explained) if explained.is_file() else {},
     )
 
 

@@ -124,6 +124,7 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
         baseline=comparison.baseline,
         latency=int(comparison.manifest.get("settings", {}).get("latency", 0)),
         results=Cache(enabled=False),
+        explain=0,
     )
 
 

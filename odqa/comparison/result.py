@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from odqa.comparison.costs import StageCost
 from odqa.errors import RunError
 from odqa.experiment.latency import Latency
+from odqa.explanation import Explanation
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
@@ -33,6 +34,8 @@ class PipelineResult:
     answers: Mapping[str, Answer] | None
     costs: tuple[StageCost, ...]
     latency: Latency | None = None
+    #: What the ranker saw in the best passages of some questions.
+    explanations: Mapping[str, tuple[Explanation, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from odqa.comparison.result import Comparison, PipelineResult
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.experiment.execute import Executor
+from odqa.experiment.explain import QUESTIONS, explain_ranking
 from odqa.experiment.latency import measure_latency
 from odqa.experiment.oracle import OracleStage, oracle_name, told_gold, with_oracle
 from odqa.experiment.plan import Plan
@@ -37,11 +38,13 @@ def run_comparison(
     latency: int = 0,
     results: Cache | None = None,
     oracle: OracleStage | None = None,
+    explain: int = QUESTIONS,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
+        explain: for how many questions to keep what rankers looked at; 0 leaves it out.
         baseline: the pipeline the others are tested against; by default the first.
         results: where results of stages are kept instead of ``cache``; an empty one reuses none.
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
@@ -68,6 +71,11 @@ def run_comparison(
     plan = executor.plan(specs)
     records = executor.run(plan)
     latencies = {s.name: measure_latency(s, dataset, cache, latency) for s in specs if latency}
+    explanations = {
+        key: explain_ranking(record, dataset, cache, explain)
+        for key, record in records.items()
+        if record.stage.role == "ranker"
+    }
     found = {}
     for spec in specs:
         stages = {role: records[key] for role, key in plan.chains[spec.name].items()}
@@ -76,7 +84,13 @@ def run_comparison(
         answers = stages["reader"].answers if "reader" in stages else None
         costs = tuple(stage_cost(r, _sharers(plan, r, spec.name)) for r in stages.values())
         found[spec.name] = PipelineResult(
-            spec, retrieved, ranked, answers, costs, latencies.get(spec.name)
+            spec,
+            retrieved,
+            ranked,
+            answers,
+            costs,
+            latencies.get(spec.name),
+            explanations.get(plan.chains[spec.name].get("ranker", ""), {}),
         )
     return Comparison(
         name or dataset.name,

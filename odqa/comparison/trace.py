@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
+from odqa.comparison.explained import as_html, as_text, attention_share
+from odqa.explanation import Explanation
 from odqa.metrics.attribution import outcomes
 from odqa.metrics.has_answer import has_answer
 from odqa.types import Answer, Hit, Matching, Passage, Question
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TracedHit:
-    """One passage as a pipeline saw it; ranks count from 1, `None` where a stage dropped it."""
+    """One passage as a pipeline saw it; ranks count from 1, `None` where a stage dropped it.
+
+    ``explanation`` says what the ranker looked at, where the run kept it.
+    """
 
     passage: Passage
     score: float
@@ -25,6 +30,7 @@ class TracedHit:
     ranked_rank: int | None
     relevant: bool
     holds_answer: bool
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class QuestionTrace:
                     f"  {mark} {hit.ranked_rank:>2} (was {before})  {hit.score:8.3f}  "
                     f"{hit.passage.title}: {hit.passage.text[:90]}"
                 )
+                if hit.explanation is not None:
+                    lines.append(f"{'':18}{as_text(hit.explanation, hit.passage)}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -85,9 +93,19 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
     for name, result in comparison.pipelines.items():
         retrieved = result.retrieved.get(question_id, [])
         ranked = result.ranked.get(question_id, [])
+        seen = {one.passage_id: one for one in result.explanations.get(question_id, ())}
         hits = [
-            _traced(
-                hit, rank, retrieved, comparison.passages, question, relevant, comparison.matching
+            replace(
+                _traced(
+                    hit,
+                    rank,
+                    retrieved,
+                    comparison.passages,
+                    question,
+                    relevant,
+                    comparison.matching,
+                ),
+                explanation=seen.get(hit.passage_id),
             )
             for rank, hit in enumerate(ranked[:depth], start=1)
             if hit.passage_id in comparison.passages
@@ -127,7 +145,13 @@ def _column(one: PipelineTrace) -> str:
 
 def _item(hit: TracedHit) -> str:
     mark = ", gold" if hit.relevant else ", holds an answer" if hit.holds_answer else ""
+    seen = ""
+    if hit.explanation is not None:
+        aligned = hit.explanation.kind == "alignment"
+        what = "token alignment" if aligned else attention_share(hit.explanation)
+        shown = as_html(hit.explanation, hit.passage)
+        seen = f"<details><summary>{what}</summary>{shown}</details>"
     return (
         f"<li><small>was {hit.retrieved_rank or '-'}, {hit.score:.3f}{mark}</small><br>"
-        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}</li>"
+        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}{seen}</li>"
     )

@@ -183,6 +183,14 @@ class LateInteractionEncoder:
         kept = [i for i, keep in zip(ids[0], self._keeps(ids[0]), strict=True) if keep]
         return list(self._tokenizer.convert_ids_to_tokens(kept))
 
+    def passage_spans(self, text: str) -> list[tuple[int, int]]:
+        """Character offsets of the same tokens, end exclusive; markers span nothing, at 0."""
+        self.load()
+        (ids,), _ = self._passage_ids([text])
+        first, *others = self._passages([text]).encodings[0].offsets
+        spans = [first, (0, 0), *others]
+        return [span for span, keep in zip(spans, self._keeps(ids), strict=True) if keep]
+
     def close(self) -> None:
         """Free the weights; the next call loads them again."""
         self._model = None
@@ -207,10 +215,14 @@ class LateInteractionEncoder:
         """Token ids with the marker, and how many texts were cut."""
         if not texts:
             return [], 0
-        room = self.settings.doc_maxlen
-        found = self._tokenizer(list(texts), truncation=True, max_length=room - 1)
+        found = self._passages(texts)
         cut = sum(bool(encoding.overflowing) for encoding in found.encodings)
         return [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in found["input_ids"]], cut
+
+    def _passages(self, texts: Sequence[str]) -> Any:
+        """The tokenizer's encodings, with room for the marker."""
+        room = self.settings.doc_maxlen - 1
+        return self._tokenizer(list(texts), truncation=True, max_length=room)
 
     def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
         import torch

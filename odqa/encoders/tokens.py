@@ -61,6 +61,11 @@ class TextTokens:
             ids += self._tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
         return ids
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Character offsets of the tokens of one text, end exclusive; markers span nothing."""
+        found = self._tokenizer(text, truncation=True, max_length=self.max_length)
+        return list(found.encodings[0].offsets)
+
     def marked(self, ids: Sequence[int]) -> list[int]:
         """Bare token ids with the markers of a single text around them."""
         return [*self._before, *ids, *self._after]

@@ -16,9 +16,11 @@ from pydantic import Field
 
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.errors import ComponentError
+from odqa.explanation import Explanation
 from odqa.indexes.token_store import TokenStore, build_token_store
 from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
 from odqa.progress import progress
+from odqa.rankers.alignment import alignment
 from odqa.ranking import interpolated, reranked
 from odqa.types import Hit, Passage, Question
 
@@ -148,6 +150,16 @@ class ColbertRanker(Ranker[ColbertConfig]):
             )
         ]
 
+    def explain(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    ) -> list[list[Explanation]]:
+        """The alignment of every hit, from the vectors that `rank` scores with."""
+        queries = self._encoder.encode_queries([question.text for question in questions])
+        return [
+            self._alignments(question, query, found)
+            for question, query, found in zip(questions, queries, hits, strict=True)
+        ]
+
     def sources(self, cache: Cache) -> Mapping[str, str]:
         """Content of the checkpoint."""
         from odqa.encoders.checkpoints import checkpoint_sources
@@ -203,6 +215,20 @@ class ColbertRanker(Ranker[ColbertConfig]):
         found = self._encoder.encode_passages([self._bound[row].full_text for row in rows])
         parts = np.split(found.vectors, np.cumsum(found.counts)[:-1])
         return dict(zip(rows, parts, strict=True))
+
+    def _alignments(
+        self, question: Question, query: np.ndarray, hits: Sequence[Hit]
+    ) -> list[Explanation]:
+        names = self._encoder.query_tokens(question.text)
+        rows = self._bound.rows([hit.passage_id for hit in hits])
+        online = self._encode_rows(rows) if self._store is None and rows else {}
+        found = []
+        for hit, row in zip(hits, rows, strict=True):
+            tokens = online[row] if self._store is None else self._store.gather([row])[0]
+            spans = self._encoder.passage_spans(self._bound[row].full_text)
+            similarity = query @ tokens.astype(np.float32).T
+            found.append(alignment(hit.passage_id, names, spans, similarity))
+        return found
 
     def _score(
         self, query: np.ndarray, rows: Sequence[int], online: dict[int, np.ndarray] | None

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
+from odqa.explanation import Explanation, Piece
 from odqa.indexes.neighbour_store import NeighbourStore, passage_neighbours
 from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
 from odqa.progress import progress
@@ -110,6 +111,18 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             scores = self._scores(question.text, found) if found else []
             out.append(reranked(found, interpolated(found, scores, self.config.alpha), k))
         return out
+
+    def explain(
+        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    ) -> list[list[Explanation]]:
+        """The question's attention to every token, each question's hits read together.
+
+        Only in mode ``attention`` is this what the scores are made of.
+        """
+        return [
+            self._attended(question.text, found) if found else []
+            for question, found in zip(questions, hits, strict=True)
+        ]
 
     def answer_likelihood(self, question: Question, hits: Sequence[Hit]) -> list[float]:
         """How likely each hit makes the question's best known answer: a teacher, not a ranker.
@@ -268,6 +281,25 @@ class RetroRanker(Ranker[RetroRankerConfig]):
                 found[batch] = scores.cpu().numpy()
         known = dict(zip(distinct, found.tolist(), strict=True))
         return [known[text] for text in texts]
+
+    def _attended(self, question: str, hits: Sequence[Hit]) -> list[Explanation]:
+        import torch
+
+        from odqa.retro.scorer import joined
+
+        texts, ids = self._texts(hits), [hit.passage_id for hit in hits]
+        with torch.inference_mode():
+            asked = self._scorer.ask(question, self.config.mode)
+            each = list(self._candidates(asked, texts, ids))
+            received = self._scorer.attention(asked, joined([part for _, part in each]))
+        weights = dict(zip((p for places, _ in each for p in places), received, strict=True))
+        found = []
+        for place, (passage_id, text) in enumerate(zip(ids, texts, strict=True)):
+            spans = self._scorer.spans(text)
+            shares = weights[place][: len(spans)].tolist()
+            pieces = tuple(Piece(*span, share) for span, share in zip(spans, shares, strict=True))
+            found.append(Explanation(passage_id, "attention", pieces, share=sum(shares)))
+        return found
 
     def _batches(
         self, question: str, texts: Sequence[str], ids: Sequence[str]

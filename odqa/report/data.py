@@ -11,6 +11,7 @@ a question shows shrinks until the whole stays under `BUDGET`::
     rows       pipeline -> question -> [outcome, answer, its passage, start, end, values, right,
                hits, relevant]; ``hits`` is flat: passage, rank before ranking (0: not retrieved),
                score, …; ``relevant`` is flat: passage, rank before, rank after (0: not there), …
+    explained  what rankers saw in some of the passages, see `odqa.report.explained`
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from odqa.comparison.table import headline_metrics
 from odqa.comparison.text import deciding_metric
 from odqa.metrics.attribution import OUTCOMES, outcomes
+from odqa.report.explained import explained
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison, PipelineResult
@@ -55,6 +57,7 @@ def browser_data(comparison: Comparison, budget: int = BUDGET) -> dict[str, Any]
         "passages": [_passage(comparison, key) for key in numbers],
         "questions": [_question(comparison, q, numbers) for q in comparison.questions],
         "rows": rows,
+        "explained": explained(comparison, numbers),
     }
 
 

@@ -18,8 +18,8 @@ from odqa.report.sections.quality import metrics_table, quality_table, tests_tab
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-_STYLES = ("page.css", "tables.css", "browser.css", "print.css")
-_SCRIPTS = ("theme.js", "tables.js", "answers.js", "question.js", "browser.js")
+_STYLES = ("page.css", "figures.css", "tables.css", "browser.css", "explain.css", "print.css")
+_SCRIPTS = ("theme.js", "tables.js", "answers.js", "explain.js", "question.js", "browser.js")
 
 
 def render_page(comparison: Comparison) -> str:
@@ -34,7 +34,7 @@ def render_page(comparison: Comparison) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    said = notices(comparison)
+    said, data = notices(comparison), browser_data(comparison)
     return environment.get_template("report.html").render(
         comparison=comparison,
         manifest=comparison.manifest,
@@ -43,7 +43,8 @@ def render_page(comparison: Comparison) -> str:
         small_models=SMALL_MODELS if SMALL_MODELS in said else "",
         style=Markup(_joined(_STYLES)),
         script=Markup(_joined(_SCRIPTS)),
-        data=Markup(as_script(browser_data(comparison))),
+        explained=len(set().union(*data["explained"])),
+        data=Markup(as_script(data)),
         quality=quality_table(comparison),
         metrics=metrics_table(comparison),
         tests=tests_table(comparison),

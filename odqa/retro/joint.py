@@ -60,20 +60,32 @@ def attention_scores(
     before the softmax over real tokens, as FiD-KD does. A candidate without tokens scores 0
     (``logit``: -inf).
     """
-    with capture_attention(model) as passes:
-        read_jointly(model, shared, encoded, mask)
-    real = shared.mask[:, shared.start :].to(encoded.dtype)
     tokens = mask.to(encoded.dtype)
     size = tokens.sum(-1)
     if kind == "logit":
+        with capture_attention(model) as passes:
+            read_jointly(model, shared, encoded, mask)
         logits = torch.stack([p.logits.mean(1) for p in passes]).mean(0)
         inside = (logits * tokens[:, None]).sum(-1) / size.clamp(min=1)[:, None]
-        return _over_suffix(inside, real).masked_fill(size == 0, float("-inf"))
-    weights = torch.stack([p.weights.mean(1) for p in passes]).mean(0).sum(-1)
-    mass = _over_suffix(weights, real)
+        return _over_suffix(inside, shared).masked_fill(size == 0, float("-inf"))
+    mass = token_attention(model, shared, encoded, mask).sum(-1)
     return mass if kind == "mass" else mass / size.clamp(min=1)
 
 
-def _over_suffix(values: Tensor, real: Tensor) -> Tensor:
+def token_attention(
+    model: RetroModel, shared: SharedPrefix, encoded: Tensor, mask: Tensor
+) -> Tensor:
+    """The softmax weight of every candidate token when all are read at once: [B, n, r].
+
+    The mean over layers, heads and real suffix tokens, so that one question's tokens sum to one.
+    """
+    with capture_attention(model) as passes:
+        read_jointly(model, shared, encoded, mask)
+    weights = torch.stack([p.weights.mean(1) for p in passes]).mean(0)
+    return _over_suffix(weights.flatten(2), shared).unflatten(-1, encoded.shape[1:3])
+
+
+def _over_suffix(values: Tensor, shared: SharedPrefix) -> Tensor:
     """Mean over real suffix tokens: [B, S, n] -> [B, n]."""
+    real = shared.mask[:, shared.start :].to(values.dtype)
     return (values * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp(min=1)

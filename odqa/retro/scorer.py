@@ -15,7 +15,7 @@ from odqa.encoders.heads import load_tokenizer
 from odqa.encoders.tokens import TextTokens
 from odqa.errors import CheckpointError
 from odqa.retro.frames import Frame, LayoutName, frame_pairs, frame_questions, pad_passages
-from odqa.retro.joint import attention_scores
+from odqa.retro.joint import attention_scores, token_attention
 from odqa.retro.layouts import (
     NeighbourKeys,
     SharedPrefix,
@@ -111,6 +111,10 @@ class RetroScorer:
         found = self._tokens(texts)
         return found.ids, found.truncated
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Character offsets of the tokens that `tokenise` makes of a passage."""
+        return self._tokens.spans(text)
+
     def question_ids(self, text: str) -> list[int]:
         """A question with its markers, cut to a chunk."""
         (bare,) = self._tokens.bare([text])
@@ -183,6 +187,14 @@ class RetroScorer:
             hidden = push(model, shared, keys, found.mask)
             scores = suffix_likelihood(model, shared, hidden, asked.ids, asked.mask)
         return scores[0].float()
+
+    def attention(self, asked: Asked, found: Candidates) -> Tensor:
+        """What each token of the candidates gets of the question's attention [n, r], in sum 1.
+
+        All are read at once, as RETRO reads its neighbours, whatever the mode scores by.
+        """
+        assert asked.shared is not None
+        return token_attention(self.model, asked.shared, found.states, found.mask)[0].float()
 
     def score_naive(self, asked: Asked, passages: Sequence[Sequence[int]]) -> Tensor:
         """Scores [n] of the head by one full forward for each candidate."""

@@ -7,6 +7,7 @@
     pipelines: [../pipelines/bm25.yaml, ../pipelines/retro.yaml]
     baseline: bm25
     latency: 30
+    explain: 20
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class BenchmarkKeys(BaseModel):
     oracle: Literal["retriever"] | None = Field(
         None, description="retriever: feed the gold passages (qrels) to the later stages."
     )
+    explain: int = Field(
+        50,
+        ge=0,
+        description="For how many questions to keep what rankers looked at (the first); 0: none.",
+    )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
     )
@@ -70,10 +76,15 @@ class Benchmark:
         return self.keys.name
 
     def changed(
-        self, *, latency: int | None, baseline: str | None, oracle: str | None = None
+        self,
+        *,
+        latency: int | None,
+        baseline: str | None,
+        oracle: str | None = None,
+        explain: int | None = None,
     ) -> Benchmark:
         """The same with what the command line says instead; `None` keeps a key."""
-        wishes = {"latency": latency, "baseline": baseline, "oracle": oracle}
+        wishes = {"latency": latency, "baseline": baseline, "oracle": oracle, "explain": explain}
         update = {key: value for key, value in wishes.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))
 

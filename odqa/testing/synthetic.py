@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
 from odqa.experiment.latency import Latency
+from odqa.explanation import Explanation, Match, Piece
 from odqa.meters.meter import Spent
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
@@ -25,6 +27,9 @@ _SPECS = (
     "{name: bm25-cross, retriever: {type: bm25},"
     " ranker: {type: cross_encoder, checkpoint: 'embedded:cross-encoder', k: 20},"
     " reader: {type: extractive, checkpoint: some/reader}}",
+    "{name: sbert-retro, retriever: {type: sentence, checkpoint: some/encoder},"
+    " ranker: {type: retro, checkpoint: some/retro, k: 20},"
+    " reader: {type: extractive, checkpoint: some/reader}}",
 )
 _WORDS = (
     *("river", "city", "king", "war", "song", "island", "bridge"),
@@ -35,7 +40,13 @@ _NASTY = "</script><script>alert(1)</script> <!-- \u2028 & \"quotes\" 'and' 😀
 
 
 def synthetic_comparison(
-    questions: int = 12, pipelines: int = 4, *, depth: int = 10, words: int = 100, shared: int = 4
+    questions: int = 12,
+    pipelines: int = 4,
+    *,
+    depth: int = 10,
+    words: int = 100,
+    shared: int = 4,
+    explained: int = 0,
 ) -> Comparison:
     """Invented results that hang together: ranks, answers, outcomes and rows agree.
 
@@ -43,6 +54,7 @@ def synthetic_comparison(
         depth: passages per question and pipeline.
         words: length of each passage.
         shared: how many of them all pipelines find; the others are found by one only.
+        explained: for how many questions ColBERT and RETRO say what they saw.
     """
     chance = random.Random(7)
     specs = [parse_pipeline(text) for text in _SPECS[:pipelines]]
@@ -81,7 +93,11 @@ def synthetic_comparison(
             )
     results = {
         spec.name: PipelineResult(
-            spec, *parts[spec.name], _costs(spec, questions), _timed(spec, asked)
+            spec,
+            *parts[spec.name],
+            _costs(spec, questions),
+            _timed(spec, asked),
+            _explanations(spec, asked[:explained], parts[spec.name][1], passages),
         )
         for spec in specs
     }
@@ -165,3 +181,53 @@ def _timed(spec: PipelineSpec, asked: Sequence[Question]) -> Latency:
     some = tuple(question.id for question in asked[:5])
     seconds = {stage.role: 0.004 * n for n, stage in enumerate(spec.stages, start=1)}
     return Latency(some, {role: (each,) * len(some) for role, each in seconds.items()})
+
+
+def _explanations(
+    spec: PipelineSpec,
+    asked: Sequence[Question],
+    ranked: Mapping[str, list[Hit]],
+    passages: Mapping[str, Passage],
+) -> dict[str, tuple[Explanation, ...]]:
+    kind = spec.ranker.type if spec.ranker is not None else ""
+    if kind not in ("colbert", "retro"):
+        return {}
+    chance, found = random.Random(11), {}
+    for question in asked:
+        shown = [passages[hit.passage_id] for hit in ranked[question.id][:3]]
+        found[question.id] = tuple(
+            _alignment(question, passage, chance)
+            if kind == "colbert"
+            else _attention(passage, (0.5, 0.375, 0.125)[rank], chance)
+            for rank, passage in enumerate(shown)
+        )
+    return found
+
+
+def _alignment(question: Question, passage: Passage, chance: random.Random) -> Explanation:
+    spans = [(0, 0), *(m.span() for m in re.finditer(r"\S+", passage.full_text))]
+    tokens = ["[CLS]", *question.text.split(), *["[MASK]"] * 3]
+    chosen = [chance.randrange(len(spans)) for _ in tokens]
+    scores = [round(chance.uniform(0.2, 1.0), 3) for _ in tokens]
+    places = sorted(set(chosen))
+    best = {at: max(s for c, s in zip(chosen, scores, strict=True) if c == at) for at in places}
+    return Explanation(
+        passage.id,
+        "alignment",
+        tuple(Piece(*spans[at], best[at]) for at in places),
+        tuple(
+            Match(token, places.index(at), score)
+            for token, at, score in zip(tokens, chosen, scores, strict=True)
+        ),
+    )
+
+
+def _attention(passage: Passage, share: float, chance: random.Random) -> Explanation:
+    spans = [m.span() for m in re.finditer(r"\S+", passage.full_text)]
+    weights = [chance.random() ** 4 for _ in spans]
+    whole = sum(weights)
+    pieces = tuple(
+        Piece(*span, float(f"{share * weight / whole:.4g}"))
+        for span, weight in zip(spans, weights, strict=True)
+    )
+    return Explanation(passage.id, "attention", pieces, share=share)

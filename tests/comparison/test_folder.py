@@ -13,8 +13,9 @@ from odqa.comparison.run import run_comparison
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.questions import QuestionSet
-from odqa.errors import OdqaError
+from odqa.errors import OdqaError, RunError
 from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.synthetic import synthetic_comparison
 from odqa.testing.toys import toy_components
 from odqa.testing.word_overlap import FirstWordReader, OverlapRetriever
 from odqa.types import Answer, Hit, Passage, Question
@@ -67,6 +68,25 @@ def test_what_was_saved_is_loaded(result: Comparison, tmp_path: Path) -> None:
     assert again.result("reads").retrieved["q,2"] == []
     assert again.result("reads").answers == result.result("reads").answers
     assert again.folder == tmp_path
+
+
+def test_explanations_are_saved_and_old_folders_have_none(tmp_path: Path) -> None:
+    comparison = synthetic_comparison(3, 5, explained=2)
+    save(comparison, tmp_path)
+    again = Comparison.load(tmp_path)
+    assert again == comparison
+    assert list(again.result("sbert-retro").explanations) == ["syn-0000", "syn-0001"]
+    assert not (tmp_path / "pipelines" / "bm25" / "explanations.jsonl").exists()
+    (tmp_path / "pipelines" / "sbert-retro" / "explanations.jsonl").unlink()
+    assert Comparison.load(tmp_path).result("sbert-retro").explanations == {}
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"id": "syn-0000"}'])
+def test_damaged_explanations_are_one_line(tmp_path: Path, line: str) -> None:
+    save(synthetic_comparison(2, 2, explained=1), tmp_path)
+    (tmp_path / "pipelines" / "sbert-colbert" / "explanations.jsonl").write_text(line + "\n")
+    with pytest.raises(RunError, match="damaged run folder"):
+        Comparison.load(tmp_path)
 
 
 def test_a_saved_spec_names_its_defaults(result: Comparison, tmp_path: Path) -> None:

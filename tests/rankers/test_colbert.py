@@ -170,3 +170,35 @@ def test_weights_that_are_no_numbers_are_one_line(tmp_path: Path) -> None:
     ranker = prepared(ColbertConfig(checkpoint=str(folder), store="online"), tmp_path / "cache")
     with pytest.raises(ComponentError, match="was scored nan"):
         scores(ranker)
+
+
+@pytest.mark.parametrize("store", ["offline", "online"])
+def test_explanations_add_up_to_the_score_and_name_the_text(
+    checkpoint: str, tmp_path: Path, store: str
+) -> None:
+    ranker = prepared(
+        ColbertConfig.model_validate({"checkpoint": checkpoint, "store": store}), tmp_path
+    )
+    questions = [QUESTION, Question("none", "a river")]
+    explained, nothing = ranker.explain(questions, [HITS, []])
+    assert nothing == [] and [one.passage_id for one in explained] == ["a", "b", "c"]
+    for one, passage in zip(explained, CORPUS, strict=True):
+        total = sum(match.score for match in one.matches)
+        assert total == pytest.approx(scores(ranker)[passage.id], abs=1e-4)
+        aligned = ranker.align(QUESTION, passage)
+        assert [match.token for match in one.matches] == [m.query_token for m in aligned]
+        for match, expected in zip(one.matches, aligned, strict=True):
+            piece = one.pieces[match.piece]
+            text = passage.full_text[piece.start : piece.end]
+            # Random vectors have no near ties, so that rounding to float16 changes no choice.
+            marker = expected.passage_token.startswith("[")
+            assert text == ("" if marker else expected.passage_token.removeprefix("##"))
+
+
+def test_spans_stand_beside_the_tokens_also_where_a_passage_is_cut(checkpoint: str) -> None:
+    encoder = LateInteractionEncoder(checkpoint, doc_maxlen=12)
+    for text in (CORPUS[2].full_text, "", "Café, Tōkyō!"):
+        spans, tokens = encoder.passage_spans(text), encoder.passage_tokens(text)
+        assert len(spans) == len(tokens) <= 12
+        assert spans[:2] == [(0, 0), (0, 0)] and spans[-1] == (0, 0)
+        assert all(end > start for start, end in spans[2:-1])

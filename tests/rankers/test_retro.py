@@ -236,3 +236,35 @@ def test_closed_and_prepared_again(folders: dict[bool, Path], tmp_path: Path) ->
     ranker.prepare(Corpus.from_passages(CORPUS), cache)
     assert cache.hits == 1
     np.testing.assert_array_equal(scores(ranker), before)
+
+
+@pytest.mark.parametrize(
+    "parameters", [*MODES, {"neighbours": "encodings"}, {"neighbours": "keys-values"}]
+)
+def test_explanations_are_shares_of_one_attention(
+    folders: dict[bool, Path], tmp_path: Path, parameters: dict[str, object]
+) -> None:
+    ranker = make(folders["neighbours" not in parameters], tmp_path, **parameters)
+    hits = [Hit(passage_id, 1.0) for passage_id in ("p3", "p1", "copy0")]
+    explained, nothing = ranker.explain(QUESTIONS[:2], [hits, []])
+    assert nothing == [] and [one.passage_id for one in explained] == ["p3", "p1", "copy0"]
+    assert sum(one.share or 0.0 for one in explained) == pytest.approx(1.0, abs=1e-3)
+    texts = {passage.id: passage.full_text for passage in CORPUS}
+    for one in explained:
+        assert sum(piece.weight for piece in one.pieces) == pytest.approx(one.share)
+        words = [texts[one.passage_id][p.start : p.end] for p in one.pieces if p.end > p.start]
+        # Cut at the model's 40 tokens, two of which are markers.
+        assert words == texts[one.passage_id].replace(".", " .").replace(",", " ,").split()[:38]
+
+
+def test_attention_by_token_adds_up_to_the_score_of_mode_attention(
+    folders: dict[bool, Path], tmp_path: Path
+) -> None:
+    ranker = make(folders[True], tmp_path, mode="attention")
+    hits = [Hit(passage_id, 1.0) for passage_id in ("p3", "p1", "copy0", "p5")]
+    (ranked,), (explained,) = (
+        ranker.rank(QUESTIONS[:1], [hits], 9),
+        ranker.explain(QUESTIONS[:1], [hits]),
+    )
+    shares = {one.passage_id: one.share for one in explained}
+    assert shares == pytest.approx({hit.passage_id: hit.score for hit in ranked}, abs=1e-6)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from odqa.report.write import write_report
+from odqa.comparison.result import Comparison
+from odqa.explanation import Explanation, Piece
+from odqa.report.page import render_page
 from odqa.testing.synthetic import synthetic_comparison
+from odqa.types import Hit
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
@@ -22,10 +27,24 @@ _FLAGS = (
     *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", "--dump-dom"),
 )
 
+EXPLAINED = synthetic_comparison(60, 5, explained=20)
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(synthetic_comparison(120), tmp_path_factory.mktemp("report"))
+    return written(synthetic_comparison(120), tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pipelines, two of them ColBERT's and one RETRO's, 20 questions of 60 explained."""
+    return written(EXPLAINED, tmp_path_factory.mktemp("explained"))
+
+
+def written(comparison: Comparison, folder: Path) -> Path:
+    report = folder / "report.html"
+    report.write_text(render_page(comparison), encoding="utf-8")
+    return report
 
 
 def opened(report: Path, profile: Path, fragment: str = "") -> str:
@@ -91,3 +110,96 @@ def test_tables_sort(report: Path, tmp_path: Path) -> None:
     names = re.findall(r'<th scope="row"[^>]*>([\w-]+)', table)
     assert names == sorted(means, key=lambda name: -means[name])
     assert 'aria-sort="descending"' in table
+
+
+def test_explanations_wait_under_their_passages(explained: Path, tmp_path: Path) -> None:
+    page = opened(explained, tmp_path, "#q=syn-0003")
+    # Two pipelines of ColBERT and one of RETRO, three passages each.
+    assert page.count('<details class="seen">') == 9
+    assert page.count("<summary>Token alignment</summary>") == 6
+    assert [f"Attention {share} %" in page for share in (50, 38, 13)] == [True] * 3
+    assert 'style="width: 37.5%;"' in page  # the bar
+    assert "<ruby" not in page  # built when opened
+    assert 'aria-pressed="false">Show what the rankers saw<' in page
+
+
+def test_question_tokens_stand_over_the_tokens_they_chose(explained: Path, tmp_path: Path) -> None:
+    page = opened(explained, tmp_path, "#q=syn-0003&seen=1")
+    assert page.count('<details class="seen" open="">') == 9
+    shown = page.split('class="seen" open=""')[1].split("</details>")[0]
+    one = EXPLAINED.result("sbert-colbert").explanations["syn-0003"][0]
+    full = EXPLAINED.passages[one.passage_id].full_text
+    tokens = re.findall(r'class="token"[^>]*>(.*?) → (.*?) <b>(.*?)</b>', shown)
+    read = [match for match in one.matches if not match.token.startswith("[")]
+    assert len(tokens) == len(read) == len(EXPLAINED.questions[3].text.split())
+    for (token, found, score), match in zip(tokens, read, strict=True):
+        piece = one.pieces[match.piece]
+        assert token == match.token and float(score) == pytest.approx(match.score, abs=0.006)
+        assert found == (full[piece.start : piece.end] or "a marker")
+        if piece.end > piece.start:
+            over = re.search(
+                rf'<ruby[^>]*data-piece="{match.piece}"><mark[^>]*>(.*?)</mark><rt>(.*?)</rt>',
+                shown,
+            )
+            assert over is not None and over[1] == found and token in over[2].split()
+    total = sum(match.score for match in one.matches)
+    assert f"sum of similarities {total:.2f}" in shown and "by 4 markers and fillers" in shown
+    # The whole passage is there, word for word.
+    bare = re.sub(r"<rt>.*?</rt>|<[^>]+>", "", shown.split('class="pieces">')[1].split("</p>")[0])
+    assert bare == full.strip()
+
+
+def test_attention_is_shaded_and_its_heaviest_words_are_named(
+    explained: Path, tmp_path: Path
+) -> None:
+    page = opened(explained, tmp_path, "#q=syn-0003&seen=1")
+    one = EXPLAINED.result("sbert-retro").explanations["syn-0003"][0]
+    shown = page.split("Attention 50 %")[1].split("</details>")[0]
+    full = EXPLAINED.passages[one.passage_id].full_text
+    deepest = max(one.pieces, key=lambda piece: piece.weight)
+    (word,) = re.findall(r'--deep: 100%;"[^>]*>(.*?)</mark>', shown)
+    assert word == full[deepest.start : deepest.end]
+    sums: dict[str, float] = {}
+    for piece in one.pieces:
+        words = full[piece.start : piece.end]
+        sums[words] = sums.get(words, 0) + piece.weight
+    first, _, third, *_ = sorted(sums, key=lambda words: -sums[words])
+    said = shown.split("most on: ")[1]
+    assert said.startswith(first) and third in said
+
+
+def test_offsets_hold_where_a_character_is_two_for_javascript(
+    explained: Path, tmp_path: Path
+) -> None:
+    # Question 0's relevant passage has an emoji before its answer; an explanation of it is sure.
+    passage = EXPLAINED.passages["0-all-0"]
+    spans = [m.span() for m in re.finditer(r"\S+", passage.full_text)]
+    pieces = tuple(Piece(*span, 0.01) for span in spans)
+    one = Explanation(passage.id, "attention", pieces, share=1.0)
+    bm25 = EXPLAINED.result("sbert-retro")
+    best = [Hit(passage.id, 9.0), *bm25.ranked["syn-0000"][:2]]
+    changed = replace(
+        bm25,
+        ranked={**bm25.ranked, "syn-0000": list({h.passage_id: h for h in best}.values())},
+        explanations={"syn-0000": (one,)},
+    )
+    comparison = replace(EXPLAINED, pipelines={**EXPLAINED.pipelines, "sbert-retro": changed})
+    page = opened(written(comparison, tmp_path), tmp_path / "profile", "#q=syn-0000&seen=1")
+    shown = page.split("Attention 100 %")[1].split("</details>")[0]
+    marks = re.findall(r"<mark[^>]*>(.*?)</mark>", shown)
+    words = [escape(word, quote=False) for word in passage.full_text.split()]
+    assert "".join(marks) == "".join(words) and "😀" in marks
+    assert '<mark class="looked accepted"' in shown
+
+
+def test_filters_what_is_explained(explained: Path, tmp_path: Path) -> None:
+    page = opened(explained, tmp_path, "#explained=yes")
+    assert listed(page) == 20 and "20 of 60 questions" in page
+    assert "For 20 questions the best passages show what the ranker saw" in page
+
+
+def test_without_explanations_nothing_speaks_of_them(report: Path, tmp_path: Path) -> None:
+    page = opened(report, tmp_path, "#q=syn-0003&seen=1")
+    body = page.split("<body>")[1].split("<script>")[0]
+    assert "what the ranker" not in body and 'class="seen"' not in body
+    assert '<label hidden="">Explained' in body

@@ -8,6 +8,7 @@ import pytest
 from odqa.comparison.result import Comparison
 from odqa.metrics.attribution import outcomes
 from odqa.report.data import as_script, browser_data
+from odqa.report.explained import explained
 from odqa.testing.synthetic import synthetic_comparison
 
 
@@ -73,6 +74,35 @@ def test_nothing_in_a_passage_ends_the_script(comparison: Comparison) -> None:
     assert "<" not in script and "\u2028" not in script
     assert json.loads(script) == data
     assert any("</script>" in passage[2] for passage in data["passages"])
+
+
+def test_explanations_refer_to_passages_by_number() -> None:
+    comparison = synthetic_comparison(3, 5, explained=2)
+    data = browser_data(comparison)
+    bm25, colbert, _, _, retro = data["explained"]
+    assert bm25 == {} and list(colbert) == list(retro) == ["0", "1"]
+    for shown, name in ((colbert, "sbert-colbert"), (retro, "sbert-retro")):
+        expected = comparison.result(name).explanations["syn-0001"]
+        for (number, kind, share, pieces, matches), one in zip(shown["1"], expected, strict=True):
+            assert data["passages"][number][0] == one.passage_id
+            assert (kind, share) == (one.kind, one.share)
+            assert pieces[:2] == [one.pieces[0].start, one.pieces[0].end]
+            assert pieces[2::3] == pytest.approx([p.weight for p in one.pieces], rel=1e-2)
+            assert matches[::3] == [match.token for match in one.matches]
+            assert matches[1::3] == [match.piece for match in one.matches]
+    # The best three of a row are those that are explained.
+    assert [each[0] for each in colbert["1"]] == data["rows"][1][1][7][:9:3]
+
+
+def test_explanations_end_where_their_budget_does() -> None:
+    comparison = synthetic_comparison(6, 5, explained=6)
+    numbers = {key: n for n, key in enumerate(comparison.passages)}
+    whole = explained(comparison, numbers)
+    half = explained(comparison, numbers, len(json.dumps(whole)) // 2)
+    assert 0 < len(half[1]) < 6
+    assert all(len(each) <= len(half[1]) for each in half)
+    assert explained(comparison, numbers, 10) == [{}] * 5
+    assert explained(comparison, {}) == [{}] * 5
 
 
 def test_not_a_number_is_refused_rather_than_written() -> None:

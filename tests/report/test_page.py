@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from odqa.comparison.result import Comparison
-from odqa.comparison.text import SMALL_MODELS, verdict
+from odqa.comparison.text import SMALL_MODELS, render, verdict
 from odqa.errors import RunError
 from odqa.report.page import render_page
 from odqa.report.write import write_report
@@ -126,7 +126,11 @@ def test_report_and_tables_are_written(comparison: Comparison, tmp_path: Path) -
     report = write_report(comparison, tmp_path / "run")
     assert report == tmp_path / "run" / "report.html"
     written = sorted(path.name for path in report.parent.iterdir())
-    assert written == ["report.html", "table.md", "table.tex"]
+    assert written == ["figures", "report.html", "table.md", "table.tex", "table.txt"]
+    assert (report.parent / "table.txt").read_text() == render(comparison) + "\n"
+    figures = {path.name for path in (report.parent / "figures").iterdir()}
+    assert {"losses-by-stage.svg", "quality-em.png", "quality-vs-storage.pdf"} <= figures
+    assert len(figures) == 3 * (3 + 2 + 1 + 1)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(
@@ -140,5 +144,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 @pytest.mark.slow
 def test_all_of_nq_test_stays_under_40_megabytes() -> None:
     # Pipelines that share no passage are the worst case: the budget has to hold.
-    page = render_page(synthetic_comparison(3610, 4, depth=10, shared=1))
+    # Explanations come on top, with a budget of their own.
+    page = render_page(synthetic_comparison(3610, 4, depth=10, shared=1, explained=500))
     assert 10e6 < len(page.encode()) < 40e6

@@ -6,6 +6,7 @@ import pytest
 
 from odqa.api import resolve_pipelines
 from odqa.errors import SpecErrors
+from odqa.experiment.explain import QUESTIONS
 from odqa.spec.benchmark import is_benchmark, load_benchmark
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,13 @@ def test_a_good_benchmark(folder: Path) -> None:
     assert (bench.folder, bench.keys.latency) == (folder, 20)
     changed = bench.changed(latency=0, baseline="one")
     assert (changed.keys.latency, changed.keys.baseline) == (0, "one")
+    assert (
+        changed.keys.explain,
+        bench.changed(latency=1, baseline=None, explain=0).keys.explain,
+    ) == (
+        QUESTIONS,
+        0,
+    )
     assert bench.changed(latency=None, baseline=None) == bench
 
 

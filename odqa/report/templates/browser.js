@@ -2,9 +2,12 @@
 const PAGE = 50;
 const FIELDS = {
   text: "f-text", pipeline: "f-pipeline", outcome: "f-outcome",
-  right: "f-right", wrong: "f-wrong", order: "f-order",
+  right: "f-right", wrong: "f-wrong", order: "f-order", explained: "f-explained",
 };
-const state = { text: "", pipeline: "", outcome: "", right: "", wrong: "", order: "", page: 0, q: "" };
+const state = {
+  text: "", pipeline: "", outcome: "", right: "", wrong: "", order: "", explained: "",
+  page: 0, q: "", seen: "",
+};
 const field = (name) => document.getElementById(FIELDS[name]);
 
 function fillSelects() {
@@ -29,6 +32,7 @@ function matches(q) {
   if (state.text && !haystack(q).includes(state.text.toLowerCase())) return false;
   if (state.right && !DATA.rows[at(state.right)]?.[q][RIGHT]) return false;
   if (state.wrong && DATA.rows[at(state.wrong)]?.[q][RIGHT] !== 0) return false;
+  if (state.explained && !isExplained(q)) return false;
   if (!state.outcome) return true;
   const looked = state.pipeline ? [DATA.rows[at(state.pipeline)] || []] : DATA.rows;
   return looked.some((rows) => rows[q] && fateName(rows[q]) === state.outcome);

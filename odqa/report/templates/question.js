@@ -22,6 +22,7 @@ function showQuestion(q) {
   box.append(element("p", "", element("small", "", `${id} · accepted: `), accepted));
   const columns = element("div", "columns");
   DATA.pipelines.forEach((name, p) => columns.append(showPipeline(name, p, q)));
+  if (isExplained(q)) box.append(explainButton(columns));
   box.append(columns);
   return box;
 }
@@ -66,7 +67,10 @@ function showHit(row, [number, before, score], rank, p, q) {
   if (gold.includes(number)) head.append(element("span", "tag", "relevant"), " ");
   if (answerRanges(text, answers).length) head.append(element("span", "tag", "holds an answer"));
   const said = row[ANSWER_AT] === number ? [row[START], row[END]] : null;
-  const body = element("div", "", markedText(text, answers, said));
+  const body = element("div", "plain", markedText(text, answers, said));
   if (title) body.prepend(element("strong", "", title), " ");
-  return element("li", "", head, body);
+  const item = element("li", "", head, body);
+  const seen = explanationOf(p, q, number);
+  if (seen) item.append(showExplanation(seen, DATA.passages[number], answers));
+  return item;
 }

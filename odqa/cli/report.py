@@ -1,0 +1,25 @@
+"""``odqa report``: report, tables and figures of a finished run, written again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Run folder that odqa compare finished.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write (default: into the run folder).", show_default=False),
+    ] = None,
+) -> None:
+    """Write report.html, tables and figures (SVG, PNG, PDF) of a run folder."""
+    from odqa.comparison.result import Comparison
+    from odqa.report.write import write_report
+
+    written = write_report(Comparison.load(folder), out or folder)
+    typer.echo(f"report:  {written}")
+    typer.echo(f"tables:  {', '.join(str(p) for p in sorted(written.parent.glob('table.*')))}")
+    typer.echo(f"figures: {written.parent / 'figures'}")

@@ -1,0 +1,113 @@
+"""Our small SVG drawn again by matplotlib, which writes the PNG and PDF that papers want."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from odqa.report.figures.style import MARGIN, Style, style
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: CSS pixels per inch, and points per pixel.
+_PER_INCH, _POINTS = 96, 0.75
+_ALIGN = {"start": "left", "middle": "center", "end": "right"}
+
+
+def draw(svg: str) -> Figure:
+    """A figure of the same look, with white around it.
+
+    It knows the elements that `odqa.report.figures.svg` makes.
+    """
+    from matplotlib.figure import Figure
+
+    root = ElementTree.fromstring(svg)
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    inches = [(side + 2 * MARGIN) / _PER_INCH for side in (width, height)]
+    figure = Figure(figsize=inches, dpi=2 * _PER_INCH)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-MARGIN, width + MARGIN)
+    axes.set_ylim(height + MARGIN, -MARGIN)
+    axes.axis("off")
+    # What comes later lies above, as in SVG.
+    for order, element in enumerate(root, start=1):
+        look = style(element.tag, element.get("class", ""))
+        _DRAW[element.tag](axes, element, look, order)
+    return figure
+
+
+def _text(axes: Axes, element: Element, look: Style, order: int) -> None:
+    from matplotlib.patheffects import withStroke
+
+    size = re.search(r"([\d.]+)px", look.get("font-size", look["font"]))
+    assert size is not None
+    drawn = axes.text(
+        *_numbers(element, "x", "y"),
+        element.text or "",
+        color=look["fill"],
+        fontsize=float(size[1]) * _POINTS,
+        fontweight="bold" if look.get("font-weight") == "600" else "normal",
+        ha=_ALIGN[element.get("text-anchor", "start")],
+        va="baseline",
+        zorder=order,
+        # A dollar sign is no formula.
+        parse_math=False,
+    )
+    if "stroke" in look:
+        width = _points(look["stroke-width"])
+        drawn.set_path_effects([withStroke(linewidth=width, foreground=look["stroke"])])
+
+
+def _line(axes: Axes, element: Element, look: Style, order: int) -> None:
+    x1, y1, x2, y2 = _numbers(element, "x1", "y1", "x2", "y2")
+    axes.plot([x1, x2], [y1, y2], solid_capstyle="butt", zorder=order, **_stroke(look))
+
+
+def _polyline(axes: Axes, element: Element, look: Style, order: int) -> None:
+    points = [tuple(map(float, pair.split(","))) for pair in element.attrib["points"].split()]
+    dashes = tuple(map(_points, look["stroke-dasharray"].split()))
+    xs, ys = zip(*points, strict=True)
+    axes.plot(xs, ys, linestyle=(0, dashes), zorder=order, **_stroke(look))
+
+
+def _rect(axes: Axes, element: Element, look: Style, order: int) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    x, y, width, height = _numbers(element, "x", "y", "width", "height")
+    radius = float(look.get("rx", "0").removesuffix("px"))
+    corners = f"round,pad=0,rounding_size={radius}" if radius else "square,pad=0"
+    axes.add_patch(
+        FancyBboxPatch((x, y), width, height, boxstyle=corners, zorder=order, **_filled(look))
+    )
+
+
+def _circle(axes: Axes, element: Element, look: Style, order: int) -> None:
+    from matplotlib.patches import Circle
+
+    x, y, radius = _numbers(element, "cx", "cy", "r")
+    axes.add_patch(Circle((x, y), radius, zorder=order, **_filled(look)))
+
+
+_DRAW = {"text": _text, "line": _line, "polyline": _polyline, "rect": _rect, "circle": _circle}
+
+
+def _stroke(look: Style) -> dict[str, object]:
+    return {"color": look["stroke"], "linewidth": _points(look.get("stroke-width", "1"))}
+
+
+def _filled(look: Style) -> dict[str, object]:
+    edge, width = look.get("stroke", "none"), _points(look.get("stroke-width", "1"))
+    return {"facecolor": look["fill"], "edgecolor": edge, "linewidth": width}
+
+
+def _numbers(element: Element, *names: str) -> list[float]:
+    return [float(element.attrib[name]) for name in names]
+
+
+def _points(pixels: str) -> float:
+    return float(pixels.removesuffix("px")) * _POINTS
