@@ -27,11 +27,15 @@ def make_manifest(
     specs: Sequence[PipelineSpec],
     dataset: Dataset,
     *,
+    code: str,
     started: str,
     seconds: float,
     settings: Mapping[str, object],
 ) -> dict[str, Any]:
-    """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC)."""
+    """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC).
+
+    ``code`` is the `code_revision` when it started: a checkout may move on under a long run.
+    """
     return {
         "odqa": odqa.__version__,
         "started": started,
@@ -43,7 +47,7 @@ def make_manifest(
         "versions": dict(installed()),
         "python": platform.python_version(),
         "machine": machine(),
-        "code": _git_revision(),
+        "code": code,
         "command": {
             "words": [_PASSWORD.sub("…@", word) for word in sys.argv],
             "folder": str(Path.cwd()),
@@ -98,7 +102,7 @@ def _processor() -> str:
     return next(named, platform.processor())
 
 
-def _git_revision() -> str:
+def code_revision() -> str:
     """The commit of a checkout, with ``+`` for local changes; empty in an installed package."""
     root = Path(odqa.__file__).parent.parent
     if not (root / ".git").exists():

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from odqa.cache import Cache
 from odqa.comparison.costs import stage_cost
-from odqa.comparison.manifest import make_manifest
+from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.result import Comparison, PipelineResult
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
@@ -66,7 +66,7 @@ def run_comparison(
         cure = did_you_mean(baseline, names)
         raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
     started = time.perf_counter()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
     executor = Executor(dataset, cache, results)
     plan = executor.plan(specs)
     records = executor.run(plan)
@@ -103,6 +103,7 @@ def run_comparison(
         make_manifest(
             specs,
             dataset,
+            code=code,
             started=now,
             seconds=time.perf_counter() - started,
             settings={"latency": latency},

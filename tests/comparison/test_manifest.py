@@ -18,13 +18,19 @@ def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) ->
     spec = parse_pipeline("{name: one, retriever: {type: overlap}}")
     data = toy_dataset()
     found = make_manifest(
-        [spec], data, started="2025-01-02T03:04:05+00:00", seconds=1.23456, settings={"latency": 3}
+        [spec],
+        data,
+        code="abc123+",
+        started="2025-01-02T03:04:05+00:00",
+        seconds=1.23456,
+        settings={"latency": 3},
     )
     assert json.loads(json.dumps(found)) == found
     assert found["specs"] == {"one": spec.hash}
     assert found["dataset"]["digest"] == data.digest
     assert found["dataset"]["question_set"] == data.questions.fingerprint
     assert found["dataset"]["origin"] is None
+    assert (found["code"], found["seconds"]) == ("abc123+", 1.235)
     assert found["settings"] == {"latency": 3}
     assert found["statistics"] == {"seed": 0, "draws": 10_000, "level": 0.95}
     assert {"torch", "numpy", "pydantic", "pytest"} <= set(found["versions"])
