@@ -25,6 +25,7 @@ from odqa.cli.options import (
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
+    from odqa.experiment.oracle import OracleStage
 
 
 def compare(
@@ -62,7 +63,7 @@ def compare(
     from odqa.tracing import TracePolicy
 
     TracePolicy.parse(traces)  # a wrong word is refused before the work, not after it
-    stage = oracle.value if oracle else None
+    stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
     if any(map(is_run_folder, refs)):
         unfit = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ def read_foreign_run(path: Path, corpus: Corpus) -> Run:
     Raises:
         DataError: the file cannot be read, or names passages that the corpus does not have.
     """
+    placed: Sequence[tuple[str, str | None, str | None, list[Hit]]]
     if ".json" in path.suffixes[-2:]:
         placed = read_dpr_results(path)
     else:

@@ -36,7 +36,7 @@ def test_rows_say_what_the_comparison_says(comparison: Comparison) -> None:
 
 def test_values_stand_in_the_order_of_their_names(comparison: Comparison) -> None:
     data = browser_data(comparison)
-    assert data["metrics"] == ["em", "f1", "ranked_mrr@10"]
+    assert data["metrics"] == ["em", "f1", "ranked_mrr@10", "retrieved_oracle", "ranked_oracle"]
     expected = [comparison.values("bm25", metric)["syn-0003"] for metric in data["metrics"]]
     assert data["rows"][0][3][5] == pytest.approx(expected, abs=1e-4)
 

@@ -91,7 +91,7 @@ def test_every_table_and_figure_is_there(outline: Outline) -> None:
     tables = [a["id"] for tag, a in outline.tags if tag == "table"]
     assert tables == ["quality", "tests", "metrics", "offline", "online", "changes"]
     figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]
-    assert len(figures) == 3 + 2 + 1 + 1
+    assert len(figures) == 5 + 2 + 1 + 1
     assert any("Map of paradigms" in said for said in figures)
     assert any(said.startswith("What became of the questions") for said in figures)
 
