@@ -82,7 +82,8 @@ def token_attention(
     with capture_attention(model) as passes:
         read_jointly(model, shared, encoded, mask)
     weights = torch.stack([p.weights.mean(1) for p in passes]).mean(0)
-    return _over_suffix(weights.flatten(2), shared).unflatten(-1, encoded.shape[1:3])
+    batch, n, r, _ = encoded.shape
+    return _over_suffix(weights.flatten(2), shared).reshape(batch, n, r)
 
 
 def _over_suffix(values: Tensor, shared: SharedPrefix) -> Tensor:

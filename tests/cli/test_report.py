@@ -27,7 +27,7 @@ def test_report_tables_and_figures_are_written_again(tmp_path: Path) -> None:
     said = report(str(run))
     assert str(run / "report.html") in said and str(run / "figures") in said
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "For 1 questions the best passages show" in page
+    assert "For 1 question the best passages show" in page
     assert (run / "table.txt").read_text().startswith("sbert-colbert has the highest em")
     assert (run / "figures" / "quality-em.pdf").is_file()
     assert {path: path.read_bytes() for path in before} == before  # data stay as they were

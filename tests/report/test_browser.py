@@ -203,3 +203,10 @@ def test_without_explanations_nothing_speaks_of_them(report: Path, tmp_path: Pat
     body = page.split("<body>")[1].split("<script>")[0]
     assert "what the ranker" not in body and 'class="seen"' not in body
     assert '<label hidden="">Explained' in body
+
+
+@pytest.mark.slow
+def test_all_of_nq_test_opens_and_shows_a_question(whole_nq: Path, tmp_path: Path) -> None:
+    page = opened(whole_nq, tmp_path, "#q=syn-0499&seen=1")
+    assert "3610 questions" in page and "page 10 of 73" in page
+    assert page.count("<ruby") > 6

@@ -94,7 +94,7 @@ def test_shapes_stand_where_the_svg_puts_them() -> None:
     assert (width, height) == (2 * (60 + 2 * MARGIN), 2 * (40 + 2 * MARGIN))
     assert at(10, 5) == colours["answered"]
     assert at(50, 30) == at(15, 35) == colours["accent"]
-    assert at(58, 5) == at(10, 20) == "#ffffff"
+    assert at(24, 20) == at(10, 20) == "#ffffff"
     (label,) = [t for t in figure.axes[0].texts if t.get_text()]
     assert label.get_text() == "$x$ <&>" and not label.get_parse_math()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from odqa.report.figures.style import MARGIN, Style, style
@@ -28,8 +28,8 @@ def draw(svg: str) -> Figure:
 
     root = ElementTree.fromstring(svg)
     _, _, width, height = map(float, root.attrib["viewBox"].split())
-    inches = [(side + 2 * MARGIN) / _PER_INCH for side in (width, height)]
-    figure = Figure(figsize=inches, dpi=2 * _PER_INCH)
+    across, down = ((side + 2 * MARGIN) / _PER_INCH for side in (width, height))
+    figure = Figure(figsize=(across, down), dpi=2 * _PER_INCH)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(-MARGIN, width + MARGIN)
     axes.set_ylim(height + MARGIN, -MARGIN)
@@ -46,8 +46,10 @@ def _text(axes: Axes, element: Element, look: Style, order: int) -> None:
 
     size = re.search(r"([\d.]+)px", look.get("font-size", look["font"]))
     assert size is not None
+    x, y = _numbers(element, "x", "y")
     drawn = axes.text(
-        *_numbers(element, "x", "y"),
+        x,
+        y,
         element.text or "",
         color=look["fill"],
         fontsize=float(size[1]) * _POINTS,
@@ -96,11 +98,11 @@ def _circle(axes: Axes, element: Element, look: Style, order: int) -> None:
 _DRAW = {"text": _text, "line": _line, "polyline": _polyline, "rect": _rect, "circle": _circle}
 
 
-def _stroke(look: Style) -> dict[str, object]:
+def _stroke(look: Style) -> dict[str, Any]:
     return {"color": look["stroke"], "linewidth": _points(look.get("stroke-width", "1"))}
 
 
-def _filled(look: Style) -> dict[str, object]:
+def _filled(look: Style) -> dict[str, Any]:
     edge, width = look.get("stroke", "none"), _points(look.get("stroke-width", "1"))
     return {"facecolor": look["fill"], "edgecolor": edge, "linewidth": width}
 
