@@ -1,9 +1,10 @@
-"""The passages that matter to a set of questions, as a corpus of their own.
+"""The passages that matter to a finished run, as a corpus of their own, and its hits as a run file.
 
 Exact search over the pool returns the same best k as over the whole corpus, so that rankers whose
 offline side is large (keys and values of every passage) can be compared at a fraction of it::
 
-    python eval/pool.py CORPUS.tsv.gz RUN.trec QRELS --k 20 --out pool.tsv
+    odqa run eval/rankers/sentence.yaml --data eval/nq-mini.yaml
+    python eval/pool.py runs/nq-mini-DATE-TIME sentence CORPUS.tsv.gz --out build/pool
 """
 
 from __future__ import annotations
@@ -13,32 +14,37 @@ from pathlib import Path
 
 from odqa.data.dpr_tsv import read_passages, write_passages
 from odqa.data.qrels import read_qrels
-from odqa.data.trec import read_run
+from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError
+from odqa.types import Hit
 
 
-def pooled(run: Path, qrels: Path, k: int) -> set[str]:
-    """Ids of the best ``k`` passages of every question of a run, and of all judged ones."""
-    found = {hit.passage_id for hits in read_run(run).values() for hit in hits[:k]}
-    return found | {passage for judged in read_qrels(qrels).values() for passage in judged}
+def pooled(run: dict[str, list[Hit]], qrels: dict[str, dict[str, int]]) -> set[str]:
+    """Ids of the passages that a run or its judgements name."""
+    found = {hit.passage_id for hits in run.values() for hit in hits}
+    return found | {passage for judged in qrels.values() for passage in judged}
 
 
 def main() -> None:
-    """Write the pool in the order of the corpus."""
-    words = argparse.ArgumentParser(description="Passages that a run and qrels name, as a corpus.")
-    words.add_argument("corpus", type=Path)
-    words.add_argument("run", type=Path)
-    words.add_argument("qrels", type=Path)
+    """Write ``passages.tsv``, in the order of the corpus, and ``first-stage.run``."""
+    words = argparse.ArgumentParser(description="What a finished run found, as a corpus.")
+    words.add_argument("run", type=Path, help="Folder of a finished run.")
+    words.add_argument("pipeline", help="The pipeline whose retriever is taken.")
+    words.add_argument("corpus", type=Path, help="The passages it searched, DPR's TSV.")
     words.add_argument("--k", type=int, default=20, help="Best passages per question.")
-    words.add_argument("--out", type=Path, required=True)
+    words.add_argument("--out", type=Path, required=True, help="Folder to write into.")
     asked = words.parse_args()
     try:
-        wanted = pooled(asked.run, asked.qrels, asked.k)
+        found = read_run(asked.run / "pipelines" / asked.pipeline / "retrieved.trec")
+        best = {question: hits[: asked.k] for question, hits in found.items()}
+        wanted = pooled(best, read_qrels(asked.run / "gold.qrels"))
         kept = [passage for passage in read_passages(asked.corpus) if passage.id in wanted]
-        write_passages(asked.out, kept)
+        asked.out.mkdir(parents=True, exist_ok=True)
+        write_passages(asked.out / "passages.tsv", kept)
+        write_run(asked.out / "first-stage.run", best, asked.pipeline)
     except OdqaError as error:
         words.error(str(error))
-    print(f"{asked.out}: {len(kept):,} passages")  # noqa: T201
+    print(f"{asked.out}: {len(kept):,} passages, {len(best):,} questions")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The first thing a user runs, from end to end: five pipelines, the shipped models, a report."""
+"""The first thing a user runs, from end to end: six pipelines, the shipped models, a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from odqa.comparison.result import Comparison
 
 pytestmark = [pytest.mark.slow, pytest.mark.java]
 
-PIPELINES = ["bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro"]
+PIPELINES = ["bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro", "retro-offline"]
 
 
 def compare(folder: Path, *words: str) -> str:
