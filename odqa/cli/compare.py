@@ -66,10 +66,11 @@ def compare(
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
     if any(map(is_run_folder, refs)):
-        unfit = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
-        unfit["--explain"] = explain
-        unfit["--data"] = None if data == EMBEDDED else data
-        merged = _merged(refs, baseline, [word for word, value in unfit.items() if value])
+        words = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
+        words["--explain"] = explain
+        unfit = [word for word, value in words.items() if value]
+        unfit += ["--data"] if data != EMBEDDED else []
+        merged = _merged(refs, baseline, unfit)
         with run_folder(out, merged.name) as folder:
             finish(merged, folder, mlflow, traces)
         return
