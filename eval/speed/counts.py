@@ -74,9 +74,7 @@ def _common(sizes: Sizes) -> float:
     encoder = sizes.encoder_layers * read * (block + 4 * r * a)
     conditioning = len(sizes.encoder_cross_layers) * read * (4 * d * a + 4 * m * a)
     cross = attending * (4 * d * a + 4 * sizes.neighbours * r * a) + 4 * read * d * a
-    return (
-        decoder + encoder + conditioning + len(sizes.cross_layers) * cross + _readout(sizes, n)
-    )
+    return decoder + encoder + conditioning + len(sizes.cross_layers) * cross + _readout(sizes, n)
 
 
 def _readout(sizes: Sizes, tokens: int) -> float:

@@ -13,6 +13,7 @@ from eval.speed.sizes import Sizes
 from eval.speed.worker import Job, serve
 from odqa.retro.config import RetroConfig, SelfPosition, StackConfig
 from odqa.retro.model import RetroModel
+from odqa.retro.prepacked import prepack
 
 
 def config(sizes: Sizes, position: SelfPosition = "xl", *, score_head: bool = False) -> RetroConfig:
@@ -49,6 +50,8 @@ def build(settings: Mapping[str, Any]) -> tuple[Job, Mapping[str, Any]]:
     sizes, device = Sizes.from_json(json.dumps(settings["sizes"])), settings["device"]
     model = RetroModel(config(sizes, settings["position"])).eval()
     model = model.to(device, getattr(torch, settings["dtype"]))
+    facts = {"parameters": sum(p.numel() for p in model.parameters())}
+    prepack(model)
     ids, found = batch(sizes, device)
 
     @torch.inference_mode()
@@ -56,7 +59,7 @@ def build(settings: Mapping[str, Any]) -> tuple[Job, Mapping[str, Any]]:
         model(ids, None, found)
         synchronise(device)
 
-    return job, {"parameters": sum(p.numel() for p in model.parameters())}
+    return job, facts
 
 
 if __name__ == "__main__":
