@@ -34,8 +34,7 @@ def main() -> None:
     sizes = Sizes()
     formats = ["float32", *(["bfloat16"] if fast_bfloat16(options.device) else [])]
     parts = [f"{options.machine}\n\n{_described(sizes)}\n\n{DIFFERENCES}"]
-    for dtype in formats:
-        parts.append(_section(options, sizes, dtype))
+    parts.extend(_section(options, sizes, dtype) for dtype in formats)
     if "bfloat16" not in formats:
         parts.append(f"bfloat16: {NO_BFLOAT16}, not measured.")
     write_section(options.out, "A forward pass against retro-pytorch", "\n\n".join(parts))
