@@ -6,6 +6,7 @@ python -m eval.speed.forward --peer FOLDER
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from eval.speed.counts import forward_gflop, peer_gflop
@@ -61,6 +62,9 @@ def _section(options: Options, sizes: Sizes, dtype: str) -> str:
         found = interleave(workers, options.repetitions, f"forward, {dtype}")
         memory = {w.name: found[w.name].peak_mb - w.facts["imported_mb"] for w in workers}
         parameters = {w.name: w.facts["parameters"] for w in workers}
+        # On a GPU the CPU only queues; its time says nothing.
+        cpu = options.device.type == "cpu"
+        where = [f"- {w.name}: {_where(w.profile())}." for w in workers] if cpu else []
     gflop = {name: forward_gflop(sizes, position) for name, position in OURS.items()}
     gflop[PEER] = peer_gflop(sizes)
     rows = [
@@ -74,7 +78,12 @@ def _section(options: Options, sizes: Sizes, dtype: str) -> str:
         f"- {name}: {memory[name] / memory[PEER]:.2f} times the peer's memory, wanted at most 1."
         for name in OURS
     ]
-    return "\n".join([table(header, rows), "", *verdicts, *more])
+    goes = ["", "Where the time goes, in one further run of each:", "", *where] if where else []
+    return "\n".join([table(header, rows), "", *verdicts, *more, *goes])
+
+
+def _where(shares: Mapping[str, float], most: int = 7) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:most])
 
 
 def _wanted(options: Options, dtype: str) -> float:

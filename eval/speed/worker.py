@@ -34,12 +34,15 @@ class Reply:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+PROFILE = "profile"
+
+
 class WorkerProblem(RuntimeError):
     """The process ended before it answered."""
 
 
 def serve(build: Build) -> None:
-    """Child side: settings on the first line, then a run for every further line."""
+    """Child side: settings on the first line, then a run (or a profile) for every further line."""
     # Whatever libraries print must not get between the replies.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -51,11 +54,25 @@ def serve(build: Build) -> None:
     imported = peak_megabytes()
     job, facts = build(json.loads(sys.stdin.readline()))
     say({**facts, "imported_mb": imported})
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip() == PROFILE:
+            say(shares(job))
+            continue
         began = time.perf_counter()
         more = job()
         seconds = time.perf_counter() - began
         say(dataclasses.asdict(Reply(seconds, peak_megabytes(), dict(more or {}))))
+
+
+def shares(job: Job) -> dict[str, float]:
+    """Which part of one run's time each kind of operation takes itself, largest first."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        job()
+    each = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
+    whole = sum(each.values()) or 1.0
+    return {name: each[name] / whole for name in sorted(each, key=each.__getitem__, reverse=True)}
 
 
 def peak_megabytes() -> float:
@@ -88,6 +105,10 @@ class Worker:
     def run(self) -> Reply:
         """One timed run."""
         return Reply(**self._ask("run"))
+
+    def profile(self) -> dict[str, float]:
+        """What `shares` says of one more run, which is not timed."""
+        return self._ask(PROFILE)
 
     def close(self) -> None:
         """End the process."""

@@ -13,7 +13,7 @@ import pytest
 
 from eval.speed import forward, generation, machine, options, ranking
 from eval.speed.sizes import Sizes
-from eval.speed.worker import Reply
+from eval.speed.worker import Reply, shares
 
 TINY = Sizes(
     batch=1,
@@ -46,6 +46,9 @@ class Here:
         more = json.loads(json.dumps(self._job() or {}))
         return Reply(0.5 if self.name == "odqa" else 1.0, 30.0, more)
 
+    def profile(self) -> dict[str, float]:
+        return json.loads(json.dumps(shares(self._job)))
+
     def __enter__(self) -> Self:
         return self
 
@@ -77,6 +80,7 @@ def test_forward(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "- odqa: 2.00 times, wanted 1.1: reached." in text
     assert "- odqa, rotary: 1.00 times, wanted 1.1: not reached." in text
     assert "- odqa: 1.00 times the peer's memory, wanted at most 1." in text
+    assert "\n- retro-pytorch: aten::" in text
     assert f"bfloat16: {machine.NO_BFLOAT16}, not measured." in text
 
 

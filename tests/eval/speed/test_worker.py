@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+import torch
 
 from eval.speed.measure import Measured, interleave, ratios
 from eval.speed.sizes import Sizes
-from eval.speed.worker import Reply, Worker, WorkerProblem
+from eval.speed.worker import Reply, Worker, WorkerProblem, shares
 
 TINY = Sizes(
     batch=1,
@@ -45,11 +46,24 @@ def test_medians_and_ratios_by_turn() -> None:
     assert ratios(slow, fast) == (3, 2, 9)
 
 
+def test_shares_of_a_product_and_little_else() -> None:
+    a = torch.randn(500, 500)
+
+    def job() -> None:
+        torch.add(a @ a, 1)
+
+    found = shares(job)
+    assert next(iter(found)) == "aten::mm"
+    assert {"aten::add", "aten::mm"} <= set(found)
+    assert sum(found.values()) == pytest.approx(1)
+
+
 @pytest.mark.slow  # starts an interpreter with torch
 def test_a_worker_runs_and_its_warm_up_is_left_out() -> None:
     with Worker("odqa", "eval.speed.ours", SETTINGS) as worker:
         found = interleave([worker], 2, "forward")["odqa"]
         assert worker.facts["parameters"] > 0
+        assert sum(worker.profile().values()) == pytest.approx(1)
         assert worker.facts["imported_mb"] > 10
     assert len(found.replies) == 2
     assert all(0 < reply.seconds < 60 for reply in found.replies)
