@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.odqa-ready
 
-.PHONY: help setup compare test lint types unit notebooks lock clean
+.PHONY: help setup compare test lint types unit notebooks speed lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ unit: $(READY)  ## Unit and conformance tests, two at a time.
 
 notebooks: $(READY)  ## Execute the notebooks and check what they show.
 	$(BIN)/python -m pytest tests/test_notebooks.py
+
+speed: $(READY)  ## Time RETRO against a peer, ranking and generation (quiet machine, ten minutes).
+	PYTHON=$(BIN)/python sh eval/speed/run.sh .speed-peer
 
 test: lint types unit  ## Everything that must pass before a commit.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from odqa.retro.attention import Attention, KeyValues, Visibility
 from odqa.retro.config import StackConfig
 from odqa.retro.kv_cache import KeyValueCache
+from odqa.retro.prepacked import PrepackedLinear
 
 
 class LayerNorm1p(nn.LayerNorm):
@@ -40,12 +41,15 @@ class FeedForward(nn.Module):
         super().__init__()
         bias = config.bias if config.out_bias is None else config.out_bias
         self.kind = config.ffw
-        self.up_proj = nn.Linear(config.d_model, config.d_ffw, bias=bias)
+        self.up_proj: nn.Module = nn.Linear(config.d_model, config.d_ffw, bias=bias)
         self.down_proj = nn.Linear(config.d_ffw, config.d_model, bias=bias)
         if self.kind in ("geglu", "swiglu"):
             self.gate_proj = nn.Linear(config.d_model, config.d_ffw, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "gelu" and isinstance(self.up_proj, PrepackedLinear):
+            fused: Tensor = self.down_proj(self.up_proj.gelu(x))
+            return fused
         up = self.up_proj(x)
         if self.kind == "gelu":
             hidden = F.gelu(up)

@@ -15,7 +15,7 @@ from torch import Tensor
 from odqa.retro.attention import KeyValues, Visibility, causal_visibility
 from odqa.retro.blocks import Block
 from odqa.retro.cca import ChunkedCrossAttention, neighbour_distance, neighbour_visibility
-from odqa.retro.kv_cache import KeyValueCache
+from odqa.retro.kv_cache import KeyValueCache, TimeBuffer
 from odqa.retro.model import Neighbours, RetroModel, retrievable
 
 Retrieve = Callable[[Tensor, Tensor, int], Neighbours | None]
@@ -30,8 +30,8 @@ class CachedDecoder:
         self.retrieve = retrieve
         self.length = 0
         self._self = [KeyValueCache() for _ in range(model.config.decoder.layers)]
-        self._ids: Tensor | None = None
-        self._mask: Tensor | None = None
+        self._ids, self._mask = TimeBuffer(), TimeBuffer()
+        self._real: Tensor | int = 0
         self._padded = False
         self._chunk: list[Tensor] = []
         self._neighbours: dict[int, KeyValues] = {}
@@ -55,8 +55,9 @@ class CachedDecoder:
         """Go on with these rows of the batch, in this order (beam search)."""
         for cache in self._self:
             cache.reorder(rows)
-        self._ids = None if self._ids is None else self._ids[rows]
-        self._mask = None if self._mask is None else self._mask[rows]
+        self._ids.reorder(rows)
+        self._mask.reorder(rows)
+        self._real = self._real if isinstance(self._real, int) else self._real[rows]
         self._chunk = [state[rows] for state in self._chunk]
         self._neighbours = {
             layer: KeyValues(kv.keys[rows], kv.values[rows])
@@ -67,13 +68,13 @@ class CachedDecoder:
 
     def _segment(self, ids: Tensor, real: Tensor) -> Tensor:
         model, size = self.model, ids.shape[1]
-        before = 0 if self._mask is None else self._mask.sum(1, keepdim=True)
-        self._ids = ids if self._ids is None else torch.cat((self._ids, ids), 1)
-        self._mask = real if self._mask is None else torch.cat((self._mask, real), 1)
-        h = model.embed(ids, real, before)
+        self._ids.append(ids)
+        mask = self._mask.append(real)
+        h = model.embed(ids, real, self._real)
+        self._real = self._real + real.sum(1, keepdim=True)
         end = self.length + size
         bare = size == 1 and not self._padded
-        visible = None if bare else causal_visibility(self._mask, size, end, ids.device)
+        visible = None if bare else causal_visibility(mask, size, end, ids.device)
         for layer in range(1, model.config.decoder.layers + 1):
             block = model.decoder.block(layer)
             h, _ = block.attend(h, visible, past=self._self[layer - 1])
@@ -114,10 +115,8 @@ class CachedDecoder:
         self._neighbours, self._seen = {}, None
         if self.retrieve is None:
             return
-        assert self._ids is not None
-        assert self._mask is not None
         here = slice(self.length + 1 - m, self.length + 1)
-        ids, mask = self._ids[:, here], self._mask[:, here]
+        ids, mask = self._ids.view()[:, here], self._mask.view()[:, here]
         found = retrievable(self.retrieve(ids, mask, self.length // m), mask, 1, m)
         if found is None:
             return

@@ -8,6 +8,39 @@ from torch import Tensor
 from odqa.retro.attention import KeyValues
 
 
+class TimeBuffer:
+    """Appends along the second axis of [N, T]; room doubles, so appending copies what is new."""
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.length = 0
+        self._capacity = capacity
+        self._buffer: Tensor | None = None
+
+    def append(self, new: Tensor) -> Tensor:
+        """Take up ``new`` [N, T]; returns a view of everything so far."""
+        end = self.length + new.shape[1]
+        if self._buffer is None or end > self._capacity:
+            while self._capacity < end:
+                self._capacity *= 2
+            fresh = new.new_empty(new.shape[0], self._capacity)
+            if self._buffer is not None:
+                fresh[:, : self.length] = self._buffer[:, : self.length]
+            self._buffer = fresh
+        self._buffer[:, self.length : end] = new
+        self.length = end
+        return self.view()
+
+    def view(self) -> Tensor:
+        """Everything so far, [N, length]."""
+        assert self._buffer is not None
+        return self._buffer[:, : self.length]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep these rows of the batch, in this order (beam search)."""
+        if self._buffer is not None:
+            self._buffer = self._buffer[rows]
+
+
 class KeyValueCache:
     """Append-only along time; appending copies only what is new."""
 

@@ -27,6 +27,7 @@ from odqa.retro.layouts import (
 from odqa.retro.likelihood import suffix_likelihood
 from odqa.retro.model import RetroModel
 from odqa.retro.offline import encode_neighbours, project_kv, prompt_chunk, stack_kv, unstack_kv
+from odqa.retro.prepacked import prepack
 from odqa.retro.ranking import take_suffix
 from odqa.retro.ranking_settings import RankingSettings
 from odqa.retro.similarity import encode_questions, relevance, similarities
@@ -84,6 +85,7 @@ class RetroScorer:
         dtype: torch.dtype | None = None,
     ) -> None:
         self.model = RetroModel.from_pretrained(folder, device=device or "cpu", dtype=dtype)
+        prepack(self.model)
         self.settings = RankingSettings.read(folder)
         self.layout: LayoutName = layout or self.settings.layout
         self.similarity = self.settings.similarity if similarity is None else similarity

@@ -1,0 +1,56 @@
+"""What a figure was measured on, and the most that the machine can give."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from odqa.devices import device_name, fast_bfloat16, pick_device
+
+PEAK_SIZE = 2048
+NO_BFLOAT16 = "no bfloat16 instructions on this CPU"
+
+
+def facts(device: torch.device, threads: int, peak: float) -> str:
+    """One paragraph."""
+    cores = os.cpu_count()
+    where = device_name(device) if device.type == "cuda" else processor()
+    bfloat16 = "bfloat16 in hardware" if fast_bfloat16(device) else NO_BFLOAT16
+    return (
+        f"{where}, {cores} cores, {threads} threads, torch {torch.__version__}, {bfloat16}; "
+        f"its matrix products reach {peak:.1f} GFLOP/s in fp32 "
+        f"({PEAK_SIZE} × {PEAK_SIZE}, best of five)."
+    )
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's own name, else what the platform calls it."""
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def matrix_peak(device: torch.device, threads: int) -> float:
+    """GFLOP/s of a square fp32 product, best of five."""
+    torch.set_num_threads(threads)
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device)
+    best = float("inf")
+    for _ in range(6):
+        began = time.perf_counter()
+        a @ a
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - began)
+    return 2 * PEAK_SIZE**3 / best / 1e9
+
+
+def chosen(wish: str) -> torch.device:
+    """``auto``, ``cpu`` or ``cuda``."""
+    return pick_device("cpu" if wish == "cpu" else "cuda" if wish == "cuda" else "auto")

@@ -1,0 +1,64 @@
+"""Weights laid out once in the blocks that oneDNN's products read; inference on a CPU alone.
+
+torch multiplies fp32 matrices through a BLAS that rearranges the weights in every call. Laid out
+ahead, the same products take less time, and GELU is done while their results are still at hand.
+The plain weights are given up, so memory stays what it was.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from odqa.retro.positions import Positions
+
+ROWS = 1024
+"""The rows of input that the layout is chosen for; others are served too."""
+
+
+class PrepackedLinear(nn.Module):
+    """Stands in for a linear layer whose weight is [out, in]; no gradients."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS)
+        self.weight = nn.Parameter(packed, requires_grad=False)
+        bias = linear.bias
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._product(x, "none")
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """The exact GELU of what `forward` returns, in the same pass."""
+        return self._product(x, "gelu")
+
+    def _product(self, x: Tensor, then: str) -> Tensor:
+        kind = "none" if then == "gelu" else ""
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, then, [], kind)
+        return out
+
+
+def prepack(model: nn.Module) -> None:
+    """Replace the linear layers of ``model`` in place; nothing happens where it does not pay.
+
+    It pays for fp32 on a CPU, where torch was built with oneDNN. Adapters, position tables and
+    scoring heads of one column stay as they are. The model can then neither be trained nor saved.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return
+    model.requires_grad_(False)
+    for module in list(model.modules()):
+        if isinstance(module, Positions):
+            continue
+        for name, child in module.named_children():
+            if _pays(child):
+                assert isinstance(child, nn.Linear)
+                setattr(module, name, PrepackedLinear(child))
+
+
+def _pays(module: nn.Module) -> bool:
+    if type(module) is not nn.Linear or module.out_features == 1:
+        return False
+    weight = module.weight
+    return weight.device.type == "cpu" and weight.dtype is torch.float32
