@@ -24,7 +24,14 @@ from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 
 #: What is compared when nothing is named.
-EMBEDDED_PIPELINES = ("bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro", "retro-offline")
+EMBEDDED_PIPELINES = (
+    "bm25",
+    "bm25-colbert",
+    "sbert-colbert",
+    "dpr-colbert",
+    "retro",
+    "retro-offline",
+)
 
 #: One pipeline or several: spec files, built-in names, or specs.
 Pipelines = str | Path | PipelineSpec | Sequence[str | Path | PipelineSpec]
