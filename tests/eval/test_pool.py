@@ -1,4 +1,4 @@
-"""A pool holds what a run found and what is judged, in the order of the corpus, and nothing else."""
+"""A pool holds what a run found and what is judged, in the order of the corpus, no more."""
 
 from __future__ import annotations
 
