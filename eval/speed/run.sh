@@ -8,8 +8,6 @@ shift
 PYTHON=${PYTHON:-.venv/bin/python}
 
 sh eval/speed/setup_peer.sh "$PEER"
-for part in "forward --peer $PEER" ranking generation; do
-    echo "odqa: speed, ${part%% *}" >&2
-    # shellcheck disable=SC2086 # the part's own options
-    "$PYTHON" -m eval.speed.$part "$@"
-done
+"$PYTHON" -m eval.speed.forward --peer "$PEER" "$@"
+"$PYTHON" -m eval.speed.ranking "$@"
+"$PYTHON" -m eval.speed.generation "$@"
