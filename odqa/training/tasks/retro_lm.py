@@ -44,6 +44,9 @@ class RetroLmSettings(Part):
     layers: int = Field(4, ge=1, description="Decoder layers.")
     cross_layers: tuple[int, ...] = Field((2, 4), description="Decoder layers with CCA (P).")
     encoder_layers: int = Field(1, ge=1, description="Layers of the neighbour encoder.")
+    encoder_ffw: int = Field(
+        4, ge=1, description="Feed-forward width of the encoder, in widths; the decoder has 4."
+    )
     conditioned_layers: tuple[int, ...] = Field(
         (1,), description="Encoder layers that see the retrieving chunk (P_enc)."
     )
@@ -56,6 +59,13 @@ class RetroLmSettings(Part):
     )
     off_share: float = Field(
         0.2, ge=0, le=1, description="Share of batches with retrieval off, to train that too."
+    )
+    copying: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the training, at its start, in which a chunk's first neighbour is a "
+        "window of its own document with the next chunk in it: copying is learnt there.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Of both stacks.")
     per_title: int = Field(1, ge=1, description="Only passages whose title so many of them have.")
@@ -84,9 +94,14 @@ class RetroLmTask(Task):
 
     def schedule(self) -> DocumentSchedule:
         documents = trained_documents(self.database, self.settings.neighbours)
-        batch = self.recipe.optim.batch
         return DocumentSchedule(
-            documents, self.items, batch, self.settings.off_share, self.recipe.seed
+            documents,
+            self.items,
+            batch=self.recipe.optim.batch,
+            off_share=self.settings.off_share,
+            copying=int(self.settings.copying * self.items),
+            chunk_length=self.settings.chunk_length,
+            seed=self.recipe.seed,
         )
 
     def collate(self, items: Sequence[Document]) -> dict[str, Any]:
@@ -173,13 +188,13 @@ class RetroLmTask(Task):
         settings: RetroLmSettings = self.settings
         m = settings.chunk_length
 
-        def stack(layers: int, cross_layers: tuple[int, ...]) -> StackConfig:
+        def stack(layers: int, cross_layers: tuple[int, ...], ffw: int) -> StackConfig:
             return StackConfig(
                 d_model=settings.width,
                 heads=settings.width // _HEAD,
                 head_dim=_HEAD,
                 layers=layers,
-                d_ffw=4 * settings.width,
+                d_ffw=ffw * settings.width,
                 cross_layers=tuple(cross_layers),
                 position="rope",
                 cross_position="rope",
@@ -188,8 +203,10 @@ class RetroLmTask(Task):
 
         return RetroConfig(
             vocab_size=len(self.tokenizer),
-            decoder=stack(settings.layers, settings.cross_layers),
-            encoder=stack(settings.encoder_layers, settings.conditioned_layers),
+            decoder=stack(settings.layers, settings.cross_layers, 4),
+            encoder=stack(
+                settings.encoder_layers, settings.conditioned_layers, settings.encoder_ffw
+            ),
             chunk_length=m,
             neighbour_length=2 * m,
             share_embeddings=True,
