@@ -1,4 +1,4 @@
-"""The chunk database: continuations, keys, the same-document filter, and a build that was killed."""
+"""The chunk database: continuations, keys, the same-document filter, builds that were killed."""
 
 from __future__ import annotations
 
