@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_the_parts_share_nothing_and_hold_everything() -> None:
 def test_only_titles_with_enough_passages_are_used() -> None:
     # Titles t0, t1 and t2 have two passages each, t3 has six.
     parts = split(per_title=3, dev=1)
-    assert sorted(sum(parts, []), key=int) == [str(i) for i in range(6, 12)]
+    assert sorted(chain(*parts), key=int) == [str(i) for i in range(6, 12)]
     with pytest.raises(DataError, match=r"6 passages .* 3 \+ 3") as caught:
         split(per_title=3, dev=3)
     assert "corpus" in str(caught.value)
@@ -74,7 +75,7 @@ def test_only_titles_with_enough_passages_are_used() -> None:
 
 def test_trained_documents_retrieve_other_passages_only(database: ChunkDatabase) -> None:
     documents = trained_documents(database, K)
-    texts = [text for text in database.tokenizer.decode([d.tokens for d in documents])]
+    texts = database.tokenizer.decode([d.tokens for d in documents])
     assert texts == TEXTS
     for number, document in enumerate(documents):
         chunks = (len(document.tokens) - 1) // M

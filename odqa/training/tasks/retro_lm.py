@@ -18,7 +18,8 @@ from odqa.encoders.static import StaticEncoder
 from odqa.encoders.text import TextEncoder
 from odqa.indexes.chunk_database import ChunkDatabase, KeyEncoder
 from odqa.retro.bits import document_bits
-from odqa.retro.config import RetroConfig, StackConfig
+from odqa.retro.config import RetroConfig, SelfPosition, StackConfig
+from odqa.retro.copying import start_copying
 from odqa.retro.model import RetroModel
 from odqa.retro.tokenizer import ByteTokenizer
 from odqa.training.examples import Examples
@@ -67,6 +68,9 @@ class RetroLmSettings(Part):
         description="Share of the training, at its start, in which a chunk's first neighbour is a "
         "window of its own document with the next chunk in it: copying is learnt there.",
     )
+    start_copying: bool = Field(
+        False, description="Start from weights with which cross-attention copies from neighbours."
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="Of both stacks.")
     per_title: int = Field(1, ge=1, description="Only passages whose title so many of them have.")
     dev: int = Field(100, ge=1, description="Passages set apart to choose the checkpoint by.")
@@ -90,7 +94,10 @@ class RetroLmTask(Task):
         return cls(recipe, Examples({passage.id: passage for passage in passages}, {}, []))
 
     def build(self) -> nn.Module:
-        return RetroModel(self.config)
+        model = RetroModel(self.config)
+        if self.settings.start_copying:
+            start_copying(model, self.recipe.seed)
+        return model
 
     def schedule(self) -> DocumentSchedule:
         documents = trained_documents(self.database, self.settings.neighbours)
@@ -184,11 +191,13 @@ class RetroLmTask(Task):
 
     @property
     def config(self) -> RetroConfig:
-        """The model; rotary positions, which fused attention takes without a mask of logits."""
+        """The model; the decoder's own positions are rotary, which costs the least."""
         settings: RetroLmSettings = self.settings
         m = settings.chunk_length
 
-        def stack(layers: int, cross_layers: tuple[int, ...], ffw: int) -> StackConfig:
+        def stack(
+            layers: int, cross_layers: tuple[int, ...], ffw: int, position: SelfPosition
+        ) -> StackConfig:
             return StackConfig(
                 d_model=settings.width,
                 heads=settings.width // _HEAD,
@@ -196,16 +205,16 @@ class RetroLmTask(Task):
                 layers=layers,
                 d_ffw=ffw * settings.width,
                 cross_layers=tuple(cross_layers),
-                position="rope",
-                cross_position="rope",
+                position=position,
+                cross_position="bias",
                 dropout=settings.dropout,
             )
 
         return RetroConfig(
             vocab_size=len(self.tokenizer),
-            decoder=stack(settings.layers, settings.cross_layers, 4),
+            decoder=stack(settings.layers, settings.cross_layers, 4, "rope"),
             encoder=stack(
-                settings.encoder_layers, settings.conditioned_layers, settings.encoder_ffw
+                settings.encoder_layers, settings.conditioned_layers, settings.encoder_ffw, "bias"
             ),
             chunk_length=m,
             neighbour_length=2 * m,
