@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from odqa.training.lm_data import Document, complete_chunks
@@ -33,10 +32,6 @@ class DocumentSchedule:
         length: items.
         batch: items that are used together.
         off_share: of the batches, those with retrieval off, so that off is a trained mode.
-        copying: so many items at the start have their own next chunk in the first neighbour of
-            every chunk. Looking up what followed the same words elsewhere is a skill that a small
-            model finds only after very many texts, unless it begins where that always pays.
-        chunk_length: m.
         seed: decides everything.
     """
 
@@ -47,12 +42,9 @@ class DocumentSchedule:
         *,
         batch: int,
         off_share: float,
-        copying: int,
-        chunk_length: int,
         seed: int,
     ) -> None:
         self._documents = documents
-        self._copying, self._chunk_length, self._seed = copying, chunk_length, seed
         chance = random.Random(seed)
         self._plan: list[tuple[int, bool]] = []
         while len(self._plan) < length:
@@ -67,11 +59,7 @@ class DocumentSchedule:
     def __getitem__(self, index: int) -> Document:
         number, off = self._plan[index]
         found = self._documents[number]
-        if off:
-            return found.without()
-        if index >= self._copying:
-            return found
-        return found.copying(self._chunk_length, random.Random(f"{self._seed}/{index}"))
+        return found.without() if off else found
 
 
 def _round(lengths: Sequence[int], batch: int, chance: random.Random) -> list[list[int]]:
@@ -110,17 +98,6 @@ def collate_documents(database: ChunkDatabase, documents: Sequence[Document]) ->
     batch = {"ids": torch.from_numpy(ids), "targets": torch.from_numpy(targets)}
     if real.any():
         tokens, mask = database.read(rows)
-        mask &= real[..., None]
-        for at, document in enumerate(documents):
-            _put_windows(document, tokens[at, :, 0], mask[at, :, 0])
         batch["neighbours"] = torch.from_numpy(tokens.astype(np.int64))
-        batch["neighbour_mask"] = torch.from_numpy(mask)
+        batch["neighbour_mask"] = torch.from_numpy(mask & real[..., None])
     return batch
-
-
-def _put_windows(document: Document, tokens: NDArray[np.int32], mask: NDArray[np.bool_]) -> None:
-    """Write a document's windows over the first neighbours of its chunks, each [l, 2m]."""
-    for chunk, start in enumerate(() if document.windows is None else document.windows):
-        window = document.tokens[start : start + tokens.shape[1]]
-        tokens[chunk, : len(window)] = window
-        mask[chunk] = np.arange(tokens.shape[1]) < len(window)

@@ -63,25 +63,16 @@ class Document:
     """One passage as the model sees it.
 
     ``tokens`` begin with the start token. ``rows`` [l, k] are the chunks of the database that each
-    complete chunk retrieved, ``real`` [l, k] tells which of them are there. ``windows`` [l], where
-    given, are places in ``tokens``: what begins there stands in for each chunk's first neighbour.
+    complete chunk retrieved, ``real`` [l, k] tells which of them are there.
     """
 
     tokens: list[int]
     rows: NDArray[np.int64]
     real: NDArray[np.bool_]
-    windows: NDArray[np.int64] | None = None
 
     def without(self) -> Document:
         """The same with retrieval off."""
         return Document(self.tokens, self.rows, np.zeros_like(self.real))
-
-    def copying(self, chunk_length: int, chance: random.Random) -> Document:
-        """The same with its own next chunk in every first neighbour, at a place drawn by chance."""
-        count = len(self.rows)
-        late = [chance.randint(0, chunk_length) for _ in range(count)]
-        windows = np.arange(count) * chunk_length + np.array(late, np.int64)
-        return Document(self.tokens, self.rows, self.real, windows)
 
 
 def complete_chunks(tokens: Sequence[int], chunk_length: int) -> int:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import random
 from itertools import chain
 
 import numpy as np
@@ -134,30 +133,12 @@ def test_a_batch_has_shifted_targets_and_masked_neighbours(database: ChunkDataba
     assert "neighbours" not in collate_documents(database, [first.without()])
 
 
-def test_a_copying_document_has_its_next_chunk_in_every_first_neighbour(
-    database: ChunkDatabase,
-) -> None:
-    document = new_documents(database, NEW, K)[0]
-    copying = document.copying(M, random.Random(0))
-    batch = collate_documents(database, [copying])
-    plain = collate_documents(database, [document])
-    for u in range(len(document.rows)):
-        mask = batch["neighbour_mask"][0, u, 0]
-        window = batch["neighbours"][0, u, 0][mask].tolist()
-        following = document.tokens[(u + 1) * M : (u + 2) * M]
-        places = [window[i : i + len(following)] for i in range(len(window))]
-        assert following in places
-    assert batch["neighbours"][0, :, 1].tolist() == plain["neighbours"][0, :, 1].tolist()
-
-
 def test_the_schedule_is_fixed_and_goes_through_all_documents() -> None:
     none, real = np.zeros((1, K), np.int64), np.ones((1, K), np.bool_)
     documents = [Document([i] * (2 + i), none, real) for i in range(10)]
 
     def schedule(seed: int = 0) -> DocumentSchedule:
-        return DocumentSchedule(
-            documents, 40, batch=2, off_share=0.5, copying=10, chunk_length=M, seed=seed
-        )
+        return DocumentSchedule(documents, 40, batch=2, off_share=0.5, seed=seed)
 
     items = [schedule()[i] for i in range(40)]
     assert len(schedule()) == 40
@@ -166,9 +147,6 @@ def test_the_schedule_is_fixed_and_goes_through_all_documents() -> None:
         assert sorted(d.tokens[0] for d in items[start : start + 10]) == list(range(10))
     assert [d.tokens for d in items] == [schedule()[i].tokens for i in range(40)]
     assert [d.tokens for d in items] != [schedule(1)[i].tokens for i in range(40)]
-    # Both of a batch retrieve or neither does, and only the first ten items copy.
+    # Both of a batch retrieve or neither does.
     pairs = [(items[i].real.all(), items[i + 1].real.all()) for i in range(0, 40, 2)]
     assert set(pairs) == {(True, True), (False, False)}
-    copying = [i for i, d in enumerate(items) if d.windows is not None]
-    assert copying == [i for i in range(10) if items[i].real.all()]
-    assert np.array_equal(schedule()[copying[0]].windows, items[copying[0]].windows)

@@ -61,13 +61,6 @@ class RetroLmSettings(Part):
     off_share: float = Field(
         0.2, ge=0, le=1, description="Share of batches with retrieval off, to train that too."
     )
-    copying: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of the training, at its start, in which a chunk's first neighbour is a "
-        "window of its own document with the next chunk in it: copying is learnt there.",
-    )
     start_copying: bool = Field(
         False, description="Start from weights with which cross-attention copies from neighbours."
     )
@@ -106,8 +99,6 @@ class RetroLmTask(Task):
             self.items,
             batch=self.recipe.optim.batch,
             off_share=self.settings.off_share,
-            copying=int(self.settings.copying * self.items),
-            chunk_length=self.settings.chunk_length,
             seed=self.recipe.seed,
         )
 

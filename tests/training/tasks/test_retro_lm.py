@@ -47,7 +47,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "chunk_length": 6,
             "keys": str(tiny_bert(tmp_path / "bert")),
             "static_keys": True,
-            "copying": 0.5,
+            "start_copying": True,
             "dev": 2,
         },
     }
