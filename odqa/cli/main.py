@@ -10,6 +10,7 @@ import typer
 
 from odqa.cli import (
     ask,
+    bits,
     check,
     compare,
     components,
@@ -58,6 +59,7 @@ app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("mine")(mine.mine)
+app.command("bits")(bits.bits)
 app.command("teach")(teach.teach)
 app.add_typer(models.app, name="models")
 

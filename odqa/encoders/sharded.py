@@ -80,7 +80,7 @@ def encode_shards(
     dim: int,
     encode: Callable[[int, int], Shard],
     shard: int = 4096,
-    dtype: type[np.floating[Any]] = np.float32,
+    dtype: type[np.number[Any]] = np.float32,
 ) -> None:
     """Write the vectors of items ``0 .. n_items - 1`` into ``folder``.
 

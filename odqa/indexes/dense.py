@@ -52,6 +52,7 @@ class DenseIndex:
         identity: Mapping[str, object],
         dim: int,
         encode: EncodePassages,
+        shard: int = 4096,
     ) -> None:
         """Build or open vectors and index; encoding goes on after the last finished shard.
 
@@ -59,15 +60,16 @@ class DenseIndex:
             identity: what decides the vectors beside the corpus: encoder, settings, version.
             dim: width of the vectors.
             encode: called for passages whose vectors are not in the cache.
+            shard: passages that are encoded, and lost by a kill, together.
         """
         n = len(corpus)
 
-        def shard(start: int, stop: int) -> Shard:
+        def encoded(start: int, stop: int) -> Shard:
             label = f"{self.what} {start + 1:,}–{stop:,} of {n:,}"
             return encode(corpus.slice(start, stop), label)
 
         def build_vectors(folder: Path) -> None:
-            encode_shards(folder, n, dim, shard)
+            encode_shards(folder, n, dim, encoded, shard)
 
         key = {**identity, "what": self.what, "corpus": corpus.fingerprint}
         folder = cache.artifact("vectors", key, build_vectors)

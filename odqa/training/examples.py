@@ -53,8 +53,14 @@ def load_examples(data: DataPart, seed: int) -> Examples:
     """Read the sources of a recipe; runs must have been mined before.
 
     Raises:
-        DataError: a file is missing or broken, or a gold passage is not in the corpus.
+        DataError: a file is missing, not named or broken, or a gold passage is not in the corpus.
     """
+    if data.questions is None or data.qrels is None:
+        raise DataError(
+            "the task needs questions and their gold passages",
+            where="data",
+            cure="name data.questions and data.qrels in the recipe",
+        )
     passages = {passage.id: passage for passage in read_passages(data.root / data.corpus)}
     gold = read_qrels(data.root / data.qrels)
     nq: list[Example] = []

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from odqa.errors import SpecError
 
-TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker"]
+TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-lm"]
 
 
 class Part(BaseModel):
@@ -28,8 +28,12 @@ class DataPart(Part):
     root: Path = Field(description="Folder of the data.")
     mined: Path = Field(Path("../../build/mined"), description="Folder of mined runs.")
     corpus: Path = Field(description="Passages, DPR's TSV.")
-    questions: Path = Field(description="Training questions, NQ-open's JSON lines.")
-    qrels: Path = Field(description="Gold passage of each training question, TREC qrels.")
+    questions: Path | None = Field(
+        None, description="Training questions, NQ-open's JSON lines; a language model needs none."
+    )
+    qrels: Path | None = Field(
+        None, description="Gold passage of each training question, TREC qrels."
+    )
     reading: dict[str, Path] = Field(
         default_factory=dict, description="Name -> question/context/answers, JSON lines."
     )
@@ -41,7 +45,12 @@ class DataPart(Part):
         default_factory=list, description="Mined runs that negatives are drawn from."
     )
     teacher: Path | None = Field(None, description="Run with a teacher's scores, for distillation.")
-    held_out: int = Field(150, ge=1, description="Training questions set apart to choose by.")
+    held_out: int = Field(
+        150,
+        ge=1,
+        description="Training questions set apart to choose by; of a language model, passages "
+        "set apart to judge it by.",
+    )
 
 
 class NegativePart(Part):

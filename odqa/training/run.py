@@ -44,13 +44,10 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
     from transformers import set_seed
     from transformers.trainer_utils import get_last_checkpoint
 
-    from odqa.models.delta import write_delta
-    from odqa.training.card import write_card
-    from odqa.training.examples import load_examples
     from odqa.training.tasks import task_class
     from odqa.training.trainer import TaskTrainer, learning_curve
 
-    task = task_class(recipe.task)(recipe, load_examples(recipe.data, recipe.seed))
+    task = task_class(recipe.task).load(recipe)
     out.mkdir(parents=True, exist_ok=True)
     noted.write_text(settled, encoding="utf-8")
     set_seed(recipe.seed)
@@ -61,8 +58,5 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
     curve = learning_curve(trainer.state.log_history)
     (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
     for name, kept in task.trained(trainer.model).items():
-        folder = out / name
-        scale = {"r": recipe.lora.r, "alpha": recipe.lora.alpha}
-        write_delta(folder, kept.tensors, {**kept.config, "lora": scale})
-        write_card(folder, name, recipe, curve, task.metric)
+        task.write(out / name, name, kept, curve)
     return out

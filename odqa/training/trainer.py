@@ -34,7 +34,9 @@ class TaskTrainer(Trainer):
         recipe = task.recipe
         super().__init__(
             model=model,
-            args=training_arguments(recipe, task.metric, folder, report_to),
+            args=training_arguments(
+                recipe, task.metric, folder, report_to, smaller_is_better=task.smaller_is_better
+            ),
             data_collator=task.collate,
             train_dataset=_Items(task.schedule()),
             # Never read: `evaluate` asks the task. The Trainer insists on one.
@@ -135,7 +137,7 @@ def parameter_groups(model: nn.Module, optim: OptimPart) -> list[dict[str, Any]]
 
 
 def training_arguments(
-    recipe: Recipe, metric: str, folder: Path, report_to: str
+    recipe: Recipe, metric: str, folder: Path, report_to: str, *, smaller_is_better: bool = False
 ) -> TrainingArguments:
     """A recipe in the words of transformers."""
     optim = recipe.optim
@@ -157,7 +159,7 @@ def training_arguments(
         save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model=metric,
-        greater_is_better=True,
+        greater_is_better=not smaller_is_better,
         logging_steps=min(20, optim.evaluate_every),
         report_to=report_to,
         remove_unused_columns=False,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from odqa.training.examples import gold_rank, order_figures
+from odqa.models.delta import write_delta
+from odqa.training.card import write_card
+from odqa.training.examples import gold_rank, load_examples, order_figures
 from odqa.training.recipe import Part, Recipe
 
 if TYPE_CHECKING:
@@ -50,11 +53,22 @@ class Task(ABC):
 
     Attributes:
         Settings: keys that a recipe may have under ``settings``.
-        metric: the figure of `evaluate` that is to be large.
+        metric: the figure of `evaluate` that the checkpoint is chosen by.
+        smaller_is_better: whether it is to be small rather than large.
     """
 
     Settings: ClassVar[type[Part]] = NoSettings
     metric: ClassVar[str]
+    smaller_is_better: ClassVar[bool] = False
+
+    @classmethod
+    def load(cls, recipe: Recipe) -> Self:
+        """The task with the data that the recipe names.
+
+        Raises:
+            DataError: a file is missing or broken.
+        """
+        return cls(recipe, load_examples(recipe.data, recipe.seed))
 
     def __init__(self, recipe: Recipe, examples: Examples) -> None:
         self.recipe = recipe
@@ -84,6 +98,21 @@ class Task(ABC):
     @abstractmethod
     def trained(self, model: nn.Module) -> dict[str, Trained]:
         """Name of each shipped model -> what is kept of it."""
+
+    def write(
+        self, folder: Path, name: str, kept: Trained, curve: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Write one of `trained`: here as a change of the base model, with its card.
+
+        Args:
+            folder: written into.
+            name: of the model.
+            kept: what is kept of it.
+            curve: held-out figures by step.
+        """
+        scale = {"r": self.recipe.lora.r, "alpha": self.recipe.lora.alpha}
+        write_delta(folder, kept.tensors, {**kept.config, "lora": scale})
+        write_card(folder, name, self.recipe, curve, self.metric)
 
     @property
     def items(self) -> int:

@@ -1,0 +1,151 @@
+"""A RETRO language model from recipe to bits per byte, on a handful of passages."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from odqa.errors import CheckpointError, RunError, SpecError
+from odqa.retro.model import RetroModel
+from odqa.testing.tiny_checkpoints import tiny_bert
+from odqa.training.bits import OFF, ON, OTHER, RANDOM, Judged, judge, judge_model, write_judged
+from odqa.training.recipe import load_recipe
+from odqa.training.run import train
+from odqa.training.tasks.retro_lm import RetroLmTask
+
+THINGS = ["river", "city", "tower", "engine", "poem", "bridge"]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ODQA_CACHE", str(tmp_path / "cache"))
+    rows = [
+        f"{thing}-{i}\tThe {thing} was opened in the north in the year {i} by the king.\t{thing}"
+        for thing in THINGS
+        for i in range(3)
+    ]
+    (tmp_path / "corpus.tsv").write_text("\n".join(["id\ttext\ttitle", *rows]) + "\n", "utf-8")
+    content = {
+        "name": "small-lm",
+        "task": "retro-lm",
+        "seed": 1,
+        "data": {"root": ".", "corpus": "corpus.tsv", "held_out": 4},
+        "optim": {"steps": 4, "batch": 2, "lr": 1e-2, "bf16": False, "evaluate_every": 2},
+        "settings": {
+            "vocabulary": 280,
+            "width": 64,
+            "layers": 2,
+            "cross_layers": [2],
+            "chunk_length": 6,
+            "keys": str(tiny_bert(tmp_path / "bert")),
+            "static_keys": True,
+            "start_copying": True,
+            "dev": 2,
+        },
+    }
+    return write(tmp_path / "small.yaml", content)
+
+
+def write(path: Path, content: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def changed(recipe: Path, key: str, value: object) -> Path:
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+    content["settings"][key] = value
+    return write(recipe.with_name("changed.yaml"), content)
+
+
+def test_killed_resumed_and_judged(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(recipe, tmp_path / "whole") / "small-lm"
+    curve = json.loads((tmp_path / "whole" / "curve.json").read_text("utf-8"))
+    assert [row["step"] for row in curve] == [2, 4]
+    assert all(row["bits_per_byte"] > 0 and row["bits_per_byte_off"] > 0 for row in curve)
+
+    usual, calls = RetroLmTask.loss, 0
+
+    def killed(self: RetroLmTask, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return usual(self, model, batch)
+
+    monkeypatch.setattr(RetroLmTask, "loss", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "run")
+    monkeypatch.setattr(RetroLmTask, "loss", usual)
+    resumed = train(recipe, tmp_path / "run", resume=True) / "small-lm"
+    expected, found = (load_file(f / "model.safetensors") for f in (whole, resumed))
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    judged = judge(recipe, tmp_path / "run")
+    write_judged(judged, tmp_path / "out")
+    rows = pd.read_parquet(tmp_path / "out" / "bits.parquet")
+    assert list(rows.columns) == ["retrieval", "passage", "metric", "value"]
+    held_out = [p.id for p in RetroLmTask.load(load_recipe(recipe)).split.held_out]
+    for mode in (OFF, ON, OTHER, RANDOM):
+        assert rows[rows.retrieval == mode].passage.tolist() == held_out
+    table = (tmp_path / "out" / "bits.md").read_text("utf-8")
+    assert f"| {ON} | {judged.total[ON]:.4f} |" in table
+    assert {each.candidate for each in judged.against_off} == {ON, OTHER, RANDOM}
+
+    with pytest.raises(RunError, match="other data or settings"):
+        judge(changed(recipe, "vocabulary", 270), tmp_path / "run")
+    with pytest.raises(CheckpointError):
+        judge(recipe, tmp_path / "nowhere")
+
+
+def test_equal_odds_give_bits_by_hand(recipe: Path) -> None:
+    task = RetroLmTask.load(load_recipe(recipe))
+    model = task.build()
+    assert isinstance(model, RetroModel)
+    with torch.no_grad():
+        model.token_table().zero_()
+    judged = judge_model(task, model.eval())
+    passages = task.split.held_out
+    tokens = [len(ids) - 1 for ids in task.tokenizer.encode([p.text for p in passages])]
+    sizes = [len(p.text.encode()) for p in passages]
+    each = math.log2(len(task.tokenizer))
+    for mode in (OFF, ON, OTHER, RANDOM):
+        assert judged.total[mode] == pytest.approx(sum(tokens) * each / sum(sizes), rel=1e-5)
+    values = [row.value for row in judged.rows if row.pipeline == ON]
+    expected = [n * each / size for n, size in zip(tokens, sizes, strict=True)]
+    assert values == pytest.approx(expected, rel=1e-5)
+
+
+def test_only_retrieval_on_changes_the_likelihood_of_what_follows_a_chunk(recipe: Path) -> None:
+    task = RetroLmTask.load(load_recipe(recipe))
+    torch.manual_seed(0)
+    model = task.build().eval()
+    assert isinstance(model, RetroModel)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(8)  # large enough for neighbours to matter
+    judged = judge_model(task, model)
+    assert len({round(total, 6) for total in judged.total.values()}) >= 3
+    assert judged.total[ON] != pytest.approx(judged.total[OFF], rel=1e-6)
+
+
+def test_a_recipe_of_another_task_is_refused(recipe: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(recipe.read_text("utf-8")) | {"task": "dpr", "settings": {}}
+    with pytest.raises(SpecError, match="gives text no probability"):
+        judge(write(tmp_path / "dpr.yaml", content), tmp_path)
+
+
+def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RunError, match="cannot be written"):
+        write_judged(Judged([], {}), tmp_path / "file")
