@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from odqa.errors import SpecError
 
-TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker"]
+TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-reader"]
 
 
 class Part(BaseModel):

@@ -57,10 +57,10 @@ def test_greedy_answer_is_the_full_forwards(folder: Path) -> None:
     """Token by token without any cache, the passages given to the prompt's chunk."""
     reader = make(folder, max_answer_tokens=4)
     (answer,) = reader.read([QUESTIONS[0]], [HITS[0]])
-    model, tokenizer = RetroModel.from_pretrained(folder), reader._tokenizer
+    model, tokenizer = RetroModel.from_pretrained(folder), reader._checkpoint.tokenizer
     m = model.config.chunk_length
     prompt = tokenizer("question: who built the tower answer:", add_special_tokens=False).input_ids
-    texts = [f"title: {CORPUS[i].title}, source: {CORPUS[i].text}" for i in (2, 0, 1)]
+    texts = [f"{CORPUS[i].title} {CORPUS[i].text}" for i in (2, 0, 1)]
     read = tokenizer(texts, padding=True, truncation=True, max_length=40, return_tensors="pt")
     line = [0] * (m - len(prompt)) + prompt
     real = [False] * (m - len(prompt)) + [True] * len(prompt)
@@ -105,15 +105,17 @@ def test_what_each_layout_sees(folder: Path) -> None:
 
 def test_evidence_is_the_best_passage_with_the_answer(folder: Path) -> None:
     reader = make(folder)
-    ids = reader._tokenizer("tower bridge", add_special_tokens=False).input_ids
+    asking = reader._asking
+    (ids,) = asking.tokens.bare(["tower bridge"])
     read = [CORPUS[0], CORPUS[2]]
-    found = reader._answer(Generated(tuple(ids), -6.0), read)
-    assert (found.text, found.passage_id, found.start, found.end) == ("tower bridge", "p2", 4, 16)
+    found = asking.answer(Generated(tuple(ids), -6.0), read)
+    # Spelled as it stands there, though the model knows no capitals.
+    assert (found.text, found.passage_id, found.start, found.end) == ("Tower Bridge", "p2", 4, 16)
     assert found.score == -2.0
     assert CORPUS[2].text[4:16] == "Tower Bridge"
-    nowhere = reader._answer(Generated(tuple(reversed(ids)), -3.0), read)
+    nowhere = asking.answer(Generated(tuple(reversed(ids)), -3.0), read)
     assert (nowhere.text, nowhere.passage_id) == ("bridge tower", None)
-    assert reader._answer(Generated((), -1.0), read).passage_id is None
+    assert asking.answer(Generated((), -1.0), read).passage_id is None
 
 
 def test_without_hits_only_the_closed_book_answers(folder: Path) -> None:

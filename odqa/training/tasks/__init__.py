@@ -12,6 +12,7 @@ _TASKS = {
     "reader": "odqa.training.tasks.reader:ReaderTask",
     "dpr": "odqa.training.tasks.dpr:DprTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
+    "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
 }
 
 
