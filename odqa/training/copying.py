@@ -90,14 +90,17 @@ def start_copying(
     inner[:, 0] = False
     inner[torch.arange(len(ids)), mask.sum(1) - 1] = False
     before = ids.roll(1, 1)
-    states = encoded[inner]
+    # The passage's end is copied too: it ends an answer.
+    ends = mask & ~inner
+    ends[:, 0] = False
+    stand = torch.cat((encoded[inner], encoded[ends]))
     last = model.config.decoder.layers
     cross = model.decoder.cca(last)
     assert cross is not None
     read = cross.norm(_states(model, ids, mask))[inner]
     maps = {
-        "v_proj": least_squares(states, table[ids[inner]]),
-        "k_proj": least_squares(states, table[before[inner]]),
+        "v_proj": least_squares(stand, torch.cat((table[ids[inner]], table[ids[ends]]))),
+        "k_proj": least_squares(encoded[inner], table[before[inner]]),
         "q_proj": least_squares(read, table[ids[inner]]),
     }
     width = table.shape[1]

@@ -17,6 +17,7 @@ from odqa.models.base import base_model_dir
 from odqa.models.retro import RetroShape, grow_retro
 from odqa.progress import progress
 from odqa.retro.answering import Answering
+from odqa.retro.capture import capture_attention
 from odqa.retro.frames import pad_passages
 from odqa.retro.joint import read_jointly
 from odqa.retro.layouts import SharedPrefix, share_prefix
@@ -67,8 +68,14 @@ class RetroReaderSettings(Part):
         description="Tokens of a stretch of the gold passage to continue.",
     )
     copying: float = Field(0.5, ge=0, description="Weight of the loss on them.")
+    pointing: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of what the last cross-attention loses where it should look: at the "
+        "places of the answer in the gold passage, and at that passage's end.",
+    )
     strength: float = Field(25.0, gt=0, description="Of the first state of copying.")
-    sharpness: float = Field(1000.0, gt=0, description="Of the first state of copying.")
+    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
     readout: float = Field(2.0, gt=0, description="Of the first state of copying.")
     evaluated: int = Field(
         2, ge=1, description="Candidates read per held-out question; the gold passage if none is."
@@ -83,6 +90,27 @@ class Lesson:
     question: Question
     gold: Passage
     passages: tuple[Passage, ...]
+
+    @property
+    def gold_place(self) -> int:
+        """Where the gold passage stands among those read; 0 where none is."""
+        return self.passages.index(self.gold) if self.passages else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What follows a prompt: the answer and its end, then a stretch to practise on.
+
+    Attributes:
+        ids: tokens.
+        answer, practice: which of them are to be predicted, and why.
+        places: for each of them, where in the gold passage it can be copied from.
+    """
+
+    ids: list[int]
+    answer: list[bool]
+    practice: list[bool]
+    places: list[list[int]]
 
 
 class Lessons:
@@ -140,28 +168,24 @@ class RetroReaderTask(Task):
         return Lessons(groups, self.settings, recipe.seed)
 
     def collate(self, items: Sequence[Lesson]) -> dict[str, Any]:
-        settings, asking = self.settings, self._asking
+        asking, pad = self._asking, self._asking.tokens.pad
         frame = asking.frame([item.question.text for item in items])
-        tails, answered, practised = [], [], []
-        for item in items:
-            answer = self._answer_ids(item.question, item.gold)
-            tail = [*answer, asking.end]
-            stretch = self._stretch(item) if item.passages else []
-            # A stretch begins anywhere, so its first token is given.
-            answered.append([True] * len(tail) + [False] * len(stretch))
-            practised.append([False] * len(tail) + [False] * bool(stretch))
-            practised[-1] += [True] * (len(stretch) - 1)
-            tails.append([*tail, *stretch])
-        room = settings.chunk_length
-        ids, mask = pad_passages(tails, length=room, pad_id=asking.tokens.pad)
-        pairs = [(row, place) for row, i in enumerate(items) for place in range(len(i.passages))]
+        tails = [self._tail(item) for item in items]
+        ids, mask = pad_passages([tail.ids for tail in tails], length=asking.chunk_length)
         read = asking.read([passage for item in items for passage in item.passages])
-        passages, seen = pad_passages(read, length=settings.max_length, pad_id=asking.tokens.pad)
+        passages, seen = pad_passages(read, length=self.settings.max_length, pad_id=pad)
+        pairs = [(row, place) for row, i in enumerate(items) for place in range(len(i.passages))]
+        size, most = ids.shape[1], max((place for _, place in pairs), default=0) + 1
+        points = torch.zeros(len(items), size, most, passages.shape[1], dtype=torch.bool)
+        for row, (item, tail) in enumerate(zip(items, tails, strict=True)):
+            for step, places in enumerate(tail.places):
+                points[row, step, item.gold_place, places] = True
         return {
             "ids": torch.cat((torch.from_numpy(frame.ids), torch.from_numpy(ids)), 1),
             "mask": torch.cat((torch.from_numpy(frame.mask), torch.from_numpy(mask)), 1),
-            "answer": _padded(answered, ids.shape[1]),
-            "practice": _padded(practised, ids.shape[1]),
+            "answer": _padded([tail.answer for tail in tails], size),
+            "practice": _padded([tail.practice for tail in tails], size),
+            "points": points,
             "pairs": torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
             "passages": torch.from_numpy(passages),
             "passage_mask": torch.from_numpy(seen),
@@ -248,18 +272,27 @@ class RetroReaderTask(Task):
                 return False
         return bool(self.target(example))
 
-    def _answer_ids(self, question: Question, gold: Passage) -> list[int]:
-        (ids,) = self._asking.tokens.bare([self._target(question, gold)])
-        return ids
-
-    def _stretch(self, lesson: Lesson) -> list[int]:
-        """Some tokens in a row of the gold passage, the same ones for the same question."""
-        ids = self._asking.read([lesson.gold])[0][1:-1]
-        size = min(self.settings.copied, len(ids))
-        if size < 2:
-            return []
-        start = random.Random(f"{lesson.question.id}/stretch").randrange(len(ids) - size + 1)
-        return ids[start : start + size]
+    def _tail(self, lesson: Lesson) -> Tail:
+        tokens = self._asking.tokens
+        (answer,) = tokens.bare([self._target(lesson.question, lesson.gold)])
+        size = len(answer) + 1
+        (read,) = self._asking.read([lesson.gold])
+        starts = [i for i in range(len(read)) if read[i : i + len(answer)] == answer]
+        places = [[start + step for start in starts] for step in range(len(answer))]
+        places.append([len(read) - 1] if starts else [])
+        if not lesson.passages:
+            return Tail([*answer, self._asking.end], [True] * size, [False] * size, [[]] * size)
+        chance = random.Random(f"{lesson.question.id}/stretch")
+        length = min(self.settings.copied, len(read) - 2)
+        first = chance.randrange(1, len(read) - length)
+        # A stretch begins anywhere, so its first token is given.
+        given = min(length, 1)
+        return Tail(
+            [*answer, self._asking.end, *read[first : first + length]],
+            [True] * size + [False] * length,
+            [False] * (size + given) + [True] * (length - given),
+            [*places, *([i] for i in range(first, first + length))],
+        )
 
     def _start(self, model: RetroModel) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
@@ -285,17 +318,22 @@ class RetroReaderTask(Task):
         )
 
     def _losses(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        """Negative log-likelihood of every token after the prompt, [B, S]; padding included."""
+        """Loss of every token after the prompt, [B, S]; zero where none is to be predicted."""
         assert isinstance(model, RetroModel)
         ids, mask, wanted = batch["ids"], batch["mask"], batch["answer"] | batch["practice"]
         start = ids.shape[1] - wanted.shape[1] - 1
         shared = share_prefix(model, ids[:, :-1], mask[:, :-1], start)
         encoded, seen = _encoded(model, shared, batch)
-        hidden = read_jointly(model, shared, encoded, seen)
+        with capture_attention(model) as passes:
+            hidden = read_jointly(model, shared, encoded, seen)
         found = F.cross_entropy(
             model.logits(hidden[wanted]).float(), ids[:, start + 1 :][wanted], reduction="none"
         )
-        return torch.zeros(wanted.shape).masked_scatter(wanted, found)
+        losses = torch.zeros(wanted.shape).masked_scatter(wanted, found)
+        mass = (passes[-1].weights * batch["points"][:, None]).sum((-2, -1))
+        pointed = -mass.clamp(min=1e-6).log().mean(1)
+        known = batch["points"].any(-1).any(-1)
+        return losses + self.settings.pointing * torch.where(known, pointed, 0.0)
 
     def _candidates(self, example: Example) -> list[Passage]:
         hits = self.examples.candidates.get(example.question.id, [])
