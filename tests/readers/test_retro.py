@@ -9,9 +9,11 @@ import torch
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
+from odqa.rankers.retro import RetroRanker, RetroRankerConfig
 from odqa.readers.retro import RetroReader, RetroReaderConfig
 from odqa.retro.generation import Generated
 from odqa.retro.model import RetroModel
+from odqa.retro.scorer import RetroScorer
 from odqa.testing.conformance import check_reader
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Passage, Question
@@ -122,6 +124,73 @@ def test_without_hits_only_the_closed_book_answers(folder: Path) -> None:
     assert make(folder).read(QUESTIONS[:1], [[]])[0].text == ""
     closed = make(folder, layout="closed-book", max_answer_tokens=3)
     assert closed.read(QUESTIONS[:1], [[]]) == closed.read(QUESTIONS[:1], HITS[:1])
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose encoder does not see the question."""
+    return tiny_retro(tmp_path_factory.mktemp("blind"), conditioned=False, spread=0.4)
+
+
+@pytest.mark.parametrize("neighbours", ["encodings", "keys-values"])
+@pytest.mark.parametrize("parameters", [{}, {"layout": "retro++"}, {"beams": 2}], ids=str)
+def test_offline_answers_are_the_online_ones(
+    blind: Path, tmp_path: Path, neighbours: str, parameters: dict[str, object]
+) -> None:
+    found = []
+    for kept in ("online", neighbours):
+        config = RetroReaderConfig(
+            checkpoint=str(blind), neighbours=kept, max_answer_tokens=4, **parameters
+        )
+        reader = RetroReader(config)
+        reader.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path))
+        found.append(reader.read(QUESTIONS, HITS))
+    for online, offline in zip(*found, strict=True):
+        assert offline.text == online.text
+        # Stored in float16.
+        assert offline.score == pytest.approx(online.score, abs=2e-2)
+    check_reader(reader, QUESTIONS, HITS)
+    (stored,) = reader.stored()
+    assert stored.name == f"neighbour {neighbours}"
+    assert reader.cost(QUESTIONS[0], HITS[0]).gflop < make(blind).cost(QUESTIONS[0], HITS[0]).gflop
+
+
+def test_rank_and_read_share_one_store(blind: Path, tmp_path: Path) -> None:
+    """Whoever comes second opens what the first one built."""
+    corpus, cache = Corpus.from_passages(CORPUS), Cache(tmp_path)
+    common = {"checkpoint": str(blind), "neighbours": "encodings"}
+    ranker = RetroRanker(RetroRankerConfig(**common))
+    ranker.prepare(corpus, cache)
+    assert cache.hits == 0
+    reader = RetroReader(RetroReaderConfig(**common))
+    reader.prepare(corpus, cache)
+    assert cache.hits == 1
+    assert len(list((tmp_path / "neighbour-store").iterdir())) == 1
+    ranked = ranker.rank(QUESTIONS[:1], HITS[:1], 3)
+    assert reader.read(QUESTIONS[:1], ranked)[0].score < 0
+    # Another limit is another store.
+    other = RetroReader(RetroReaderConfig(**common, passage_tokens=12))
+    other.prepare(corpus, cache)
+    assert len(list((tmp_path / "neighbour-store").iterdir())) == 2
+
+
+def test_an_encoder_that_sees_the_question_is_not_stored(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="sees the question") as caught:
+        make(folder, neighbours="keys-values")
+    assert "neighbours: online" in caught.value.line()
+
+
+def test_the_score_is_the_likelihood_of_the_answer(folder: Path) -> None:
+    """The ranker's answer likelihood asks as the reader does: it finds the reader's score."""
+    reader = make(folder, max_answer_tokens=6, passages=1)
+    (made,) = reader._generate([QUESTIONS[0].text], [[CORPUS[2]]])
+    answer = reader._asking.answer(made, [])
+    likely = RetroScorer(folder, "tiny")
+    asked = likely.ask_answer(QUESTIONS[0].text, answer.text)
+    assert asked.ids[0, likely.model.config.chunk_length :].tolist() == [*made.tokens, likely.end]
+    read = likely.encode(asked, likely.tokenise([CORPUS[2].full_text])[0])
+    found = float(likely.score(asked, read, "answer_likelihood"))
+    assert answer.score == pytest.approx(found, abs=1e-4)
 
 
 def test_cost_and_facts(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -27,11 +27,11 @@ from odqa.training.base_encoder import base_tokenizer
 from odqa.training.copying import start_copying
 from odqa.training.examples import Example
 from odqa.training.groups import GroupSchedule
+from odqa.training.lessons import Lesson, LessonFormat, LessonSchedule
 from odqa.training.lora import RETRO_LAYERS, attach, extract
 from odqa.training.recipe import Part
-from odqa.training.spans import find_answers
 from odqa.training.tasks.base import Items, Task, Trained
-from odqa.types import Passage, Question
+from odqa.types import Passage
 
 # Passages that the first state of copying is fitted on, and their tokens.
 _FITTED, _FITTED_TOKENS = 64, 96
@@ -83,55 +83,6 @@ class RetroReaderSettings(Part):
     per_forward: int = Field(10, ge=1, description="Held-out questions answered together.")
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A question, what it reads (nothing: closed-book), and the answer to be given."""
-
-    question: Question
-    gold: Passage
-    passages: tuple[Passage, ...]
-
-    @property
-    def gold_place(self) -> int:
-        """Where the gold passage stands among those read; 0 where none is."""
-        return self.passages.index(self.gold) if self.passages else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """What follows a prompt: the answer and its end, then a stretch to practise on.
-
-    Attributes:
-        ids: tokens.
-        answer, practice: which of them are to be predicted, and why.
-        places: for each of them, where in the gold passage it can be copied from.
-    """
-
-    ids: list[int]
-    answer: list[bool]
-    practice: list[bool]
-    places: list[list[int]]
-
-
-class Lessons:
-    """Groups as lessons: some without negatives, some without any passage; shuffled."""
-
-    def __init__(self, groups: GroupSchedule, settings: RetroReaderSettings, seed: int) -> None:
-        self._groups, self._settings, self._seed = groups, settings, seed
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    def __getitem__(self, index: int) -> Lesson:
-        group = self._groups[index]
-        chance = random.Random(f"{self._seed}/{index}/lesson")
-        gold, *others = group.passages
-        if chance.random() < self._settings.closed_book:
-            return Lesson(group.question, gold, ())
-        more = others if chance.random() < self._settings.with_negatives else []
-        return Lesson(group.question, gold, tuple(chance.sample([gold, *more], len(more) + 1)))
-
-
 class RetroReaderTask(Task):
     """A RETRO model grown from the base model; the loss is on the answer and its end alone."""
 
@@ -165,31 +116,11 @@ class RetroReaderTask(Task):
             self.items,
             recipe.seed,
         )
-        return Lessons(groups, self.settings, recipe.seed)
+        settings: RetroReaderSettings = self.settings
+        return LessonSchedule(groups, settings.closed_book, settings.with_negatives, recipe.seed)
 
     def collate(self, items: Sequence[Lesson]) -> dict[str, Any]:
-        asking, pad = self._asking, self._asking.tokens.pad
-        frame = asking.frame([item.question.text for item in items])
-        tails = [self._tail(item) for item in items]
-        ids, mask = pad_passages([tail.ids for tail in tails], length=asking.chunk_length)
-        read = asking.read([passage for item in items for passage in item.passages])
-        passages, seen = pad_passages(read, length=self.settings.max_length, pad_id=pad)
-        pairs = [(row, place) for row, i in enumerate(items) for place in range(len(i.passages))]
-        size, most = ids.shape[1], max((place for _, place in pairs), default=0) + 1
-        points = torch.zeros(len(items), size, most, passages.shape[1], dtype=torch.bool)
-        for row, (item, tail) in enumerate(zip(items, tails, strict=True)):
-            for step, places in enumerate(tail.places):
-                points[row, step, item.gold_place, places] = True
-        return {
-            "ids": torch.cat((torch.from_numpy(frame.ids), torch.from_numpy(ids)), 1),
-            "mask": torch.cat((torch.from_numpy(frame.mask), torch.from_numpy(mask)), 1),
-            "answer": _padded([tail.answer for tail in tails], size),
-            "practice": _padded([tail.practice for tail in tails], size),
-            "points": points,
-            "pairs": torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
-            "passages": torch.from_numpy(passages),
-            "passage_mask": torch.from_numpy(seen),
-        }
+        return self._lessons.batch(items)
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         nll = self._losses(model, batch)
@@ -220,10 +151,8 @@ class RetroReaderTask(Task):
         return {self.recipe.name: Trained(extract(model), config)}
 
     def target(self, example: Example) -> str:
-        """The first accepted answer that the model gets to see in the gold passage, as it stands
-        there; empty where there is none, or none short enough."""
-        passage = self.examples.passages[example.gold]
-        return self._target(example.question, passage)
+        """What the model is to answer; empty where the example cannot be used."""
+        return self._lessons.target(example.question, self.examples.passages[example.gold])
 
     @property
     def tokenizer(self) -> Any:
@@ -243,25 +172,19 @@ class RetroReaderTask(Task):
             score_head=False,
         )
 
-    def _target(self, question: Question, passage: Passage) -> str:
-        settings: RetroReaderSettings = self.settings
-        text, tokens = passage.full_text, self._asking.tokens
-        for answer in question.answers:
-            for start, end in find_answers(text, [answer])[:1]:
-                before, ids = tokens.bare([text[:end], text[start:end]])
-                seen = len(before) + tokens.markers <= settings.max_length
-                if seen and len(ids) <= settings.max_answer_tokens:
-                    return text[start:end]
-        return ""
+    @property
+    def _lessons(self) -> LessonFormat:
+        if not hasattr(self, "_format"):
+            settings, tokenizer = self.settings, self.tokenizer
+            asking = Answering(
+                tokenizer, settings.chunk_length, settings.max_length, tokenizer.sep_token_id
+            )
+            self._format = LessonFormat(asking, settings.max_answer_tokens, settings.copied)
+        return self._format
 
     @property
     def _asking(self) -> Answering:
-        if not hasattr(self, "_format"):
-            settings, tokenizer = self.settings, self.tokenizer
-            self._format = Answering(
-                tokenizer, settings.chunk_length, settings.max_length, tokenizer.sep_token_id
-            )
-        return self._format
+        return self._lessons.asking
 
     def _usable(self, example: Example) -> bool:
         longest = self.settings.longest
@@ -271,28 +194,6 @@ class RetroReaderTask(Task):
             if len(text.split()) > longest or len(self._asking.tokens.bare([text])[0]) > longest:
                 return False
         return bool(self.target(example))
-
-    def _tail(self, lesson: Lesson) -> Tail:
-        tokens = self._asking.tokens
-        (answer,) = tokens.bare([self._target(lesson.question, lesson.gold)])
-        size = len(answer) + 1
-        (read,) = self._asking.read([lesson.gold])
-        starts = [i for i in range(len(read)) if read[i : i + len(answer)] == answer]
-        places = [[start + step for start in starts] for step in range(len(answer))]
-        places.append([len(read) - 1] if starts else [])
-        if not lesson.passages:
-            return Tail([*answer, self._asking.end], [True] * size, [False] * size, [[]] * size)
-        chance = random.Random(f"{lesson.question.id}/stretch")
-        length = min(self.settings.copied, len(read) - 2)
-        first = chance.randrange(1, len(read) - length)
-        # A stretch begins anywhere, so its first token is given.
-        given = min(length, 1)
-        return Tail(
-            [*answer, self._asking.end, *read[first : first + length]],
-            [True] * size + [False] * length,
-            [False] * (size + given) + [True] * (length - given),
-            [*places, *([i] for i in range(first, first + length))],
-        )
 
     def _start(self, model: RetroModel) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
@@ -381,7 +282,3 @@ def _encoded(
         encoded = encoded.index_put((own, place), wide)
         seen[own, place] = mask[part]
     return encoded, seen
-
-
-def _padded(rows: Sequence[Sequence[bool]], length: int) -> Tensor:
-    return torch.tensor([[*row, *[False] * (length - len(row))] for row in rows])
