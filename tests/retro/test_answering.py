@@ -27,8 +27,8 @@ def test_a_passage_before_the_prompt_is_cut(asking: Answering) -> None:
     best = Passage("p", "the river of the old king was opened in the north", "bridge")
     frame = asking.frame(["when"], [best])
     assert frame.ids.shape[1] == 16
-    assert int(frame.mask.sum()) == 8 + 6
-    assert frame.ids[0, 2 : 2 + 8].tolist() == asking.tokens.bare([best.full_text])[0][:8]
+    assert int(frame.mask.sum()) == 8 + 5
+    assert frame.ids[0, 3 : 3 + 8].tolist() == asking.tokens.bare([best.full_text])[0][:8]
 
 
 def test_rows_with_fewer_passages_are_masked(asking: Answering) -> None:
