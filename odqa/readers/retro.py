@@ -68,6 +68,7 @@ class RetroReader(Reader[RetroReaderConfig]):
     representation = "all-to-all dynamic"
     interaction = "query-document"
     precomputes = ("neighbour encodings or keys and values, with an unconditioned encoder",)
+    version = 2
 
     def __init__(self, config: RetroReaderConfig) -> None:
         super().__init__(config)

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from odqa.errors import DataError
 from odqa.metrics.answers import best_exact_match, best_f1
 from odqa.models.base import base_model_dir
 from odqa.models.retro import RetroShape, grow_retro
@@ -53,7 +54,7 @@ class RetroReaderSettings(Part):
     max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
     longest: int | None = Field(
         None,
-        ge=16,
+        ge=1,
         description="Train on gold passages of at most this many tokens: more questions in the "
         "same time.",
     )
@@ -109,6 +110,12 @@ class RetroReaderTask(Task):
             for source, found in self.examples.train.items()
             if recipe.data.weights.get(source, 0) > 0
         }
+        if not any(usable.values()):
+            raise DataError(
+                "no question has a short enough answer in a gold passage",
+                where=f"recipe {recipe.name}",
+                cure="raise settings.longest, max_length or max_answer_tokens",
+            )
         groups = GroupSchedule(
             replace(self.examples, train=usable),
             recipe.data.weights,
