@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
-    from odqa.retro.scorer import Asked, Candidates, RetroScorer
+    from odqa.retro.checkpoint import Candidates
+    from odqa.retro.scorer import Asked, RetroScorer
 
 
 class RetroRankerConfig(StageConfig, ModelConfig):

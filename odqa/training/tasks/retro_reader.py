@@ -94,8 +94,13 @@ class RetroReaderTask(Task):
         model = grow_retro(base_model_dir(), self._shape)
         self._start(model)
         last = f"decoder.blocks.{model.config.decoder.layers - 1}"
-        parts = (".cross.norm.", ".cross.source_norm.", ".cross.gate.", f"{last}.ffw_norm.")
-        parts += (f"{last}.cross.attention.",)
+        parts = (
+            ".cross.norm.",
+            ".cross.source_norm.",
+            ".cross.gate.",
+            f"{last}.ffw_norm.",
+            f"{last}.cross.attention.",
+        )
         whole = [name for name, _ in model.named_parameters() if any(p in name for p in parts)]
         # What is trained whole, or not at all, needs no low-rank change.
         layers = "|".join(map(str, range(self.settings.frozen))) or "none"
