@@ -246,7 +246,8 @@ class RetroReaderTask(Task):
         mass = (passes[-1].weights * batch["points"][:, None]).sum((-2, -1))
         pointed = -mass.clamp(min=1e-6).log().mean(1)
         known = batch["points"].any(-1).any(-1)
-        return losses + self.settings.pointing * torch.where(known, pointed, 0.0)
+        weight: float = self.settings.pointing
+        return losses + weight * torch.where(known, pointed, 0.0)
 
     def _candidates(self, example: Example) -> list[Passage]:
         hits = self.examples.candidates.get(example.question.id, [])
