@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,10 @@ def test_cost_and_facts(folder: Path) -> None:
     assert make(folder, beams=2).describe()["search"] == "2 beams"
 
 
-def test_the_default_is_not_shipped_yet() -> None:
+def test_a_default_that_is_not_shipped_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("odqa.models.materialise"), "_HERE", tmp_path)
     reader = RetroReader(RetroReaderConfig())
     with pytest.raises(CheckpointError, match="not shipped") as caught:
         reader.prepare(Corpus.from_passages(CORPUS), Cache(enabled=False))
