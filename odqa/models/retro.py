@@ -1,4 +1,4 @@
-"""RETRO rankers grown from the base model: the same growth for training and for materialising."""
+"""RETRO models grown from the base model: the same growth for training and for materialising."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class RetroShape:
     chunk_length: int = 32
     neighbour_length: int = 160
     gates: tuple[float, float] = (0.5, 0.3)
+    score_head: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -70,6 +71,7 @@ def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
         cross_position="none",
         chunk_length=shape.chunk_length,
         neighbour_length=shape.neighbour_length,
+        score_head=shape.score_head,
     )
     with torch.no_grad():
         stacks = (model.decoder.blocks, model.encoder.blocks)
@@ -77,7 +79,8 @@ def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
             for block in blocks:
                 if isinstance(block, Block) and block.cross is not None:
                     _warm_start(block, block.cross, gate)
-        torch.nn.init.zeros_(model.score_head.weight)
+        if shape.score_head:
+            torch.nn.init.zeros_(model.score_head.weight)
     return model
 
 
@@ -96,12 +99,12 @@ def _warm_start(block: Block, cross: CrossAttention, gate: float) -> None:
 
 
 def build_retro(base: Path, delta: Delta, work: Path) -> None:
-    """Write the checkpoint folder of a RETRO ranker: model, tokenizer and ``ranking.json``.
+    """Write the checkpoint folder of a RETRO: model, tokenizer and, of rankers, ``ranking.json``.
 
     Args:
         base: folder of the base model.
-        delta: its ``config`` has ``shape`` (`RetroShape`), ``ranking`` (`RankingSettings`) and
-            ``lora`` (r, alpha).
+        delta: its ``config`` has ``shape`` (`RetroShape`), ``lora`` (r, alpha) and, where it
+            ranks, ``ranking`` (`RankingSettings`).
         work: an empty folder.
 
     Raises:
@@ -120,7 +123,8 @@ def build_retro(base: Path, delta: Delta, work: Path) -> None:
             cure="reinstall odqa",
         ) from error
     model.save_pretrained(work)
-    RankingSettings.from_dict(delta.config["ranking"], "ranking").save(work)
+    if "ranking" in delta.config:
+        RankingSettings.from_dict(delta.config["ranking"], "ranking").save(work)
     for file in _TOKENIZER_FILES:
         if (base / file).is_file():
             shutil.copyfile(base / file, work / file)

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.explanation import Explanation, Piece
-from odqa.indexes.neighbour_store import NeighbourStore, passage_neighbours
+from odqa.indexes.neighbour_store import NeighbourStore
 from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import interpolated, reranked
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
-    from odqa.retro.scorer import Asked, Candidates, RetroScorer
+    from odqa.retro.checkpoint import Candidates
+    from odqa.retro.scorer import Asked, RetroScorer
 
 
 class RetroRankerConfig(StageConfig, ModelConfig):
@@ -37,10 +38,11 @@ class RetroRankerConfig(StageConfig, ModelConfig):
         "embedded:retro",
         description="embedded:NAME, or a folder with a RETRO model and its tokenizer.",
     )
-    mode: Literal["head", "question_likelihood", "attention"] = Field(
+    mode: Literal["head", "question_likelihood", "answer_likelihood", "attention"] = Field(
         "head",
-        description="Score by the trained head, by how likely a passage makes the question, or by "
-        "the attention that passages get when all are read at once.",
+        description="Score by the trained head; by how likely a passage makes the question, or its "
+        "best accepted answer (a teacher: it knows the answers); or by the attention that passages "
+        "get when all are read at once.",
     )
     layout: Literal["auto", "naive", "prefix", "echo", "prompt"] = Field(
         "auto",
@@ -105,10 +107,11 @@ class RetroRanker(Ranker[RetroRankerConfig]):
     def rank(
         self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
+        self._check_answers(questions)
         out: list[list[Hit]] = []
         pairs = zip(questions, hits, strict=True)
         for question, found in progress(pairs, "RETRO ranks", len(questions), unit="question"):
-            scores = self._scores(question.text, found) if found else []
+            scores = self._scores(question, found) if found else []
             out.append(reranked(found, interpolated(found, scores, self.config.alpha), k))
         return out
 
@@ -124,29 +127,6 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             for question, found in zip(questions, hits, strict=True)
         ]
 
-    def answer_likelihood(self, question: Question, hits: Sequence[Hit]) -> list[float]:
-        """How likely each hit makes the question's best known answer: a teacher, not a ranker.
-
-        Natural logarithms, mean over the answer's tokens.
-
-        Raises:
-            ComponentError: the question has no answers.
-        """
-        import torch
-
-        if not question.answers:
-            raise ComponentError(
-                f"question '{question.id}' has no answers", where="answer likelihood"
-            )
-        ids, _ = self._scorer.tokenise(self._texts(hits))
-        with torch.inference_mode():
-            each = [
-                self._scorer.answer_likelihood(question.text, answer, ids)
-                for answer in question.answers
-            ]
-        best: list[float] = torch.stack(each).amax(0).tolist()
-        return best
-
     def stored(self) -> tuple[Stored, ...]:
         if self._store is None:
             return ()
@@ -157,8 +137,13 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         from odqa.retro.question_cost import question_gflop
 
         scorer, config = self._scorer, self.config
-        frame = scorer.frame(question.text, config.mode)
-        suffix = int(frame.mask[0, frame.start :].sum()) - (config.mode == "question_likelihood")
+        if config.mode == "answer_likelihood":
+            frames = [scorer.frame_answer(question.text, answer) for answer in question.answers]
+        else:
+            frames = [scorer.frame(question.text, config.mode)]
+        # A text's last token is read out before it is fed.
+        unfed = config.mode in ("question_likelihood", "answer_likelihood")
+        suffix = sum(int(frame.mask[0, frame.start :].sum()) - unfed for frame in frames)
         similar = config.mode == "head" and scorer.similarity > 0
         gflop = question_gflop(
             scorer.model.config,
@@ -203,7 +188,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
 
     def _load(self, cache: Cache) -> RetroScorer:
         from odqa.devices import compute_dtype, pick_device
-        from odqa.encoders.checkpoints import checkpoint_fingerprint, resolve_checkpoint
+        from odqa.encoders.checkpoints import resolve_checkpoint
         from odqa.retro.scorer import RetroScorer
 
         config = self.config
@@ -231,42 +216,35 @@ class RetroRanker(Ranker[RetroRankerConfig]):
                 where=config.checkpoint,
                 cure="set neighbours: online, layout: prompt, or name embedded:retro-offline",
             )
-        self._fingerprint = checkpoint_fingerprint(folder)
         return scorer
 
     def _open_store(self, corpus: Corpus, cache: Cache) -> NeighbourStore:
-        scorer, keys = self._scorer, self.config.neighbours == "keys-values"
-        identity = {
-            "what": "RETRO neighbours",
-            "version": self.version,
-            "checkpoint": self._fingerprint,
-            "prompt": scorer.settings.prompt if scorer.model.config.conditioned else None,
-            "passage_tokens": scorer.passage_tokens,
-            "keys": keys,
-            "dtype": str(scorer.model.token_table().dtype),
-            "corpus": corpus.fingerprint,
-        }
+        from odqa.retro.passage_store import open_passage_store
 
-        return passage_neighbours(
-            cache,
-            corpus,
-            identity,
-            dim=scorer.width(keys),
-            tokenise=scorer.tokenise,
-            pack=lambda passages: scorer.pack(passages, keys),
-            budget=self._budget,
-        )
+        keys = self.config.neighbours == "keys-values"
+        return open_passage_store(self._scorer, cache, corpus, keys=keys, budget=self._budget)
 
     @property
     def _budget(self) -> int:
         return 128 * self.config.batch_size
+
+    def _check_answers(self, questions: Sequence[Question]) -> None:
+        if self.config.mode != "answer_likelihood":
+            return
+        for question in questions:
+            if not any(answer.strip() for answer in question.answers):
+                raise ComponentError(
+                    f"question '{question.id}' has no answers to rank by",
+                    where="retro: mode answer_likelihood",
+                    cure="name questions with answers, or set another mode",
+                )
 
     def _texts(self, hits: Sequence[Hit]) -> list[str]:
         if self._corpus is None:
             raise ComponentError("not prepared", where="retro", cure="call prepare first")
         return [self._corpus.get(hit.passage_id).full_text for hit in hits]
 
-    def _scores(self, question: str, hits: Sequence[Hit]) -> list[float]:
+    def _scores(self, question: Question, hits: Sequence[Hit]) -> list[float]:
         """One score per hit; equal texts are read once, so that they tie."""
         import torch
 
@@ -288,8 +266,10 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         from odqa.retro.scorer import joined
 
         texts, ids = self._texts(hits), [hit.passage_id for hit in hits]
+        # Attention is a question's; an answer has no part in it.
+        mode = "head" if self.config.mode == "answer_likelihood" else self.config.mode
         with torch.inference_mode():
-            asked = self._scorer.ask(question, self.config.mode)
+            asked = self._scorer.ask(question, mode)
             each = list(self._candidates(asked, texts, ids))
             received = self._scorer.attention(asked, joined([part for _, part in each]))
         weights = dict(zip((p for places, _ in each for p in places), received, strict=True))
@@ -302,19 +282,28 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         return found
 
     def _batches(
-        self, question: str, texts: Sequence[str], ids: Sequence[str]
+        self, question: Question, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Tensor]]:
         """Places of some texts and their scores [len(places)], until all are scored."""
+        import torch
+
         from odqa.retro.scorer import joined
 
         scorer, mode = self._scorer, self.config.mode
         if self.config.layout == "naive":
-            asked = scorer.ask(question, mode, naive=True)
+            asked = scorer.ask(question.text, mode, naive=True)
             tokens = self._tokenised(texts, ids)
             for batch in token_batches([len(row) for row in tokens], self._budget):
                 yield batch, scorer.score_naive(asked, [tokens[i] for i in batch])
             return
-        asked = scorer.ask(question, mode)
+        if mode == "answer_likelihood":
+            # All answers stand behind the same first chunk, so passages are read once for all.
+            each_answer = [scorer.ask_answer(question.text, answer) for answer in question.answers]
+            for batch, part in self._candidates(each_answer[0], texts, ids):
+                likely = [scorer.score(asked, part, mode) for asked in each_answer]
+                yield batch, torch.stack(likely).amax(0)
+            return
+        asked = scorer.ask(question.text, mode)
         parts = self._candidates(asked, texts, ids)
         if mode == "attention":
             # All candidates share one softmax, so they are scored together.

@@ -120,9 +120,12 @@ class CachedDecoder:
         found = retrievable(self.retrieve(ids, mask, self.length // m), mask, 1, m)
         if found is None:
             return
-        encoded = model.encode_chunks(chunk, mask, found)[:, 0]
-        self._k = encoded.shape[1]
+        self._k = found.mask.shape[2]
         self._seen = neighbour_visibility(found.mask[:, 0])
+        if found.keys is not None:
+            self._neighbours = dict(found.keys)
+            return
+        encoded = model.encode_chunks(chunk, mask, found)[:, 0]
         for layer in model.config.decoder.cross_layers:
             cross = model.decoder.cca(layer)
             assert cross is not None

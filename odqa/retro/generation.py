@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from odqa.retro.attention import KeyValues
 from odqa.retro.decoding import CachedDecoder, Retrieve
 from odqa.retro.model import Neighbours, RetroModel, left_pad
 
@@ -34,8 +35,12 @@ def same_passages(found: Neighbours, first_chunk: int) -> Retrieve:
         def spread(t: Tensor | None) -> Tensor | None:
             return None if t is None else t.repeat_interleave(beams, 0)
 
+        keys = found.keys and {
+            layer: KeyValues(*(part.repeat_interleave(beams, 0) for part in pair))
+            for layer, pair in found.keys.items()
+        }
         seen = found.mask.repeat_interleave(beams, 0)
-        return Neighbours(seen, spread(found.ids), spread(found.encoded))
+        return Neighbours(seen, spread(found.ids), spread(found.encoded), keys)
 
     return retrieve
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from odqa.retro.attention import causal_visibility
+from odqa.retro.attention import KeyValues, causal_visibility
 from odqa.retro.blocks import Block, make_norm
 from odqa.retro.cca import ChunkedCrossAttention
 from odqa.retro.config import RetroConfig
@@ -34,6 +34,8 @@ class Neighbours:
     mask: Tensor
     ids: Tensor | None = None
     encoded: Tensor | None = None
+    keys: dict[int, KeyValues] | None = None
+    """By cross layer, made offline [B, H, k * r, c]; only where l = 1, token by token."""
 
 
 class Decoder(nn.Module):
@@ -221,7 +223,7 @@ def retrievable(
         seen = seen & real[:, :, None, None]
     ids = None if found.ids is None else found.ids[:, :complete]
     encoded = None if found.encoded is None else found.encoded[:, :complete]
-    return Neighbours(seen, ids, encoded)
+    return Neighbours(seen, ids, encoded, found.keys)
 
 
 def left_pad(ids: Tensor, mask: Tensor | None, fill: int, pad_id: int) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ def question_gflop(
     """GFLOP for one question.
 
     Args:
-        mode: ``head``, ``question_likelihood`` or ``attention``.
+        mode: ``head``, ``question_likelihood``, ``answer_likelihood`` or ``attention``.
         suffix: question tokens that see passages.
         passages: tokens of each candidate.
         ready: what was made offline.
@@ -55,6 +55,6 @@ def question_gflop(
             total += cost.decoder(suffix, m + suffix / 2, cost.upper)
         if naive or mode != "attention":
             total += cost.cross(suffix, tokens)
-        if mode == "question_likelihood":
+        if mode in ("question_likelihood", "answer_likelihood"):
             total += cost.readout(suffix)
     return total / 1e9

@@ -13,6 +13,11 @@ from odqa.training.recipe import LoraPart
 
 # Every linear layer inside the encoder's blocks; poolers and heads are trained whole.
 BERT_LAYERS = r".*encoder\.layer\.\d+\..*(query|key|value|dense)"
+# Every linear layer of both stacks of a RETRO model, cross-attention included.
+RETRO_LAYERS = (
+    r"(decoder|encoder)\.blocks\.\d+\.(self_attention|cross\.attention|ffw)"
+    r"\.(q|k|v|o|up|down)_proj"
+)
 
 
 def attach(

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from odqa.errors import SpecError
 
-TaskName = Literal["cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-lm"]
+TaskName = Literal[
+    "cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-lm", "retro-reader"
+]
 
 
 class Part(BaseModel):

@@ -126,6 +126,8 @@ def test_naive_scores_are_the_same(folders: dict[bool, Path], tmp_path: Path, se
         (True, {"mode": "question_likelihood"}, "encodings"),
         (True, {"mode": "question_likelihood"}, "keys-values"),
         (False, {"mode": "attention"}, "encodings"),
+        (False, {"mode": "answer_likelihood"}, "encodings"),
+        (False, {"mode": "answer_likelihood"}, "keys-values"),
     ],
 )
 def test_offline_scores_are_the_online_ones(
@@ -135,10 +137,11 @@ def test_offline_scores_are_the_online_ones(
     parameters: dict[str, str],
     neighbours: str,
 ) -> None:
-    online = scores(make(folders[seeing], tmp_path, **parameters))
+    asked = QUESTIONS[0]
+    online = scores(make(folders[seeing], tmp_path, **parameters), asked)
     ranker = make(folders[seeing], tmp_path, neighbours=neighbours, **parameters)
     # Stored in float16.
-    np.testing.assert_allclose(scores(ranker), online, atol=2e-2)
+    np.testing.assert_allclose(scores(ranker, asked), online, atol=2e-2)
     assert np.ptp(online) > (0.01 if parameters.get("mode") == "attention" else 0.1)
     (stored,) = ranker.stored()
     tokens = sum(len(ids) for ids in ranker._scorer.tokenise([p.full_text for p in CORPUS])[0])
@@ -170,8 +173,9 @@ def test_attention_sums_to_one(folders: dict[bool, Path], tmp_path: Path) -> Non
 def test_an_encoder_that_sees_the_question_is_not_stored(
     folders: dict[bool, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="sees the question") as caught:
-        make(folders[True], tmp_path, neighbours="encodings")
+    for more in ({}, {"layout": "prompt", "mode": "answer_likelihood"}):
+        with pytest.raises(CheckpointError, match="sees the question") as caught:
+            make(folders[True], tmp_path, neighbours="encodings", **more)
     assert "neighbours: online" in caught.value.line()
     assert not list((tmp_path / "cache").glob("neighbour-store/*"))
 
@@ -188,19 +192,45 @@ def test_another_kind_of_checkpoint_is_refused(tmp_path: Path) -> None:
         make(tiny_bert(tmp_path / "bert"), tmp_path)
 
 
-def test_answer_likelihood_is_the_best_answers(folders: dict[bool, Path], tmp_path: Path) -> None:
-    ranker = make(folders[True], tmp_path)
-    alone = [
-        ranker.answer_likelihood(Question("q", "who built it", (answer,)), hits())
-        for answer in ("king", "the old river")
-    ]
-    both = ranker.answer_likelihood(
-        Question("q", "who built it", ("king", "the old river")), hits()
+@pytest.mark.parametrize("seeing", [True, False])
+def test_answer_likelihood_is_the_full_forwards(
+    folders: dict[bool, Path], tmp_path: Path, seeing: bool
+) -> None:
+    """By hand: prompt in the first chunk, answer and end behind it, one forward per passage."""
+    ranker = make(folders[seeing], tmp_path, mode="answer_likelihood")
+    asked = Question("q", "who built it", ("king", "the old river"))
+    found = scores(ranker, asked)
+    model = RetroModel.from_pretrained(folders[seeing])
+    scorer = ranker._scorer
+    m = model.config.chunk_length
+    (prompt,) = scorer.tokens.bare(["question: who built it answer:"])
+    expected = []
+    for passage in CORPUS:
+        (read,), _ = scorer.tokenise([passage.full_text])
+        each = []
+        for answer in asked.answers:
+            tail = [*scorer.tokens.bare([answer])[0], scorer.end]
+            ids = torch.tensor([[0] * (m - len(prompt)) + prompt + tail])
+            mask = torch.arange(ids.shape[1])[None] >= m - len(prompt)
+            with torch.no_grad():
+                logits = model(ids, mask, torch.tensor(read)[None, None, None]).logits
+            likely = logits[0, m - 1 : -1].log_softmax(-1)
+            each.append(float(likely.gather(1, torch.tensor(tail)[:, None]).mean()))
+        expected.append(max(each))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.ptp(found) > 0.1
+
+
+def test_answer_likelihood_needs_answers(folders: dict[bool, Path], tmp_path: Path) -> None:
+    ranker = make(folders[False], tmp_path, mode="answer_likelihood")
+    with pytest.raises(ComponentError, match="'q1' has no answers") as caught:
+        ranker.rank(QUESTIONS[:2], [hits()] * 2, 5)
+    assert "set another mode" in caught.value.line()
+    one, two = (
+        ranker.cost(Question("q", "who built it", answers), hits()).gflop or 0.0
+        for answers in (("king",), ("king", "the old river"))
     )
-    np.testing.assert_allclose(both, np.maximum(*np.array(alone)), atol=1e-6)
-    assert max(both) < 0
-    with pytest.raises(ComponentError, match="no answers"):
-        ranker.answer_likelihood(QUESTIONS[1], hits())
+    assert 0 < one < two
 
 
 def test_passages_are_cut_and_counted(folders: dict[bool, Path], tmp_path: Path) -> None:

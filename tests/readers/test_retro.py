@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
+from odqa.rankers.retro import RetroRanker, RetroRankerConfig
 from odqa.readers.retro import RetroReader, RetroReaderConfig
 from odqa.retro.generation import Generated
 from odqa.retro.model import RetroModel
+from odqa.retro.scorer import RetroScorer
 from odqa.testing.conformance import check_reader
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Passage, Question
@@ -57,10 +60,10 @@ def test_greedy_answer_is_the_full_forwards(folder: Path) -> None:
     """Token by token without any cache, the passages given to the prompt's chunk."""
     reader = make(folder, max_answer_tokens=4)
     (answer,) = reader.read([QUESTIONS[0]], [HITS[0]])
-    model, tokenizer = RetroModel.from_pretrained(folder), reader._tokenizer
+    model, tokenizer = RetroModel.from_pretrained(folder), reader._checkpoint.tokenizer
     m = model.config.chunk_length
     prompt = tokenizer("question: who built the tower answer:", add_special_tokens=False).input_ids
-    texts = [f"title: {CORPUS[i].title}, source: {CORPUS[i].text}" for i in (2, 0, 1)]
+    texts = [f"{CORPUS[i].title} {CORPUS[i].text}" for i in (2, 0, 1)]
     read = tokenizer(texts, padding=True, truncation=True, max_length=40, return_tensors="pt")
     line = [0] * (m - len(prompt)) + prompt
     real = [False] * (m - len(prompt)) + [True] * len(prompt)
@@ -105,21 +108,98 @@ def test_what_each_layout_sees(folder: Path) -> None:
 
 def test_evidence_is_the_best_passage_with_the_answer(folder: Path) -> None:
     reader = make(folder)
-    ids = reader._tokenizer("tower bridge", add_special_tokens=False).input_ids
+    asking = reader._asking
+    (ids,) = asking.tokens.bare(["tower bridge"])
     read = [CORPUS[0], CORPUS[2]]
-    found = reader._answer(Generated(tuple(ids), -6.0), read)
-    assert (found.text, found.passage_id, found.start, found.end) == ("tower bridge", "p2", 4, 16)
+    found = asking.answer(Generated(tuple(ids), -6.0), read)
+    # Spelled as it stands there, though the model knows no capitals.
+    assert (found.text, found.passage_id, found.start, found.end) == ("Tower Bridge", "p2", 4, 16)
     assert found.score == -2.0
     assert CORPUS[2].text[4:16] == "Tower Bridge"
-    nowhere = reader._answer(Generated(tuple(reversed(ids)), -3.0), read)
+    nowhere = asking.answer(Generated(tuple(reversed(ids)), -3.0), read)
     assert (nowhere.text, nowhere.passage_id) == ("bridge tower", None)
-    assert reader._answer(Generated((), -1.0), read).passage_id is None
+    assert asking.answer(Generated((), -1.0), read).passage_id is None
 
 
 def test_without_hits_only_the_closed_book_answers(folder: Path) -> None:
     assert make(folder).read(QUESTIONS[:1], [[]])[0].text == ""
     closed = make(folder, layout="closed-book", max_answer_tokens=3)
     assert closed.read(QUESTIONS[:1], [[]]) == closed.read(QUESTIONS[:1], HITS[:1])
+
+
+@pytest.fixture(scope="module")
+def blind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose encoder does not see the question."""
+    return tiny_retro(tmp_path_factory.mktemp("blind"), conditioned=False, spread=0.4)
+
+
+@pytest.mark.parametrize("neighbours", ["encodings", "keys-values"])
+@pytest.mark.parametrize("parameters", [{}, {"layout": "retro++"}, {"beams": 2}], ids=str)
+def test_offline_answers_are_the_online_ones(
+    blind: Path, tmp_path: Path, neighbours: str, parameters: dict[str, object]
+) -> None:
+    found = []
+    for kept in ("online", neighbours):
+        config = RetroReaderConfig(
+            checkpoint=str(blind), neighbours=kept, max_answer_tokens=4, **parameters
+        )
+        reader = RetroReader(config)
+        reader.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path))
+        found.append(reader.read(QUESTIONS, HITS))
+    for online, offline in zip(*found, strict=True):
+        assert offline.text == online.text
+        # Stored in float16.
+        assert offline.score == pytest.approx(online.score, abs=2e-2)
+    check_reader(reader, QUESTIONS, HITS)
+    (stored,) = reader.stored()
+    assert stored.name == f"neighbour {neighbours}"
+    assert reader.cost(QUESTIONS[0], HITS[0]).gflop < make(blind).cost(QUESTIONS[0], HITS[0]).gflop
+
+
+def stores(cache: Path) -> int:
+    return sum(path.is_dir() for path in (cache / "neighbour-store").iterdir())
+
+
+def test_rank_and_read_share_one_store(blind: Path, tmp_path: Path) -> None:
+    """Whoever comes second opens what the first one built."""
+    corpus, cache = Corpus.from_passages(CORPUS), Cache(tmp_path)
+    common = {"checkpoint": str(blind), "neighbours": "encodings"}
+    ranker = RetroRanker(RetroRankerConfig(**common))
+    ranker.prepare(corpus, cache)
+    assert cache.hits == 0
+    reader = RetroReader(RetroReaderConfig(**common))
+    reader.prepare(corpus, cache)
+    assert cache.hits == 1
+    assert stores(tmp_path) == 1
+    ranked = ranker.rank(QUESTIONS[:1], HITS[:1], 3)
+    assert reader.read(QUESTIONS[:1], ranked)[0].score < 0
+    # Another limit is another store.
+    other = RetroReader(RetroReaderConfig(**common, passage_tokens=12))
+    other.prepare(corpus, cache)
+    assert stores(tmp_path) == 2
+
+
+def test_an_encoder_that_sees_the_question_is_not_stored(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="sees the question") as caught:
+        make(folder, neighbours="keys-values")
+    assert "neighbours: online" in caught.value.line()
+
+
+def test_the_score_is_the_likelihood_of_the_answer(folder: Path) -> None:
+    """The ranker's answer likelihood asks as the reader does: it finds the reader's score."""
+    reader = make(folder, max_answer_tokens=6, passages=1)
+    (made,) = reader._generate([QUESTIONS[0].text], [[CORPUS[2]]])
+    answer = reader._asking.answer(made, [])
+    likely = RetroScorer(folder, "tiny")
+    asked = likely.ask_answer(QUESTIONS[0].text, answer.text)
+    assert asked.ids[0, likely.model.config.chunk_length :].tolist() == [*made.tokens, likely.end]
+    # Cut off at its longest, the answer was never ended.
+    asked.mask[0, -1] = False
+    with torch.inference_mode():
+        read = likely.encode(asked, likely.tokenise([CORPUS[2].full_text])[0])
+        found = float(likely.score(asked, read, "answer_likelihood"))
+    assert len(made.tokens) == 6
+    assert answer.score * 7 == pytest.approx(found * 6, abs=1e-3)
 
 
 def test_cost_and_facts(folder: Path) -> None:
@@ -132,7 +212,10 @@ def test_cost_and_facts(folder: Path) -> None:
     assert make(folder, beams=2).describe()["search"] == "2 beams"
 
 
-def test_the_default_is_not_shipped_yet() -> None:
+def test_a_default_that_is_not_shipped_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("odqa.models.materialise"), "_HERE", tmp_path)
     reader = RetroReader(RetroReaderConfig())
     with pytest.raises(CheckpointError, match="not shipped") as caught:
         reader.prepare(Corpus.from_passages(CORPUS), Cache(enabled=False))

@@ -13,6 +13,7 @@ _TASKS = {
     "dpr": "odqa.training.tasks.dpr:DprTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
+    "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
 }
 
 

@@ -20,18 +20,13 @@ from odqa.retro.similarity import encode_questions, relevance
 from odqa.training.base_encoder import base_tokenizer
 from odqa.training.examples import Example, gold_rank, order_figures
 from odqa.training.groups import Group, GroupSchedule
-from odqa.training.lora import attach, extract
+from odqa.training.lora import RETRO_LAYERS, attach, extract
 from odqa.training.losses import distillation, listwise
 from odqa.training.recipe import Part
 from odqa.training.tasks.base import Task, Trained
 from odqa.types import Hit
 
-# Every linear layer of both stacks, cross-attention included: its start is pre-trained too.
-_TARGETS = (
-    r"(decoder|encoder)\.blocks\.\d+\.(self_attention|cross\.attention|ffw)"
-    r"\.(q|k|v|o|up|down)_proj"
-)
-# Trained whole: the head, and the norms and gates of cross-attention.
+# Beside low-rank changes of all layers: the head, and the norms and gates of cross-attention.
 _WHOLE = (".cross.norm.", ".cross.source_norm.", ".cross.gate.", "score_head.")
 
 
@@ -61,7 +56,7 @@ class RetroRankerTask(Task):
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
         whole = [name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)]
-        return attach(model, self.recipe.lora, heads=whole, targets=_TARGETS)
+        return attach(model, self.recipe.lora, heads=whole, targets=RETRO_LAYERS)
 
     def schedule(self) -> GroupSchedule:
         recipe = self.recipe

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.errors import DataError
+from odqa.models.base import base_model_dir
+from odqa.models.delta import read_delta, write_delta
+from odqa.models.retro import build_retro
+from odqa.readers.retro import RetroReader, RetroReaderConfig
+from odqa.retro.scorer import RetroScorer
+from odqa.training.examples import Example, Examples
+from odqa.training.lessons import Lesson
+from odqa.training.recipe import Recipe
+from odqa.training.tasks.retro_reader import RetroReaderTask
+from odqa.types import Hit, Passage, Question
+
+PASSAGES = [
+    Passage("p0", "The Thames flows through London and into the North Sea.", "Thames"),
+    Passage("p1", "Thomas Newcomen built an engine in 1712 that pumped water.", "Engine"),
+    Passage("p2", "Emma is a novel that Jane Austen published in 1815.", "Emma"),
+    Passage("p3", "The Severn is the longest river of Great Britain.", "Severn"),
+]
+TRAIN = [
+    Example(Question("t0", "which sea does the thames reach", ("North Sea",)), "p0", "nq"),
+    Example(Question("t1", "who wrote emma", ("Austen, Jane", "jane austen")), "p2", "nq"),
+    Example(Question("t2", "who built the channel", ("nobody knows",)), "p3", "nq"),
+]
+
+
+def make(**settings: Any) -> RetroReaderTask:
+    recipe = Recipe.model_validate(
+        {
+            "name": "retro-reader",
+            "task": "retro-reader",
+            "seed": 3,
+            "data": {"root": ".", "corpus": "c", "questions": "q", "qrels": "r"},
+            "negatives": {"count": 1, "depth": 4},
+            "lora": {"r": 2, "alpha": 4, "dropout": 0.0},
+            "optim": {"steps": 40, "batch": 2, "lr": 1e-3, "evaluate_every": 1, "bf16": False},
+            "settings": {
+                "cross_layers": [3, 6],
+                "conditioned_layers": [5],
+                "chunk_length": 16,
+                "max_length": 24,
+                "copied": 4,
+                **settings,
+            },
+        }
+    )
+    hits = {
+        example.question.id: [Hit(passage.id, 0.5) for passage in PASSAGES] for example in TRAIN
+    }
+    passages = {passage.id: passage for passage in PASSAGES}
+    return RetroReaderTask(recipe, Examples(passages, {"nq": TRAIN}, TRAIN[:2], hits))
+
+
+def lesson(example: Example, *passages: Passage) -> Lesson:
+    gold = next(passage for passage in PASSAGES if passage.id == example.gold)
+    return Lesson(example.question, gold, passages)
+
+
+@pytest.fixture(scope="module")
+def built() -> tuple[RetroReaderTask, nn.Module]:
+    """A model whose low-rank changes are no longer zero."""
+    task = make(pointing=0.0)
+    torch.manual_seed(0)
+    model = task.build()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and ".lora_B" in name:
+                parameter.normal_(std=0.02)
+    return task, model.eval()
+
+
+def test_the_target_is_the_first_answer_seen_in_the_passage() -> None:
+    task = make()
+    assert [task.target(example) for example in TRAIN] == ["North Sea", "Jane Austen", ""]
+    # "Thames The Thames flows through London and into the North Sea", with markers 13 tokens.
+    assert make(max_length=16).target(TRAIN[0]) == "North Sea"
+    long = Example(Question("t", "q", ("Sea",)), "p0", "nq")
+    task.examples.passages["p0"] = Passage("p0", "word " * 30 + "Sea")
+    assert task.target(long) == ""
+    assert make(max_answer_tokens=1).target(TRAIN[0]) == ""
+
+
+def test_lessons_are_fixed_and_of_all_kinds() -> None:
+    lessons = make(closed_book=0.3, with_negatives=0.5).schedule()
+    again = make(closed_book=0.3, with_negatives=0.5).schedule()
+    found = [lessons[i] for i in range(len(lessons))]
+    assert found == [again[i] for i in range(len(again))]
+    # The question without a usable answer is left out.
+    assert {item.question.id for item in found} == {"t0", "t1"}
+    assert {len(item.passages) for item in found} == {0, 1, 2}
+    assert {item.gold_place for item in found if len(item.passages) == 2} == {0, 1}
+    assert all(item.gold in item.passages for item in found if item.passages)
+    with pytest.raises(DataError, match="no question") as caught:
+        make(longest=5).schedule()
+    assert "raise settings.longest" in caught.value.line()
+
+
+def test_what_is_predicted_can_be_copied_from_where_it_points() -> None:
+    task = make()
+    items = [
+        lesson(TRAIN[0], PASSAGES[1], PASSAGES[0]),
+        lesson(TRAIN[1], PASSAGES[2]),
+        lesson(TRAIN[1]),
+    ]
+    batch = task.collate(items)
+    size = batch["answer"].shape[1]
+    tails = batch["ids"][:, -size:]
+    wanted = task.tokenizer("north sea", add_special_tokens=False)["input_ids"]
+    assert tails[0, :3].tolist() == [*wanted, task.tokenizer.sep_token_id]
+    assert batch["answer"].sum(1).tolist() == [3, 3, 3]
+    # Of a stretch of four the first is given; closed-book there is nothing to practise on.
+    assert batch["practice"].sum(1).tolist() == [3, 3, 0]
+    rows, steps, places, tokens = batch["points"].nonzero(as_tuple=True)
+    pair = {tuple(p): i for i, p in enumerate(batch["pairs"].tolist())}
+    assert pair.keys() == {(0, 0), (0, 1), (1, 0)}
+    for row, step, place, token in zip(rows, steps, places, tokens, strict=True):
+        read = batch["passages"][pair[int(row), int(place)]]
+        assert read[token] == tails[row, step]
+    assert set(places[rows == 0].tolist()) == {1}
+    assert set(rows.tolist()) == {0, 1}
+
+
+def test_training_and_reading_see_the_same(
+    built: tuple[RetroReaderTask, nn.Module], tmp_path: Path
+) -> None:
+    """The loss on an answer is its likelihood under the checkpoint made from what is kept."""
+    task, model = built
+    batch = task.collate([lesson(TRAIN[0], PASSAGES[0])])
+    with torch.no_grad():
+        ours = -float(task._losses(model, batch)[batch["answer"]].mean())
+        figures = task.evaluate(model)
+    (kept,) = task.trained(model).values()
+    write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
+    (tmp_path / "model").mkdir()
+    build_retro(base_model_dir(), read_delta(tmp_path / "delta"), tmp_path / "model")
+    scorer = RetroScorer(tmp_path / "model", "made")
+    asked = scorer.ask_answer(TRAIN[0].question.text, "North Sea")
+    read = scorer.encode(asked, scorer.tokenise([PASSAGES[0].full_text])[0])
+    # The change is kept in float16.
+    with torch.inference_mode():
+        found = float(scorer.score(asked, read, "answer_likelihood"))
+    assert found == pytest.approx(ours, abs=0.02)
+    assert set(figures) == {"EM", "F1", "EM off", "F1 off"}
+    config = RetroReaderConfig(checkpoint=str(tmp_path / "model"), max_answer_tokens=3)
+    reader = RetroReader(config)
+    reader.prepare(Corpus.from_passages(PASSAGES), Cache(enabled=False))
+    (answer,) = reader.read([TRAIN[0].question], [[Hit("p0", 1.0)]])
+    assert answer.score <= 0
+
+
+def test_a_passage_more_or_less_in_the_batch_changes_nothing(
+    built: tuple[RetroReaderTask, nn.Module],
+) -> None:
+    """Rows of several lengths and numbers of passages are scored as each would be alone."""
+    task, model = built
+    items = [
+        lesson(TRAIN[0], PASSAGES[3], PASSAGES[0]),
+        lesson(TRAIN[1], PASSAGES[2]),
+        lesson(TRAIN[1]),
+    ]
+    with torch.no_grad():
+        together = task.collate(items)
+        losses = task._losses(model, together)
+        for row, item in enumerate(items):
+            alone = task.collate([item])
+            found = task._losses(model, alone)[alone["answer"]]
+            torch.testing.assert_close(
+                losses[row][together["answer"][row]], found, atol=1e-3, rtol=0
+            )
+
+
+def test_only_what_was_said_is_trained() -> None:
+    names = [n for n, p in make().build().named_parameters() if p.requires_grad]
+    whole = {n for n in names if ".lora_" not in n}
+    assert "decoder.blocks.5.cross.attention.k_proj.weight" in whole
+    assert "decoder.blocks.5.ffw_norm.weight" in whole
+    assert "decoder.blocks.2.cross.gate.weight" in whole
+    assert not any(n.startswith(("encoder.blocks.0.", "encoder.blocks.1.")) for n in names)
+    assert not any("score_head" in n for n in names)
+    for layer in ("decoder.blocks.2.cross.attention.v_proj", "encoder.blocks.4.ffw.up_proj"):
+        assert f"{layer}.lora_A.default.weight" in names
+    assert not any("blocks.5.cross" in n for n in names if n not in whole and "decoder" in n)
+
+
+def test_it_learns() -> None:
+    task = make()
+    torch.manual_seed(0)
+    model = task.build().train()
+    batch = task.collate([lesson(TRAIN[0], PASSAGES[0]), lesson(TRAIN[1], PASSAGES[2])])
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=2e-3)
+    losses = []
+    for _ in range(8):
+        optimiser.zero_grad()
+        loss = task.loss(model, batch)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
