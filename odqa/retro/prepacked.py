@@ -45,7 +45,7 @@ def prepack(model: nn.Module) -> None:
     It pays for fp32 on a CPU, where torch was built with oneDNN. Adapters, position tables and
     scoring heads of one column stay as they are. The model can then neither be trained nor saved.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     model.requires_grad_(False)
     for module in list(model.modules()):
