@@ -78,7 +78,8 @@ class StaticEncoder:
             out[at] = weights[ids] @ table[ids]
         # The sum has the direction of the mean, and only that is left of it.
         lengths = np.linalg.norm(out, axis=1, keepdims=True)
-        return np.divide(out, lengths, out=np.zeros_like(out), where=lengths > 0)
+        unit: np.ndarray = np.divide(out, lengths, out=np.zeros_like(out), where=lengths > 0)
+        return unit
 
     def _ready(self) -> tuple[TextTokens, np.ndarray, np.ndarray, str]:
         self.load()

@@ -130,8 +130,10 @@ def new_documents(
     rows, real = database.nearest(keys, np.repeat(own, counts), k, groups)
     ends = np.cumsum(counts)[:-1]
     return [
-        Document(tokens, *pair)
-        for tokens, *pair in zip(texts, np.split(rows, ends), np.split(real, ends), strict=True)
+        Document(tokens, found, mask)
+        for tokens, found, mask in zip(
+            texts, np.split(rows, ends), np.split(real, ends), strict=True
+        )
     ]
 
 
