@@ -74,9 +74,9 @@ def test_scores_are_written_checked_and_found_moved(
 ) -> None:
     assert odqa("check", "toy.yaml")[0] == 2  # nothing is expected yet
     code, said = odqa("check", "toy.yaml", "--write", "--allow", "0", "--out", "first")
-    assert code == 0 and "toy.expected.yaml: 6 expected scores" in said
+    assert code == 0 and "toy.expected.yaml: 8 expected scores" in said
     code, said = odqa("check", "toy.yaml")
-    assert code == 0 and "6 of 6 scores are as toy.expected.yaml expects, 0 moved" in said
+    assert code == 0 and "8 of 8 scores are as toy.expected.yaml expects, 0 moved" in said
     # The cache holds results of both runs by now; a check does not believe them.
     monkeypatch.setattr(OverlapRetriever, "retrieve", backwards)
     code, said = odqa("check", "toy.yaml", "--out", "second")

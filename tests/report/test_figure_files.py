@@ -18,6 +18,7 @@ from odqa.testing.synthetic import synthetic_comparison
 
 NAMES = {
     *("quality-em", "quality-f1", "quality-ranked_mrr-10"),
+    *("quality-retrieved_oracle", "quality-ranked_oracle"),
     *("quality-vs-online-cost", "quality-vs-storage", "losses-by-stage", "map-of-paradigms"),
 }
 

@@ -130,7 +130,7 @@ def test_report_and_tables_are_written(comparison: Comparison, tmp_path: Path) -
     assert (report.parent / "table.txt").read_text() == render(comparison) + "\n"
     figures = {path.name for path in (report.parent / "figures").iterdir()}
     assert {"losses-by-stage.svg", "quality-em.png", "quality-vs-storage.pdf"} <= figures
-    assert len(figures) == 3 * (3 + 2 + 1 + 1)
+    assert len(figures) == 3 * (5 + 2 + 1 + 1)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(
