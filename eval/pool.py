@@ -3,7 +3,7 @@
 Exact search over the pool returns the same best k as over the whole corpus, so that rankers whose
 offline side is large (keys and values of every passage) can be compared at a fraction of it::
 
-    odqa run eval/rankers/sentence.yaml --data eval/nq-mini.yaml
+    odqa run eval/rankers/sentence.yaml --data eval/nq-mini.yaml --take 250
     python eval/pool.py runs/nq-dev-DATE-TIME sentence CORPUS.tsv.gz --out build/pool
 """
 
@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from odqa.data.dpr_tsv import read_passages, write_passages
-from odqa.data.qrels import read_qrels
+from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError
 from odqa.types import Hit
@@ -26,7 +26,7 @@ def pooled(run: dict[str, list[Hit]], qrels: dict[str, dict[str, int]]) -> set[s
 
 
 def main() -> None:
-    """Write ``passages.tsv``, in the order of the corpus, and ``first-stage.run``."""
+    """Write ``passages.tsv``, in the order of the corpus, ``first-stage.run``, ``gold.qrels``."""
     words = argparse.ArgumentParser(description="What a finished run found, as a corpus.")
     words.add_argument("run", type=Path, help="Folder of a finished run.")
     words.add_argument("pipeline", help="The pipeline whose retriever is taken.")
@@ -37,11 +37,13 @@ def main() -> None:
     try:
         found = read_run(asked.run / "pipelines" / asked.pipeline / "retrieved.trec")
         best = {question: hits[: asked.k] for question, hits in found.items()}
-        wanted = pooled(best, read_qrels(asked.run / "gold.qrels"))
+        gold = read_qrels(asked.run / "gold.qrels")
+        wanted = pooled(best, gold)
         kept = [passage for passage in read_passages(asked.corpus) if passage.id in wanted]
         asked.out.mkdir(parents=True, exist_ok=True)
         write_passages(asked.out / "passages.tsv", kept)
         write_run(asked.out / "first-stage.run", best, asked.pipeline)
+        write_qrels(asked.out / "gold.qrels", gold)
     except OdqaError as error:
         words.error(str(error))
     print(f"{asked.out}: {len(kept):,} passages, {len(best):,} questions")  # noqa: T201

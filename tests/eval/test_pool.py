@@ -36,6 +36,8 @@ def test_the_pool_of_a_run(tmp_path: Path) -> None:
     assert kept == ["p1", "p2", "p3", "p4"]
     assert read_run(tmp_path / "out" / "first-stage.run")["q1"] == hits["q1"][:2]
 
+    assert (tmp_path / "out" / "gold.qrels").read_text("utf-8").split() == ["q1", "0", "p2", "1"]
+
     refused = pool(tmp_path / "nowhere", corpus, tmp_path / "out2")
     assert refused.returncode == 2 and "no such file" in refused.stderr
     assert not (tmp_path / "out2").exists()
