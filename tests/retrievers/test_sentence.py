@@ -120,7 +120,7 @@ def test_a_killed_build_goes_on(
         return plain(self, tokens, desc)  # type: ignore[arg-type]
 
     monkeypatch.setattr(text_module.TextEncoder, "encode_tokens", counting)
-    monkeypatch.setattr(dense, "encode_shards", lambda *args: whole(*args, shard=12))
+    monkeypatch.setattr(dense, "encode_shards", lambda *args: whole(*args[:4], shard=12))
     fail = True
     with pytest.raises(KeyboardInterrupt):
         ready(corpus, Cache(tmp_path), bert)
