@@ -108,3 +108,11 @@ def test_a_wrong_file_is_told_by_line(tmp_path: Path, old: str, new: str, line: 
 
 def test_the_file_stands_beside_its_benchmark() -> None:
     assert expected_file(Path("eval/nq.yaml")) == Path("eval/nq.expected.yaml")
+
+
+def test_shipped_files_can_be_read_and_stand_beside_a_benchmark() -> None:
+    files = sorted((Path(__file__).resolve().parents[2] / "eval").glob("*.expected.yaml"))
+    assert files
+    for file in files:
+        assert read_expected(file)
+        assert file.with_name(file.name.replace(".expected", "")).is_file()

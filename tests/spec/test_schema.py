@@ -34,7 +34,9 @@ def test_shipped_pipelines_are_valid(pipeline: Draft202012Validator, path: Path)
 
 
 def test_shipped_benchmarks_are_valid(benchmark: Draft202012Validator) -> None:
-    paths = sorted((ROOT / "eval").glob("*.yaml"))
+    # What a benchmark's scores are expected to be stands beside it.
+    named = sorted((ROOT / "eval").glob("*.yaml"))
+    paths = [path for path in named if ".expected" not in path.suffixes]
     assert paths
     for path in paths:
         benchmark.validate(yaml.safe_load(path.read_text()))
