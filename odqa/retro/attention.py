@@ -146,6 +146,8 @@ class Attention(nn.Module):
         keys = kv.keys.shape[-2] // key_groups
         q, bias = self.logit_parts(self.queries(x), keys, offset, query_groups, key_groups, causal)
         mixed = attend(q, kv, scale=self.scale, bias=bias, visible=visible, causal=causal)
+        # The largest tensors of a pass: freed before the output product needs room.
+        del q, bias
         return self.merge(mixed, visible)
 
     def weights(

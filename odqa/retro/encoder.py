@@ -69,7 +69,8 @@ class NeighbourEncoder(nn.Module):
         x = self.embedding(ids.reshape(groups * k, r), flat_mask, table)
         for block in self.blocks:
             assert isinstance(block, Block)
-            x, _ = block.attend(x, tokens)
+            # Its keys and values are done with: unnamed, they are freed before the next product.
+            x = block.attend(x, tokens)[0]
             if isinstance(block.cross, ChunkConditioning):
                 if chunk is None:
                     raise ValueError("a conditioned encoder needs the retrieving chunk's states")

@@ -172,7 +172,7 @@ class RetroModel(Pretrained):
         h = self.embed(ids, mask)
         for layer in range(1, config.decoder.layers + 1):
             block, cca = self.decoder.block(layer), self.decoder.cca(layer)
-            h, _ = block.attend(h, visible, causal=True)
+            h = block.attend(h, visible, causal=True)[0]
             if found is not None and cca is not None:
                 if encoded is None:
                     encoded = self.encode_chunks(h, mask, found)

@@ -48,13 +48,20 @@ def prepack(model: nn.Module) -> None:
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     model.requires_grad_(False)
-    for module in list(model.modules()):
-        if isinstance(module, Positions):
-            continue
-        for name, child in module.named_children():
-            if _pays(child):
-                assert isinstance(child, nn.Linear)
-                setattr(module, name, PrepackedLinear(child))
+    _prepack_children(model)
+
+
+def _prepack_children(module: nn.Module) -> None:
+    if isinstance(module, Positions):
+        return
+    # Names, not modules: a layer that is replaced is freed before the next is laid out, so the
+    # whole never stands in memory twice.
+    for name in [name for name, _ in module.named_children()]:
+        child = getattr(module, name)
+        if _pays(child):
+            setattr(module, name, PrepackedLinear(child))
+        else:
+            _prepack_children(child)
 
 
 def _pays(module: nn.Module) -> bool:

@@ -122,7 +122,9 @@ def _parent_tags(comparison: Comparison) -> dict[str, str]:
 
 
 def _files(client: MlflowClient, run: str, folder: Path) -> None:
-    """The files of the run folder itself: per-question rows, report, tables, manifest."""
+    """The files of the run folder itself: per-question rows, report, tables, manifest, figures."""
     for path in sorted(folder.iterdir()):
         if path.is_file():
             client.log_artifact(run, str(path))
+    if (folder / "figures").is_dir():
+        client.log_artifacts(run, str(folder / "figures"), "figures")

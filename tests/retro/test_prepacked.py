@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -94,3 +95,18 @@ def test_nothing_happens_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None
     prepack(part)
     assert type(part.up_proj) is nn.Linear
     assert part.up_proj.weight.requires_grad
+
+
+def test_a_layer_is_freed_before_the_next_is_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)), nn.Sequential(nn.Linear(4, 4)))
+    plain = [weakref.ref(part) for part in model.modules() if type(part) is nn.Linear]
+    alive: list[int] = []
+    lay_out = PrepackedLinear.__init__
+
+    def counted(self: PrepackedLinear, linear: nn.Linear) -> None:
+        alive.append(sum(part() is not None for part in plain))
+        lay_out(self, linear)
+
+    monkeypatch.setattr(PrepackedLinear, "__init__", counted)
+    prepack(model)
+    assert alive == [4, 3, 2, 1]

@@ -17,6 +17,7 @@ import pytest
 from odqa.comparison.folder import save
 from odqa.comparison.result import Comparison
 from odqa.errors import RunError, SpecError
+from odqa.report.write import write_report
 from odqa.testing.synthetic import synthetic_comparison
 from odqa.tracking import log_comparison, tracking_target
 
@@ -51,6 +52,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
         save(comparison, Path("run"))
+        write_report(comparison, Path("run"))
         line = log_comparison(comparison, Path("run"))
         client = MlflowClient(tracking_uri=f"sqlite:///{work}/mlflow.db")
         experiment = client.get_experiment_by_name("odqa/synthetic")
@@ -82,7 +84,11 @@ def test_rows_and_specs_are_artifacts(logged: Logged) -> None:
     def files(run: Any) -> set[str]:
         return {item.path for item in logged.client.list_artifacts(run.info.run_id)}
 
-    assert {"metrics.parquet", "manifest.json", "questions.jsonl"} <= files(logged.parent)
+    assert {"metrics.parquet", "manifest.json", "questions.jsonl", "figures"} <= files(
+        logged.parent
+    )
+    figures = logged.client.list_artifacts(logged.parent.info.run_id, "figures")
+    assert {Path(item.path).suffix for item in figures} >= {".svg", ".png", ".pdf"}
     assert {"spec.yaml", "answers.jsonl", "ranked.trec"} <= files(logged.children()["bm25"])
     assert (logged.work / "mlartifacts" / logged.parent.info.run_id).is_dir()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from odqa.models.delta import write_delta
+from odqa.training.base_encoder import base_tokenizer
 from odqa.training.card import write_card
 from odqa.training.examples import gold_rank, load_examples, order_figures
 from odqa.training.recipe import Part, Recipe
@@ -113,6 +115,11 @@ class Task(ABC):
         scale = {"r": self.recipe.lora.r, "alpha": self.recipe.lora.alpha}
         write_delta(folder, kept.tensors, {**kept.config, "lora": scale})
         write_card(folder, name, self.recipe, curve, self.metric)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base model's, loaded on first use."""
+        return base_tokenizer()
 
     @property
     def items(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from odqa.metrics.has_answer import has_answer
 from odqa.progress import progress
-from odqa.training.base_encoder import base_encoder, base_tokenizer
+from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import Chunks, chunked, restored
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
@@ -148,19 +149,17 @@ class ColbertTask(RankingTask):
         }
         return {self.recipe.name: Trained(extract(model), config)}
 
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-            self._query_marker, self._doc_marker = self._tokenizer.convert_tokens_to_ids(
-                ["[unused0]", "[unused1]"]
-            )
-            self._skipped = {
-                self._tokenizer.encode(symbol, add_special_tokens=False)[0]
-                for symbol in string.punctuation
-            }
-        return self._tokenizer
+    @cached_property
+    def _markers(self) -> list[int]:
+        """Ids that stand after [CLS] in a query and in a passage."""
+        found: list[int] = self.tokenizer.convert_tokens_to_ids(["[unused0]", "[unused1]"])
+        return found
+
+    @cached_property
+    def _skipped(self) -> set[int]:
+        """Ids of punctuation, which passages do not keep."""
+        encode = self.tokenizer.encode
+        return {encode(symbol, add_special_tokens=False)[0] for symbol in string.punctuation}
 
     def _queries(self, texts: Sequence[str]) -> dict[str, Tensor]:
         room = self.settings.query_maxlen
@@ -168,7 +167,7 @@ class ColbertTask(RankingTask):
         ids, masks = [], []
         for pieces in tokenizer(list(texts), truncation=True, max_length=room - 1)["input_ids"]:
             fill = room - len(pieces) - 1
-            ids.append([pieces[0], self._query_marker, *pieces[1:]])
+            ids.append([pieces[0], self._markers[0], *pieces[1:]])
             ids[-1] += [tokenizer.mask_token_id] * fill
             masks.append([1] * (room - fill) + [0] * fill)
         return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(masks)}
@@ -177,7 +176,7 @@ class ColbertTask(RankingTask):
         tokenizer = self.tokenizer
         room = self.settings.doc_maxlen - 1
         plain = tokenizer(list(texts), truncation=True, max_length=room)["input_ids"]
-        ids = [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in plain]
+        ids = [[pieces[0], self._markers[1], *pieces[1:]] for pieces in plain]
         encoded = {
             "input_ids": ids,
             "attention_mask": [[1] * len(row) for row in ids],

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from odqa.progress import progress
-from odqa.training.base_encoder import base_encoder, base_tokenizer
+from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import chunked, restored, tokenised
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
@@ -82,13 +82,6 @@ class CrossEncoderTask(RankingTask):
                 },
             )
         }
-
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-        return self._tokenizer
 
     def _encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         encoded = tokenised(

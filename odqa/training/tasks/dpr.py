@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from odqa.metrics.has_answer import has_answer
-from odqa.training.base_encoder import base_encoder, base_tokenizer
+from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import Chunks, chunked, restored, tokenised
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
@@ -152,13 +152,6 @@ class DprTask(RankingTask):
             )
             for side in ("question", "passage")
         }
-
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-        return self._tokenizer
 
     def _encode(self, texts: Sequence[str], limit: int) -> Chunks:
         encoded = tokenised(self.tokenizer, texts, None, limit)

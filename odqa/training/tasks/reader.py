@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from odqa.metrics.answers import best_exact_match, best_f1
 from odqa.readers.span_scores import best_spans, null_scores
 from odqa.readers.windows import Window, make_windows
-from odqa.training.base_encoder import base_encoder, base_tokenizer
+from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import chunked, restored
 from odqa.training.groups import Group, GroupSchedule
 from odqa.training.lora import attach, extract
@@ -95,13 +95,6 @@ class ReaderTask(Task):
             "max_length": self.settings.max_length,
         }
         return {self.recipe.name: Trained(extract(model), config)}
-
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-        return self._tokenizer
 
     def _windows(self, question: str, passages: Sequence[Passage]) -> list[Window]:
         return make_windows(

@@ -17,7 +17,6 @@ from odqa.retro.layouts import encode_candidates, share_prefix
 from odqa.retro.model import RetroModel
 from odqa.retro.ranking_settings import RankingSettings
 from odqa.retro.similarity import encode_questions, relevance
-from odqa.training.base_encoder import base_tokenizer
 from odqa.training.examples import Example, gold_rank, order_figures
 from odqa.training.groups import Group, GroupSchedule
 from odqa.training.lora import RETRO_LAYERS, attach, extract
@@ -103,13 +102,6 @@ class RetroRankerTask(Task):
             "ranking": {"layout": self.settings.layout, "similarity": self.settings.similarity},
         }
         return {self.recipe.name: Trained(extract(model), config)}
-
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-        return self._tokenizer
 
     @property
     def _shape(self) -> RetroShape:

@@ -24,7 +24,6 @@ from odqa.retro.joint import read_jointly
 from odqa.retro.layouts import SharedPrefix, share_prefix
 from odqa.retro.model import RetroModel
 from odqa.retro.offline import prompt_chunk
-from odqa.training.base_encoder import base_tokenizer
 from odqa.training.copying import start_copying
 from odqa.training.examples import Example
 from odqa.training.groups import GroupSchedule
@@ -165,13 +164,6 @@ class RetroReaderTask(Task):
     def target(self, example: Example) -> str:
         """What the model is to answer; empty where the example cannot be used."""
         return self._lessons.target(example.question, self.examples.passages[example.gold])
-
-    @property
-    def tokenizer(self) -> Any:
-        """Loaded on first use."""
-        if not hasattr(self, "_tokenizer"):
-            self._tokenizer = base_tokenizer()
-        return self._tokenizer
 
     @property
     def _shape(self) -> RetroShape:
