@@ -10,6 +10,7 @@ import torch
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
+from odqa.models import materialise
 from odqa.rankers.cross_encoder import CrossEncoderConfig, CrossEncoderRanker
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.types import Hit, Passage, Question
@@ -19,6 +20,11 @@ CORPUS = [
     Passage("a", "the bridge was built by a king.", "tower"),
     Passage("b", "a poem of the river"),
     Passage("c", "the engine, the engine, the engine: who built it? " * 9),
+]
+BRIDGES = [
+    Passage("bridge", "It crosses the Thames and was opened in 1894.", "Tower Bridge"),
+    Passage("eiffel", "It was designed by Maurice Koechlin and Emile Nouguier.", "Eiffel Tower"),
+    Passage("visit", "The tower has three levels for visitors, with restaurants.", "Eiffel Tower"),
 ]
 HITS = [Hit("a", 3.0), Hit("b", 2.0), Hit("c", 1.0)]
 
@@ -48,6 +54,23 @@ def test_scores_equal_sentence_transformers(tmp_path: Path, labels: int) -> None
         assert len(ranked) == 3
         for hit in ranked:
             assert hit.score == pytest.approx(expected[hit.passage_id], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_shipped_one_ranks_as_sentence_transformers_does(tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    cache = Cache(tmp_path)
+    ranker = CrossEncoderRanker(CrossEncoderConfig(max_length=192))
+    ranker.prepare(Corpus.from_passages(BRIDGES), cache)
+    question = Question("q", "who designed the eiffel tower")
+    ranked = ranker.rank([question], [[Hit(passage.id, 0.0) for passage in BRIDGES]], 3)[0]
+    assert ranked[0].passage_id == "eiffel"
+    home = CrossEncoder(str(materialise("cross-encoder", cache)), max_length=192)
+    pairs = [(question.text, passage.full_text) for passage in BRIDGES]
+    logits = home.predict(pairs, activation_fn=torch.nn.Identity()).tolist()
+    expected = dict(zip([passage.id for passage in BRIDGES], logits, strict=True))
+    assert {hit.passage_id: hit.score for hit in ranked} == pytest.approx(expected, abs=1e-4)
 
 
 def test_cost_by_hand(tmp_path: Path) -> None:
