@@ -1,6 +1,6 @@
 """How large a report of the whole NQ-open test set is, and how long a browser takes to open it.
 
-3,610 questions, 4 pipelines that share no passage, explanations of 500 questions: the worst case.
+The worst case of `odqa.testing.synthetic.whole_nq_comparison`.
 Needs Chromium on the path::
 
     python -m eval.opening
@@ -10,21 +10,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from odqa.report.page import render_page
-from odqa.testing.synthetic import synthetic_comparison
+from odqa.testing.browser import CHROMIUM, dump_dom
+from odqa.testing.synthetic import whole_nq_comparison
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--dump-dom"),
-)
 # Milliseconds since navigation began, when the page with all its scripts had run.
 PROBE = (
     "<script>addEventListener('load', () => {"
@@ -37,12 +31,7 @@ def opening(page: str, browser: str, folder: Path) -> float:
     target = folder / "report.html"
     target.write_text(page.replace("</head>", f"{PROBE}</head>", 1), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(
-            [browser, *FLAGS, f"--user-data-dir={profile}", target.as_uri()],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = dump_dom(browser, target.as_uri(), Path(profile))
     found = re.search(r'data-loaded="([\d.]+)"', done.stdout[:10_000])
     if found is None:
         raise SystemExit("the page did not finish loading")
@@ -54,12 +43,11 @@ def main() -> None:
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     words.add_argument("--repetitions", type=int, default=5)
     asked = words.parse_args()
-    browser = next((path for path in map(shutil.which, NAMES) if path), None)
-    if browser is None:
+    if CHROMIUM is None:
         words.error("no Chromium on the path; install it")
-    page = render_page(synthetic_comparison(3610, 4, depth=10, shared=1, explained=500))
+    page = render_page(whole_nq_comparison())
     with tempfile.TemporaryDirectory() as folder:
-        times = [opening(page, browser, Path(folder)) for _ in range(asked.repetitions)]
+        times = [opening(page, CHROMIUM, Path(folder)) for _ in range(asked.repetitions)]
     megabytes = len(page.encode()) / 1e6
     sys.stdout.write(
         f"3,610 questions x 4 pipelines: {megabytes:.1f} MB, opened in "

@@ -122,6 +122,15 @@ def synthetic_comparison(
     )
 
 
+def whole_nq_comparison() -> Comparison:
+    """As large as one over the whole NQ-open test set: 3,610 questions, 4 pipelines.
+
+    Pipelines that share but one passage a question are the worst case for a report; explanations
+    of 500 questions come on top.
+    """
+    return synthetic_comparison(3610, 4, depth=10, shared=1, explained=500)
+
+
 def _question(n: int) -> Question:
     nasty = _NASTY if n == 0 else ""
     return Question(

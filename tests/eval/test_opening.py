@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from eval.opening import NAMES, opening
+from eval.opening import opening
+from odqa.testing.browser import CHROMIUM
 
-CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
@@ -23,7 +22,7 @@ def test_what_scripts_take_is_in_the_time(tmp_path: Path) -> None:
     assert opening(page(700), CHROMIUM, tmp_path) > 0.7
 
 
-def test_a_page_that_never_loads_is_no_time(tmp_path: Path) -> None:
+def test_a_page_without_the_probe_has_no_time(tmp_path: Path) -> None:
     assert CHROMIUM is not None
     with pytest.raises(SystemExit, match="did not finish"):
         opening("<html><body>no head</body></html>", CHROMIUM, tmp_path)

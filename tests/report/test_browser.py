@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -14,18 +12,14 @@ import pytest
 from odqa.comparison.result import Comparison
 from odqa.explanation import Explanation, Piece
 from odqa.report.page import render_page
+from odqa.testing.browser import CHROMIUM, dump_dom
 from odqa.testing.synthetic import synthetic_comparison
 from odqa.types import Hit
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
-_FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-    *("--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", "--dump-dom"),
-)
+#: Scripts run on in the page's own time, and what they say is logged.
+_FLAGS = ("--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000")
 
 EXPLAINED = synthetic_comparison(60, 5, explained=20)
 
@@ -49,14 +43,8 @@ def written(comparison: Comparison, folder: Path) -> Path:
 
 def opened(report: Path, profile: Path, fragment: str = "") -> str:
     """The page as it stands after its scripts ran; console errors fail the test."""
-    done = subprocess.run(
-        [str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}", f"{report.as_uri()}{fragment}"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        check=True,
-    )
+    assert CHROMIUM is not None
+    done = dump_dom(CHROMIUM, f"{report.as_uri()}{fragment}", profile, *_FLAGS)
     said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert said == []
     assert 'data-ready="yes"' in done.stdout
