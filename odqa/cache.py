@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,8 @@ class Cache:
         self.misses = 0
         #: What the artifacts found here once took to build, one entry each time one was found.
         self.found: list[Spent] = []
+        #: Seconds spent waiting for other processes that were building what was asked for.
+        self.waited = 0.0
 
     def artifact(
         self, kind: str, identity: Mapping[str, object], build: Callable[[Path], None]
@@ -104,7 +107,9 @@ class Cache:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(str(final) + ".lock")
+            started = time.perf_counter()
             lock.acquire()
+            self.waited += time.perf_counter() - started
         except OSError as error:
             raise _failure(error, final.parent) from error
         try:

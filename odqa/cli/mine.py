@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.options import CacheFolder
+
 
 def mine(
     recipe: Annotated[Path, typer.Argument(help="Recipe whose candidates to find.")],
@@ -20,11 +22,18 @@ def mine(
     true_negatives: Annotated[
         bool, typer.Option(help="Leave out gold passages and those that hold an accepted answer.")
     ] = False,
+    cache: CacheFolder = None,
 ) -> None:
     """Write one TREC run per data source of a recipe."""
+    from odqa.cache import Cache
     from odqa.training.mining import mine as run
 
     for path in run(
-        recipe, out, checkpoint=checkpoint, depth=depth, true_negatives_only=true_negatives
+        recipe,
+        out,
+        checkpoint=checkpoint,
+        depth=depth,
+        true_negatives_only=true_negatives,
+        cache=Cache(cache),
     ):
         typer.echo(path)

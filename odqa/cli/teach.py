@@ -1,4 +1,4 @@
-"""``odqa teach``: a trained cross-encoder's scores, for others to learn from."""
+"""``odqa teach``: a trained ranker's scores, for others to learn from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 
 
 def teach(
-    recipe: Annotated[Path, typer.Argument(help="The cross-encoder's recipe.")],
-    run: Annotated[Path, typer.Argument(help="Folder that odqa train left.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="Recipe of a cross-encoder or a RETRO ranker: the teacher's.")
+    ],
+    weights: Annotated[str, typer.Argument(help="Folder that odqa train left, or embedded:NAME.")],
     out: Annotated[
         Path | None,
         typer.Option(help="Run file to write (default: teacher.run, where recipes look)."),
@@ -20,9 +22,15 @@ def teach(
         list[str] | None, typer.Option(help="Data source of the recipe (default nq). Repeatable.")
     ] = None,
 ) -> None:
-    """Score gold passages and candidates of training questions: data.teacher of other recipes."""
+    """Score gold passages and candidates of training questions: data.teacher of other recipes.
+
+    Interrupted, it goes on where it stopped.
+    """
+    from odqa.models.materialise import delta_dir
     from odqa.training.recipe import load_recipe
     from odqa.training.teacher import teach as score
 
+    embedded = weights.startswith("embedded:")
+    folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
     target = out or load_recipe(recipe).data.mined / "teacher.run"
-    typer.echo(score(recipe, run, target, depth, tuple(source or ("nq",))))
+    typer.echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))

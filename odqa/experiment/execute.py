@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,16 +132,18 @@ class Executor:
         )
 
     def _prepared(self, stage: StageSpec) -> _Prepared:
-        """The component and its offline cost: that of building what it found built, too."""
+        """The component and its offline cost: that of building what it found built, too, but not
+        the time in which another process built it."""
         key = _component_key(stage)
         if key in self._open:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        found = len(self.cache.found)
+        found, waited = len(self.cache.found), self.cache.waited
         with Meter() as meter:
             component.prepare(self.dataset.corpus, self.cache)
-        spent = sum(self.cache.found[found:], meter.spent)
+        own = replace(meter.spent, seconds=meter.spent.seconds - (self.cache.waited - waited))
+        spent = sum(self.cache.found[found:], own)
         self._open[key] = self._remember_offline(stage, component, spent)
         return self._open[key]
 

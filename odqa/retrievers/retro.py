@@ -3,7 +3,8 @@
 Borgeaud et al. 2021, sections 2.2 and 2.3: a text is cut into chunks of m = 64 tokens, the key of
 a chunk is the mean over its token vectors, and neighbours are the nearest keys in L2. Here chunks
 do not cross passages, and hits on chunks become hits on passages by the best chunk of each, so
-that every pipeline is scored on the same unit.
+that every pipeline is scored on the same unit. How many chunk hits the passages took is a fact of
+the report; `RetroRetriever.retrieve_chunks` gives the chunks themselves.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
         )
         self._index = DenseIndex(config.index, config.metric, "chunk keys")
         self._cut = 0
+        self._units = _Units()
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         encoder, size = self._encoder, self.config.chunk_tokens
@@ -116,8 +118,9 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             enough = np.array([everything or len(found) >= wanted for found in best])
             for at in np.flatnonzero(enough):
                 found = best[at][:wanted]
-                ids = self._index.ids([row for row, _ in found])
-                out[todo[at]] = [Hit(i, s) for i, (_, s) in zip(ids, found, strict=True)]
+                self._units.add(found)
+                ids = self._index.ids([one.row for one in found])
+                out[todo[at]] = [Hit(i, one.score) for i, one in zip(ids, found, strict=True)]
             todo = todo[~enough]
             fetch *= 2
         return out
@@ -158,7 +161,7 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             "text tokens (at most)": f"{self.config.chunk_tokens} a chunk",
             "questions cut off": f"{self._cut:,}",
         }
-        return {**self._encoder.facts(), **self._index.facts(), **own}
+        return {**self._encoder.facts(), **self._index.facts(), **own, **self._units.facts()}
 
     def close(self) -> None:
         self._encoder.close()
@@ -182,10 +185,40 @@ def _keyed(ids: Sequence[int], size: int) -> list[list[int]]:
     return [row[mask].tolist() for row, mask in zip(tokens, real, strict=True)] or [[]]
 
 
-def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[tuple[int, float]]:
-    """Each passage row once, with the score of its best chunk, best first."""
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """A passage (its row in the corpus) at its best chunk, the ``rank``-th of all (from 0)."""
+
+    row: int
+    score: float
+    rank: int
+
+
+def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[_Best]:
+    """Each passage once, at its best chunk, best first."""
     seen: set[int] = set()
-    for owner, score in zip(owners.tolist(), scores.tolist(), strict=True):
+    for rank, (owner, score) in enumerate(zip(owners.tolist(), scores.tolist(), strict=True)):
         if owner not in seen:
             seen.add(owner)
-            yield owner, score
+            yield _Best(owner, score, rank)
+
+
+@dataclass(slots=True)
+class _Units:
+    """How hits on chunks became hits on passages, over all questions so far."""
+
+    questions: int = 0
+    passages: int = 0
+    chunks: int = 0
+
+    def add(self, found: Sequence[_Best]) -> None:
+        """Count one question: its passages, and the chunks down to the last one's best."""
+        self.questions += 1
+        self.passages += len(found)
+        self.chunks += found[-1].rank + 1 if found else 0
+
+    def facts(self) -> dict[str, str]:
+        if not self.questions:
+            return {}
+        passages, chunks = self.passages / self.questions, self.chunks / self.questions
+        return {"hits per question": f"{chunks:.1f} chunks for {passages:.1f} passages"}

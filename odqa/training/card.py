@@ -60,6 +60,7 @@ def write_card(
         "",
         "## How",
         f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
+        *_stages(recipe),
         f"- low-rank change (rank {lora.r}, alpha {lora.alpha:g}) of all linear layers of "
         "all-MiniLM-L6-v2, new layers whole; stored in float16",
         f"- at most {optim.steps} steps of {optim.batch * optim.accumulate} questions; the kept "
@@ -74,6 +75,20 @@ def write_card(
         "",
     ]
     (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _stages(recipe: Recipe) -> list[str]:
+    """What came before this training, and what its loss has beside the labels."""
+    lines = []
+    if recipe.start is not None:
+        lines.append(f"- trained on from `eval/recipes/{recipe.start.name}.yaml`")
+    if recipe.data.teacher is not None:
+        lines.append(f"- learns the scores of a teacher (`{recipe.data.teacher}`) too")
+    if prior := recipe.settings.get("prior"):
+        lines.append(
+            f"- learnt, chosen and to be used beside the retriever's score: `alpha: {prior:g}`"
+        )
+    return lines
 
 
 def _table(curve: Sequence[Mapping[str, float]]) -> list[str]:

@@ -48,11 +48,10 @@ def evaluate(
     """
     import torch
 
-    from odqa.models.delta import read_delta
-    from odqa.training.lora import load
     from odqa.training.precision import forward_precision
     from odqa.training.tasks import task_class
     from odqa.training.tasks.base import RankingTask
+    from odqa.training.weights import load_trained
 
     recipe = load_recipe(recipe_path)
     settings = dict(recipe.settings)
@@ -65,15 +64,7 @@ def evaluate(
         task.examples.held_out = measured.examples()
         task.examples.candidates |= read_run(measured.candidates)
     model = task.build()
-    names = {name: kept.prefix for name, kept in task.trained(model).items()}
-    load(
-        model,
-        {
-            prefix + key: tensor
-            for name, prefix in names.items()
-            for key, tensor in read_delta(run / name).tensors.items()
-        },
-    )
+    load_trained(task, model, run)
     model.eval()
     with torch.no_grad(), forward_precision(recipe.optim):
         if out is not None and isinstance(task, RankingTask):

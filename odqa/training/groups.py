@@ -17,12 +17,13 @@ class Group:
     """One training item.
 
     ``passages[0]`` is the gold passage, the others are negatives; ``teacher`` holds a score for
-    each of them, or is empty.
+    each of them, or is empty; ``came`` the scores with which the retriever found them.
     """
 
     question: Question
     passages: tuple[Passage, ...]
     teacher: tuple[float, ...] = ()
+    came: tuple[float, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -64,7 +65,8 @@ class GroupSchedule:
     def __getitem__(self, index: int) -> Group:
         example = self._plan[index]
         chance = random.Random(f"{self._seed}/{index}")
-        return group(self._examples, example, self._draw(example, chance))
+        drawn = self._draw(example, chance)
+        return group(self._examples, example, drawn, self._negatives.depth)
 
     def _draw(self, example: Example, chance: random.Random) -> list[str]:
         key = example.question.id
@@ -102,21 +104,31 @@ def true_negatives(
     ]
 
 
-def group(examples: Examples, example: Example, negatives: Sequence[str]) -> Group:
-    """Texts and teacher scores of a question's gold passage and negatives.
+def group(examples: Examples, example: Example, negatives: Sequence[str], depth: int) -> Group:
+    """Texts, retriever's and teacher's scores of a question's gold passage and negatives.
 
     Contexts of reading comprehension have no title, so their negatives lose theirs: a title must
     not tell the two apart.
+
+    Args:
+        examples: what they are taken from.
+        example: the question.
+        negatives: ids of passages.
+        depth: a passage that is not among this many best candidates has the score of the last.
     """
     ids = (example.gold, *negatives)
     found = [examples.passages[pid] for pid in ids]
     bare = not found[0].title
     known = examples.teacher.get(example.question.id, {})
     scores = tuple(known[pid] for pid in ids if pid in known)
+    hits = examples.candidates.get(example.question.id, [])[:depth]
+    came = {hit.passage_id: hit.score for hit in hits}
+    floor = min(came.values(), default=0.0)
     return Group(
         example.question,
         tuple(Passage(passage.id, passage.text) if bare else passage for passage in found),
         scores if len(scores) == len(ids) else (),
+        tuple(came.get(pid, floor) for pid in ids),
     )
 
 

@@ -58,7 +58,7 @@ def load(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put what `extract` gave back into a model that `attach` prepared.
 
     Raises:
-        CheckpointError: the names are not those of this model.
+        CheckpointError: the names or shapes are not those of this model.
     """
     own = {
         name.replace(".default.weight", ""): parameter
@@ -70,4 +70,10 @@ def load(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             f"weights of another model: '{wrong[0]}' does not match", cure="train it again"
         )
     for name, parameter in own.items():
+        if parameter.shape != tensors[name].shape:
+            raise CheckpointError(
+                f"'{name}' has shape {list(tensors[name].shape)} instead of "
+                f"{list(parameter.shape)}",
+                cure="use the lora.r of the recipe that trained it",
+            )
         parameter.data.copy_(tensors[name])

@@ -77,7 +77,15 @@ def in_batch_taught(
         teacher: [questions, width], NaN where there is no score.
     """
     rows, width = teacher.shape
-    each = torch.arange(rows, device=scores.device)
-    loss = in_batch(scores, each * width, excluded)
-    own = scores.view(rows, rows, width)[each, each]
-    return loss + weight * distillation(own, teacher, temperature)
+    loss = in_batch(scores, torch.arange(rows, device=scores.device) * width, excluded)
+    return loss + weight * distillation(own_group(scores, width), teacher, temperature)
+
+
+def own_group(scores: Tensor, width: int) -> Tensor:
+    """Scores of each question's own passages, [questions, width].
+
+    Args:
+        scores: [questions, questions * width]; passages stand group by group.
+    """
+    each = torch.arange(len(scores), device=scores.device)
+    return scores.view(len(scores), len(scores), width)[each, each]

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from odqa.cache import Cache
 from odqa.data.trec import write_run
 from odqa.training.examples import NQ, Example, Examples, load_examples
 from odqa.training.groups import true_negatives
 from odqa.training.recipe import load_recipe
-from odqa.types import Hit
+from odqa.types import Hit, Question
 
 Encode = Callable[[Sequence[str]], np.ndarray]
+Search = Callable[[Sequence[Question], int], list[list[Hit]]]
 
 
 def mine(
@@ -24,11 +26,14 @@ def mine(
     depth: int = 100,
     with_corpus: Collection[str] = ("qed",),
     true_negatives_only: bool = False,
+    cache: Cache | None = None,
 ) -> list[Path]:
     """Search the candidates of all sources of a recipe and write one run file each.
 
     Questions of the retrieval data are searched in the corpus; those of a reading source in the
     contexts of that source, which look like its gold passages, and in the corpus if asked for.
+    The corpus is indexed as by the `sentence` retriever, so a comparison and a mining share its
+    vectors, and an interrupted one goes on.
 
     Args:
         recipe_path: where the data is named.
@@ -38,6 +43,7 @@ def mine(
         with_corpus: reading sources whose questions are searched in the corpus too.
         true_negatives_only: leave out the gold passage and what holds an accepted answer. Training
             filters anyway; this is for other uses of the files.
+        cache: where the vectors of the corpus are kept; default: the usual one.
 
     Returns:
         The files written.
@@ -46,20 +52,24 @@ def mine(
         SpecError, DataError: recipe or data are wrong.
         CheckpointError: the encoder cannot be loaded.
     """
+    from odqa.data.corpora import open_corpus
     from odqa.encoders.text import TextEncoder
+    from odqa.retrievers.sentence import SentenceConfig, SentenceRetriever
 
     recipe = load_recipe(recipe_path)
     data = recipe.data.model_copy(update={"candidates": [], "teacher": None})
     examples = load_examples(data, recipe.seed)
+    cache = cache or Cache()
     encoder = TextEncoder(checkpoint)
-    encoder.load()
+    encoder.load(cache)
+    retriever = SentenceRetriever(SentenceConfig(checkpoint=checkpoint))
+    retriever.prepare(open_corpus(str(data.root / data.corpus), cache), cache)
     out = out or recipe.data.mined
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for source in examples.train:
-        run = candidates(
-            examples, source, encoder.encode, depth, source == NQ or source in with_corpus
-        )
+        search = retriever.retrieve if source == NQ or source in with_corpus else None
+        run = candidates(examples, source, encoder.encode, depth, search)
         if true_negatives_only:
             run = _filtered(examples, source, run)
         written.append(out / f"{source}.run")
@@ -68,31 +78,32 @@ def mine(
 
 
 def candidates(
-    examples: Examples, source: str, encode: Encode, depth: int, corpus: bool
+    examples: Examples, source: str, encode: Encode, depth: int, search: Search | None
 ) -> dict[str, list[Hit]]:
     """Nearest passages of every question of a source, by inner product, exact.
 
     Args:
         examples: questions and passages.
         source: one of ``examples.train``.
-        encode: texts -> float32 [n, dim].
+        encode: texts -> float32 [n, dim]; for the contexts of a reading source.
         depth: hits per question.
-        corpus: search the whole corpus, not the gold passages of the source alone.
+        search: finds passages of the corpus, by the same vectors; none: only the contexts.
     """
     asked = _asked(examples, source)
-    contexts = {e.gold for name, found in examples.train.items() if name != NQ for e in found}
-    ids = sorted({example.gold for example in asked} & contexts)
-    if corpus:
-        ids += [pid for pid in examples.passages if pid not in contexts]
-    passages = encode([examples.passages[pid].full_text for pid in ids])
-    questions = encode([example.question.text for example in asked])
-    found: dict[str, list[Hit]] = {}
+    found: dict[str, list[Hit]] = {example.question.id: [] for example in asked}
+    ids = [] if source == NQ else sorted({example.gold for example in asked})
+    passages = encode([examples.passages[pid].full_text for pid in ids]) if ids else None
     for start in range(0, len(asked), 256):
-        scores = questions[start : start + 256] @ passages.T
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
-        for row, order in enumerate(best):
-            hits = [Hit(ids[i], float(scores[row, i])) for i in order]
-            found[asked[start + row].question.id] = hits
+        questions = [example.question for example in asked[start : start + 256]]
+        if passages is not None:
+            scores = encode([question.text for question in questions]) @ passages.T
+            best = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+            for row, question in enumerate(questions):
+                found[question.id] = [Hit(ids[i], float(scores[row, i])) for i in best[row]]
+        if search is not None:
+            for question, hits in zip(questions, search(questions, depth), strict=True):
+                both = sorted([*found[question.id], *hits], key=lambda hit: -hit.score)
+                found[question.id] = both[:depth]
     return found
 
 

@@ -100,6 +100,11 @@ class Recipe(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the model.")
     task: TaskName = Field(description="What is trained.")
     description: str = Field("", description="One line for the card.")
+    start: Path | None = Field(
+        None,
+        description="Training run whose weights are trained on, relative to the recipe; same task "
+        "and lora.r. Default: the base model.",
+    )
     seed: int = Field(description="Decides the order, the negatives, the new layers, dropout.")
     data: DataPart
     negatives: NegativePart = NegativePart()
@@ -141,6 +146,7 @@ def load_recipe(path: Path) -> Recipe:
     }
     return recipe.model_copy(
         update={
+            "start": recipe.start and (here / recipe.start).resolve(),
             "data": recipe.data.model_copy(update=folders),
             "settings": settings.model_dump(),
         }

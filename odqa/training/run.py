@@ -28,10 +28,11 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
     Raises:
         SpecError: the recipe is wrong.
         DataError: its data is missing or broken.
+        CheckpointError: the weights to start from are missing, or of another task or rank.
         RunError: ``out`` holds another run and ``resume`` was not asked for, or the recipe differs.
     """
     recipe = load_recipe(recipe_path)
-    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
+    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
     noted = out / "recipe.json"
     checkpoints = out / "checkpoints"
     if noted.is_file():
@@ -46,12 +47,15 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
 
     from odqa.training.tasks import task_class
     from odqa.training.trainer import TaskTrainer, learning_curve
+    from odqa.training.weights import load_trained
 
     task = task_class(recipe.task).load(recipe)
     out.mkdir(parents=True, exist_ok=True)
     noted.write_text(settled, encoding="utf-8")
     set_seed(recipe.seed)
     model = task.build()
+    if recipe.start is not None:
+        load_trained(task, model, recipe.start)
     trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     trainer.train(resume_from_checkpoint=last)

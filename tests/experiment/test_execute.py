@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from odqa.cache import Cache
 from odqa.errors import ComponentError
@@ -203,6 +205,31 @@ def test_offline_seconds_survive_and_include_what_was_built_before(
     deeper = retrieved(Cache(tmp_path), WIDER_BARE)
     assert not deeper.reused
     assert deeper.offline == first.offline
+
+
+def test_waiting_for_another_process_is_no_offline_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(self, corpus, cache):  # type: ignore[no-untyped-def]
+        self.corpus = corpus
+        cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
+
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    other = OverlapRetriever(BARE.retriever.config)
+    other.prepare(toy_dataset().corpus, Cache(tmp_path))
+    (built,) = (tmp_path / "index").glob("*.lock")
+    held = threading.Event()
+
+    def hold() -> None:
+        with FileLock(built):
+            held.set()
+            time.sleep(1.0)
+
+    threading.Thread(target=hold).start()
+    held.wait()
+    cache = Cache(tmp_path)
+    found = retrieved(cache).offline.seconds
+    assert 0.05 <= found < cache.waited
 
 
 def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:

@@ -96,6 +96,19 @@ def test_many_chunks_of_one_passage_do_not_crowd_out_others(bert: str, tmp_path:
     assert len({hit.passage_id for hit in hits}) == 5
 
 
+def test_both_units_are_reported(bert: str, tmp_path: Path) -> None:
+    crowd = Passage("crowd", " ".join(["who built the tower"] * 50))
+    retriever = RetroRetriever(RetroRetrieverConfig(checkpoint=bert, chunk_tokens=SIZE))
+    retriever.prepare(Corpus.from_passages([crowd, Passage("far", "king")]), Cache(tmp_path))
+    assert "hits per question" not in retriever.describe()
+    asked = Question("q", "who built the tower")
+    # The 50 chunks of one passage come before the only one of the other.
+    retriever.retrieve([asked], 2)
+    assert retriever.describe()["hits per question"] == "51.0 chunks for 2.0 passages"
+    retriever.retrieve([asked], 1)
+    assert retriever.describe()["hits per question"] == "26.0 chunks for 1.5 passages"
+
+
 def test_a_passage_of_one_chunk_is_its_sentence_vector(bert: str, tmp_path: Path) -> None:
     retriever = ready(bert, tmp_path, chunk_tokens=64)
     plain = TextEncoder(bert, normalize=False).encode([p.text for p in PASSAGES])

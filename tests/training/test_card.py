@@ -35,3 +35,22 @@ def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -
     assert "best held-out F1: step 4" in card
     assert "| 8 | 0.300 | 0.400 |" in card
     assert "`odqa eval`" in card
+
+
+def test_a_card_tells_what_a_second_stage_starts_from_and_learns_beside(tmp_path: Path) -> None:
+    nowhere = Path("nowhere")
+    recipe = Recipe(
+        name="colbert",
+        task="colbert",
+        start=Path("training/colbert-first"),
+        seed=4,
+        data=DataPart(root=nowhere, corpus=nowhere, teacher=Path("teacher.run")),
+        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
+        settings={"prior": 20.0},
+    )
+    write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "colbert"})
+    write_card(tmp_path, "colbert", recipe, [{"step": 4, "MRR@10": 0.5}], "MRR@10")
+    card = (tmp_path / "card.md").read_text("utf-8")
+    assert "trained on from `eval/recipes/colbert-first.yaml`" in card
+    assert "a teacher (`teacher.run`)" in card
+    assert "`alpha: 20`" in card

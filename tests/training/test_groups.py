@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from odqa.training.examples import Example, Examples
 from odqa.training.groups import GroupSchedule, group, plan, true_negatives
 from odqa.training.recipe import NegativePart
@@ -59,14 +61,24 @@ def test_a_gold_passage_without_title_takes_the_titles_of_its_negatives(
     examples: Examples,
 ) -> None:
     bare = Example(Question("x", "which colour has the barn", ("red",)), "c0", "reading")
-    assert all(not passage.title for passage in group(examples, bare, ["p1", "p2"]).passages)
+    assert all(not passage.title for passage in group(examples, bare, ["p1", "p2"], 9).passages)
 
 
 def test_teacher_scores_come_with_a_group_only_when_all_are_known(examples: Examples) -> None:
     asked = examples.train["nq"][1]
     examples.teacher = {"q1": {"p1": 4.0, "p2": -1.0}}
-    assert group(examples, asked, ["p2"]).teacher == (4.0, -1.0)
-    assert group(examples, asked, ["p3"]).teacher == ()
+    assert group(examples, asked, ["p2"], 9).teacher == (4.0, -1.0)
+    assert group(examples, asked, ["p3"], 9).teacher == ()
+
+
+def test_the_retrievers_scores_come_with_a_group(examples: Examples) -> None:
+    asked = examples.train["nq"][1]
+    # Candidates are c0 p0 p1 p2 … with 1.0, 0.9, 0.8, 0.7 …
+    assert group(examples, asked, ["p0", "p2"], 9).came == pytest.approx((0.8, 0.9, 0.7))
+    # Beyond the third, all have the score of the third.
+    assert group(examples, asked, ["p0", "p2"], 3).came == pytest.approx((0.8, 0.9, 0.8))
+    examples.candidates.clear()
+    assert group(examples, asked, ["p0"], 3).came == (0.0, 0.0)
 
 
 def test_sources_are_drawn_by_weight_and_gone_through_in_rounds(examples: Examples) -> None:

@@ -81,6 +81,9 @@ def test_what_was_extracted_can_be_loaded_again() -> None:
     assert torch.equal(again.eval()(input_ids=ids).logits, changed(input_ids=ids).logits)
     with pytest.raises(CheckpointError, match="another model"):
         load(again, {"bert.nothing.lora_A": torch.zeros(1)})
+    smaller = LoraPart(r=2, alpha=8.0, dropout=0.0)
+    with pytest.raises(CheckpointError, match=r"shape \[4, 16\] instead of \[2, 16\]"):
+        load(attach(_bert(), smaller, HEADS), extract(changed))
 
 
 def test_half_a_pair_or_an_unknown_layer_is_refused() -> None:

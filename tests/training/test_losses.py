@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from odqa.training.losses import distillation, in_batch, in_batch_taught, listwise, span
+from odqa.training.losses import distillation, in_batch, in_batch_taught, listwise, own_group, span
 
 
 def test_listwise_is_the_negative_log_softmax_of_the_first_column() -> None:
@@ -75,3 +75,8 @@ def test_in_batch_taught_adds_what_the_teacher_says_of_each_own_group() -> None:
     divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
     loss = in_batch_taught(scores, nothing, teacher, weight=2.0, temperature=1.0)
     assert loss.item() == pytest.approx(math.log(4.0) + 2.0 * divergence, abs=1e-6)
+
+
+def test_own_group_takes_the_block_of_each_question() -> None:
+    scores = torch.arange(12.0).view(2, 6)
+    assert own_group(scores, 3).tolist() == [[0.0, 1.0, 2.0], [9.0, 10.0, 11.0]]

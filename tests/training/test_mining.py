@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from odqa.training.examples import Example, Examples
-from odqa.training.mining import candidates
-from odqa.types import Passage, Question
+from odqa.training.mining import Search, candidates
+from odqa.types import Hit, Passage, Question
 
 WORDS = ("house", "0", "1", "2", "3", "4", "5", "barn")
 
@@ -19,8 +19,24 @@ def _count(texts: Sequence[str]) -> np.ndarray:
     )
 
 
+def _searching(examples: Examples) -> Search:
+    """Exact search by `_count` of all passages there are now, as a retriever would."""
+    ids = list(examples.passages)
+    vectors = _count([examples.passages[pid].full_text for pid in ids])
+
+    def search(questions: Sequence[Question], k: int) -> list[list[Hit]]:
+        scores = _count([question.text for question in questions]) @ vectors.T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return [
+            [Hit(ids[i], float(row[i])) for i in order]
+            for row, order in zip(scores, best, strict=True)
+        ]
+
+    return search
+
+
 def test_candidates_are_the_nearest_passages_of_the_corpus(examples: Examples) -> None:
-    found = candidates(examples, "nq", _count, depth=3, corpus=True)
+    found = candidates(examples, "nq", _count, depth=3, search=_searching(examples))
     # Held-out questions need candidates too.
     assert sorted(found) == [f"q{i}" for i in range(6)]
     for i in range(6):
@@ -31,15 +47,14 @@ def test_candidates_are_the_nearest_passages_of_the_corpus(examples: Examples) -
 
 
 def test_reading_questions_are_searched_in_their_own_contexts(examples: Examples) -> None:
-    examples.passages["r-c0"] = Passage("r-c0", "The barn.")
+    corpus = _searching(examples)
+    examples.passages["r-c0"] = Passage("r-c0", "The barn and house 3.")
     examples.train["r"] = [Example(Question("r-0", "house 3 or barn", ("x",)), "r-c0", "r")]
-    alone = candidates(examples, "r", _count, depth=5, corpus=False)
-    assert [hit.passage_id for hit in alone["r-0"]] == ["r-c0"]
-    wider = candidates(examples, "r", _count, depth=2, corpus=True)
-    assert [hit.passage_id for hit in wider["r-0"]] == ["p3", "p0"]
-    # Contexts of reading sources are no part of the corpus.
-    assert "r-c0" not in {
-        hit.passage_id
-        for hits in candidates(examples, "nq", _count, depth=9, corpus=True).values()
-        for hit in hits
-    }
+    alone = candidates(examples, "r", _count, depth=5, search=None)
+    assert [(hit.passage_id, hit.score) for hit in alone["r-0"]] == [("r-c0", 3.0)]
+    wider = candidates(examples, "r", _count, depth=3, search=corpus)
+    assert [(hit.passage_id, hit.score) for hit in wider["r-0"]] == [
+        ("p3", 4.0),
+        ("r-c0", 3.0),
+        ("p0", 2.0),
+    ]

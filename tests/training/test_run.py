@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
 
-from odqa.errors import RunError
+from odqa.cache import Cache
+from odqa.errors import CheckpointError, RunError, SpecError
 from odqa.models.base import base_model_dir
 from odqa.models.checkpoint import build_checkpoint
 from odqa.models.delta import read_delta
 from odqa.training.evaluate import Measured, evaluate
 from odqa.training.mining import mine
 from odqa.training.run import train
+from odqa.training.tasks.cross_encoder import CrossEncoderTask
 from odqa.training.teacher import teach
+from odqa.types import Hit
 
 COLOURS = ["red", "green", "blue", "black", "white", "brown"]
 
@@ -54,10 +59,13 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_mine_train_teach_evaluate(recipe: Path, tmp_path: Path) -> None:
+def test_mine_train_teach_evaluate(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from transformers import AutoModelForSequenceClassification
 
-    assert mine(recipe, depth=6) == [tmp_path / "mined" / "nq.run"]
+    cache = Cache(tmp_path / "cache")
+    assert mine(recipe, depth=6, cache=cache) == [tmp_path / "mined" / "nq.run"]
     out = train(recipe, tmp_path / "run")
     folder = out / "cross-encoder"
     delta = read_delta(folder)
@@ -84,9 +92,54 @@ def test_mine_train_teach_evaluate(recipe: Path, tmp_path: Path) -> None:
     scores = teach(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8")
     taught = {line.split()[0] for line in scores.splitlines()}
     assert len(taught) == 4  # the held-out two are not taught
+    # A call that was cut off in its last line goes on behind the question before it.
+    partial = _interrupted(recipe, out, tmp_path / "teacher.run", monkeypatch)
+    with partial.open("a", encoding="utf-8") as file:
+        file.write('["q3", [["p')
+    assert teach(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8") == scores
+    assert not partial.exists()
 
     measured = Measured(tmp_path / "q.jsonl", tmp_path / "q.qrels", tmp_path / "mined/nq.run")
     figures = evaluate(recipe, out, measured, depth=3, out=tmp_path / "order.run")
     assert set(figures) == {"R@1", "R@5", "MRR@10"}
     ranked = (tmp_path / "order.run").read_text("utf-8").splitlines()
     assert len(ranked) == 6 * 3
+
+    second = yaml.safe_load(recipe.read_text("utf-8"))
+    second |= {"name": "second", "start": "run"}
+    # A rate that changes nothing: what comes out is what it started from.
+    second["optim"] |= {"steps": 1, "lr": 1e-12, "head_lr": 1e-12}
+    (tmp_path / "second.yaml").write_text(yaml.safe_dump(second), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"not the config\.json"):
+        train(tmp_path / "second.yaml", tmp_path / "unknown")
+    (out / "cross-encoder").rename(out / "run")  # as a first stage that has a name of its own
+    again = read_delta(train(tmp_path / "second.yaml", tmp_path / "again") / "second").tensors
+    assert all(torch.equal(again[name], delta.tensors[name]) for name in delta.tensors)
+
+
+def _interrupted(recipe: Path, run: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stop `teach` before its third question; the file that it leaves."""
+    rank = CrossEncoderTask.rank
+    calls = iter([True, True, False])
+
+    def once(self: CrossEncoderTask, *args: Any) -> list[Hit]:
+        if not next(calls):
+            raise KeyboardInterrupt
+        return rank(self, *args)
+
+    out.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(CrossEncoderTask, "rank", once)
+        with pytest.raises(KeyboardInterrupt):
+            teach(recipe, run, out, depth=3)
+    assert not out.exists()
+    (partial,) = out.parent.glob(f"{out.name}.partial-*")
+    assert len(partial.read_text("utf-8").splitlines()) == 2
+    return partial
+
+
+def test_a_reader_is_no_teacher(recipe: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(recipe.read_text("utf-8")) | {"task": "reader", "settings": {}}
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(SpecError, match="'reader' is no teacher"):
+        teach(recipe, tmp_path, tmp_path / "teacher.run")

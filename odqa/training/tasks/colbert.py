@@ -1,7 +1,9 @@
-"""ColBERT: MaxSim over the batch, hard negatives, and distillation from the cross-encoder.
+"""ColBERT: MaxSim over the batch, hard negatives, and distillation from a stronger ranker.
 
 Khattab and Zaharia 2020 (model), Santhanam et al. 2022, ColBERTv2, section 3.2 (KL divergence to a
-cross-encoder's scores).
+cross-encoder's scores). With a ``prior`` a second loss asks for the right order of MaxSim added to
+the retriever's score, as a ranker with ``alpha`` uses it; the in-batch loss keeps MaxSim alone
+good.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from odqa.training.collate import Chunks, chunked, restored
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
 from odqa.training.lora import attach, extract
-from odqa.training.losses import in_batch_taught
+from odqa.training.losses import distillation, in_batch, in_batch_taught, listwise, own_group
 from odqa.training.projection import principal_directions
 from odqa.training.recipe import Part
 from odqa.training.tasks.base import RankingTask, Trained
@@ -39,6 +41,11 @@ class ColbertSettings(Part):
     scale: float = Field(1.0, gt=0, description="MaxSim is multiplied by this before the softmax.")
     distill: float = Field(1.0, ge=0, description="Weight of the distillation loss.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
+    prior: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the retriever's score beside MaxSim in a question's group.",
+    )
     sampled: int = Field(400, ge=64, description="Passages that the first projection is fitted to.")
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
 
@@ -95,17 +102,27 @@ class ColbertTask(RankingTask):
             "passages": dict(self._passages([p.full_text for p in passages])),
             "excluded": excluded,
             "teacher": torch.tensor([group.teacher or missing for group in items]),
+            "came": torch.tensor([group.came for group in items]),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         queries = model(**batch["queries"])
         scores = self.settings.scale * self._scores(model, queries, batch["passages"])
-        return in_batch_taught(
-            scores,
-            batch["excluded"],
-            batch["teacher"],
-            weight=self.settings.distill,
-            temperature=self.settings.temperature,
+        settings: ColbertSettings = self.settings
+        if not settings.prior:
+            return in_batch_taught(
+                scores,
+                batch["excluded"],
+                batch["teacher"],
+                weight=settings.distill,
+                temperature=settings.temperature,
+            )
+        own = own_group(scores, batch["came"].shape[1]) + settings.prior * batch["came"]
+        each = torch.arange(len(scores), device=scores.device) * own.shape[1]
+        return (
+            in_batch(scores, each, batch["excluded"])
+            + listwise(own)
+            + settings.distill * distillation(own, batch["teacher"], settings.temperature)
         )
 
     def rank_all(
@@ -116,10 +133,14 @@ class ColbertTask(RankingTask):
             model, sorted({hit.passage_id for found in hits.values() for hit in found})
         )
         ranked: dict[str, list[Hit]] = {}
+        prior: float = self.settings.prior
         for example in progress(examples, "ranking", len(examples), unit="question"):
             query = model(**self._queries([example.question.text]))[0]
             scored = [
-                Hit(h.passage_id, float((query @ vectors[h.passage_id].T).amax(1).sum()))
+                Hit(
+                    h.passage_id,
+                    float((query @ vectors[h.passage_id].T).amax(1).sum()) + prior * h.score,
+                )
                 for h in hits[example.question.id]
             ]
             ranked[example.question.id] = sorted(scored, key=lambda hit: -hit.score)

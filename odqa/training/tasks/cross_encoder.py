@@ -1,4 +1,9 @@
-"""Cross-encoder ranker: a listwise loss over the gold passage and hard negatives."""
+"""Cross-encoder ranker: a listwise loss over the gold passage and hard negatives.
+
+With a ``prior`` it learns what the retriever's score does not say: logits are added to that score,
+in training as in ranking (key ``alpha`` of the ranker's spec). A small model with few questions
+need not learn anew what the retriever knows.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +30,7 @@ class CrossEncoderSettings(Part):
     """Keys of the cross-encoder task."""
 
     max_length: int = Field(192, ge=16, description="Tokens per question-passage pair.")
+    prior: float = Field(0.0, ge=0, description="Weight of the retriever's score beside the logit.")
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
 
 
@@ -47,11 +53,12 @@ class CrossEncoderTask(RankingTask):
 
     def collate(self, items: Sequence[Group]) -> dict[str, Any]:
         pairs = [(group.question.text, text) for group in items for text in group.texts]
-        return {**self._encode(pairs), "rows": torch.tensor(len(items))}
+        return {**self._encode(pairs), "came": torch.tensor([group.came for group in items])}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        scores = self._scores(model, batch)
-        return listwise(scores.view(int(batch["rows"]), -1))
+        came: Tensor = batch["came"]
+        scores = self._scores(model, batch).view_as(came)
+        return listwise(scores + self.settings.prior * came)
 
     def rank_all(
         self, model: nn.Module, examples: Sequence[Example], depth: int
@@ -64,11 +71,14 @@ class CrossEncoderTask(RankingTask):
         }
 
     def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits of one question in the order of the model's logits."""
+        """Hits of one question in the order of logit + prior × the score they came with."""
         texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
         batch = self._encode([(example.question.text, text) for text in texts])
         scores = self._scores(model, batch).tolist()
-        scored = [Hit(hit.passage_id, s) for hit, s in zip(hits, scores, strict=True)]
+        prior: float = self.settings.prior
+        scored = [
+            Hit(hit.passage_id, s + prior * hit.score) for hit, s in zip(hits, scores, strict=True)
+        ]
         return sorted(scored, key=lambda hit: -hit.score)
 
     def trained(self, model: nn.Module) -> dict[str, Trained]:

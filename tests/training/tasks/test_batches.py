@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +14,11 @@ from odqa.training.examples import Examples
 from odqa.training.groups import Group, group
 from odqa.training.recipe import DataPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import Task, task_class
-from odqa.types import Passage, Question
+from odqa.training.tasks.cross_encoder import CrossEncoderTask
+from odqa.types import Hit, Passage, Question
 
 
-def _task(name: TaskName, examples: Examples) -> Task:
+def _task(name: TaskName, examples: Examples, **settings: float) -> Task:
     nowhere = Path("nowhere")
     recipe = Recipe(
         name="tiny",
@@ -23,6 +26,7 @@ def _task(name: TaskName, examples: Examples) -> Task:
         seed=7,
         data=DataPart(root=nowhere, corpus=nowhere, questions=nowhere, qrels=nowhere),
         optim=OptimPart(steps=2, batch=2, lr=1e-3, evaluate_every=1, bf16=False),
+        settings=settings,
     )
     return task_class(name)(recipe, examples)
 
@@ -31,7 +35,21 @@ def _groups(examples: Examples) -> list[Group]:
     one, two, *_ = examples.train["nq"]
     examples.teacher = {"q1": {"p1": 2.0, "p2": 0.0}}
     # The first question's accepted answer is in c0, a negative of the second.
-    return [group(examples, one, ["p3"]), group(examples, two, ["p2"])]
+    return [group(examples, one, ["p3"], 9), group(examples, two, ["p2"], 9)]
+
+
+class SameVectors(torch.nn.Module):
+    """Every token vector is the same: all passages score alike."""
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return torch.full((*input_ids.shape, 4), 0.5)
+
+
+class SameLogits(torch.nn.Module):
+    """A classifier that gives every pair the same logit."""
+
+    def forward(self, input_ids: torch.Tensor, **_: torch.Tensor) -> Any:
+        return SimpleNamespace(logits=torch.zeros(len(input_ids), 1))
 
 
 @pytest.mark.parametrize("name", ["colbert", "dpr"])
@@ -39,7 +57,7 @@ def test_what_answers_another_question_of_the_batch_is_no_negative_of_it(
     name: TaskName, examples: Examples
 ) -> None:
     one, two, *_ = examples.train["nq"]
-    groups = [group(examples, one, ["p3"]), group(examples, two, ["c0"])]
+    groups = [group(examples, one, ["p3"], 9), group(examples, two, ["c0"], 9)]
     batch = _task(name, examples).collate(groups)
     # Passages of the batch: p0 p3 | p1 c0. c0 says "red", the answer to the first question.
     assert batch["excluded"].tolist() == [[False, False, False, True], [False] * 4]
@@ -77,17 +95,38 @@ def test_colbert_loss_is_cross_entropy_plus_divergence(examples: Examples) -> No
     task = _task("colbert", examples)
     batch = task.collate(_groups(examples))
 
-    class Constant(torch.nn.Module):
-        """Every token vector is the same: all passages score alike."""
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            return torch.full((*input_ids.shape, 4), 0.5)
-
     # Four passages a question; the teacher of the second says 2 : 0.
     p = 1 / (1 + math.exp(-2.0))
     divergence = p * math.log(2 * p) + (1 - p) * math.log(2 * (1 - p))
-    loss = task.loss(Constant(), batch).item()
+    loss = task.loss(SameVectors(), batch).item()
     assert loss == pytest.approx(math.log(4) + divergence, abs=1e-5)
+
+
+def test_a_prior_is_added_to_what_the_models_say(examples: Examples) -> None:
+    # Candidates are c0 p0 p1 p2 p3 … with 1.0, 0.9, 0.8, 0.7, 0.6 …; the groups are p0 p3 and
+    # p1 p2. Where the models are indifferent, the retriever's score decides: by 3 and by 1.
+    groups = _groups(examples)
+    listed = (math.log1p(math.exp(-3.0)) + math.log1p(math.exp(-1.0))) / 2
+    task = _task("cross-encoder", examples, prior=10.0)
+    loss = task.loss(SameLogits(), task.collate(groups)).item()
+    assert loss == pytest.approx(listed, abs=1e-5)
+
+    task = _task("colbert", examples, prior=10.0)
+    # The teacher of the second question says 2 : 0, the retriever's score alone 1 : 0.
+    p, q = (1 / (1 + math.exp(-x)) for x in (2.0, 1.0))
+    divergence = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+    loss = task.loss(SameVectors(), task.collate(groups)).item()
+    assert loss == pytest.approx(math.log(4) + listed + divergence, abs=1e-5)
+
+
+def test_ranking_adds_the_prior_too(examples: Examples) -> None:
+    asked = examples.train["nq"][0]
+    hits = [Hit("p2", 0.1), Hit("p1", 0.3), Hit("p0", 0.2)]
+    task = _task("cross-encoder", examples, prior=10.0)
+    assert isinstance(task, CrossEncoderTask)
+    ranked = task.rank(SameLogits(), asked, hits)
+    assert [hit.passage_id for hit in ranked] == ["p1", "p0", "p2"]
+    assert [hit.score for hit in ranked] == pytest.approx([3.0, 2.0, 1.0])
 
 
 def test_reader_targets_answers_in_gold_passages_and_cls_elsewhere(examples: Examples) -> None:
