@@ -54,8 +54,13 @@ def extract(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def load(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def load(model: nn.Module, tensors: Mapping[str, Tensor], where: str = "") -> None:
     """Put what `extract` gave back into a model that `attach` prepared.
+
+    Args:
+        model: changed in place.
+        tensors: all of its trained parameters.
+        where: they come from, for the error line.
 
     Raises:
         CheckpointError: the names or shapes are not those of this model.
@@ -67,13 +72,16 @@ def load(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     }
     if wrong := sorted(own.keys() ^ tensors.keys()):
         raise CheckpointError(
-            f"weights of another model: '{wrong[0]}' does not match", cure="train it again"
+            f"weights of another model: '{wrong[0]}' does not match",
+            where=where,
+            cure="use the recipe that trained them",
         )
     for name, parameter in own.items():
         if parameter.shape != tensors[name].shape:
             raise CheckpointError(
                 f"'{name}' has shape {list(tensors[name].shape)} instead of "
                 f"{list(parameter.shape)}",
+                where=where,
                 cure="use the lora.r of the recipe that trained it",
             )
         parameter.data.copy_(tensors[name])

@@ -37,6 +37,7 @@ def load_trained(task: Task, model: nn.Module, folder: Path) -> str:
             for name, delta in deltas.items()
             for key, tensor in delta.tensors.items()
         },
+        str(folder),
     )
     return ",".join(delta.sha256 for delta in deltas.values())
 
