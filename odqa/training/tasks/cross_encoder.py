@@ -1,8 +1,8 @@
 """Cross-encoder ranker: a listwise loss over the gold passage and hard negatives.
 
 With a ``prior`` it learns what the retriever's score does not say: logits are added to that score,
-in training as in ranking (key ``alpha`` of the ranker's spec). A small model with few questions
-need not learn anew what the retriever knows.
+in training as in ranking (key ``alpha`` of the ranker's spec). That is for a second stage: from the
+start, the score explains so much that matching question and passage is hardly learnt.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from odqa.training.collate import chunked, restored, tokenised
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule
 from odqa.training.lora import attach, extract
-from odqa.training.losses import listwise
+from odqa.training.losses import distillation, listwise
 from odqa.training.recipe import Part
 from odqa.training.tasks.base import RankingTask, Trained
 from odqa.types import Hit
@@ -31,6 +31,8 @@ class CrossEncoderSettings(Part):
 
     max_length: int = Field(192, ge=16, description="Tokens per question-passage pair.")
     prior: float = Field(0.0, ge=0, description="Weight of the retriever's score beside the logit.")
+    distill: float = Field(1.0, ge=0, description="Weight of the distillation loss.")
+    temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
 
 
@@ -53,12 +55,19 @@ class CrossEncoderTask(RankingTask):
 
     def collate(self, items: Sequence[Group]) -> dict[str, Any]:
         pairs = [(group.question.text, text) for group in items for text in group.texts]
-        return {**self._encode(pairs), "came": torch.tensor([group.came for group in items])}
+        missing = (float("nan"),) * len(items[0].passages)
+        return {
+            **self._encode(pairs),
+            "came": torch.tensor([group.came for group in items]),
+            "teacher": torch.tensor([group.teacher or missing for group in items]),
+        }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         came: Tensor = batch["came"]
-        scores = self._scores(model, batch).view_as(came)
-        return listwise(scores + self.settings.prior * came)
+        settings: CrossEncoderSettings = self.settings
+        scores = self._scores(model, batch).view_as(came) + settings.prior * came
+        taught = distillation(scores, batch["teacher"], settings.temperature)
+        return listwise(scores) + settings.distill * taught
 
     def rank_all(
         self, model: nn.Module, examples: Sequence[Example], depth: int

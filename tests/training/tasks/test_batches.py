@@ -107,14 +107,14 @@ def test_a_prior_is_added_to_what_the_models_say(examples: Examples) -> None:
     # p1 p2. Where the models are indifferent, the retriever's score decides: by 3 and by 1.
     groups = _groups(examples)
     listed = (math.log1p(math.exp(-3.0)) + math.log1p(math.exp(-1.0))) / 2
-    task = _task("cross-encoder", examples, prior=10.0)
-    loss = task.loss(SameLogits(), task.collate(groups)).item()
-    assert loss == pytest.approx(listed, abs=1e-5)
-
-    task = _task("colbert", examples, prior=10.0)
     # The teacher of the second question says 2 : 0, the retriever's score alone 1 : 0.
     p, q = (1 / (1 + math.exp(-x)) for x in (2.0, 1.0))
     divergence = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+    task = _task("cross-encoder", examples, prior=10.0, distill=0.5)
+    loss = task.loss(SameLogits(), task.collate(groups)).item()
+    assert loss == pytest.approx(listed + 0.5 * divergence, abs=1e-5)
+
+    task = _task("colbert", examples, prior=10.0)
     loss = task.loss(SameVectors(), task.collate(groups)).item()
     assert loss == pytest.approx(math.log(4) + listed + divergence, abs=1e-5)
 
