@@ -86,7 +86,7 @@ def _stages(recipe: Recipe) -> list[str]:
         lines.append(f"- learns the scores of a teacher (`{recipe.data.teacher}`) too")
     if prior := recipe.settings.get("prior"):
         lines.append(
-            f"- learnt, chosen and to be used beside the retriever's score: `alpha: {prior:g}`"
+            f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
         )
     return lines
 

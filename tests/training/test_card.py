@@ -53,4 +53,4 @@ def test_a_card_tells_what_a_second_stage_starts_from_and_learns_beside(tmp_path
     card = (tmp_path / "card.md").read_text("utf-8")
     assert "trained on from `eval/recipes/colbert-first.yaml`" in card
     assert "a teacher (`teacher.run`)" in card
-    assert "`alpha: 20`" in card
+    assert "beside 20 times the retriever's score" in card
