@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from odqa.metrics.has_answer import has_answer
 from odqa.training.examples import Example, Examples
 from odqa.training.recipe import NegativePart
 from odqa.types import Hit, Passage, Question
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +126,27 @@ def group(examples: Examples, example: Example, negatives: Sequence[str], depth:
     known = examples.teacher.get(example.question.id, {})
     scores = tuple(known[pid] for pid in ids if pid in known)
     hits = examples.candidates.get(example.question.id, [])[:depth]
-    came = {hit.passage_id: hit.score for hit in hits}
-    floor = min(came.values(), default=0.0)
     return Group(
         example.question,
         tuple(Passage(passage.id, passage.text) if bare else passage for passage in found),
         scores if len(scores) == len(ids) else (),
-        tuple(came.get(pid, floor) for pid in ids),
+        came_with(hits, ids),
     )
+
+
+def came_with(hits: Sequence[Hit], ids: Sequence[str]) -> tuple[float, ...]:
+    """The scores with which passages were found; one that was not has the lowest of them."""
+    known = {hit.passage_id: hit.score for hit in hits}
+    floor = min(known.values(), default=0.0)
+    return tuple(known.get(pid, floor) for pid in ids)
+
+
+def teacher_scores(groups: Sequence[Group]) -> Tensor:
+    """float32 [questions, passages] of groups of equal size; NaN where there is no teacher."""
+    import torch
+
+    missing = (float("nan"),) * len(groups[0].passages)
+    return torch.tensor([group.teacher or missing for group in groups])
 
 
 def plan(

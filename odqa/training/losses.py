@@ -67,18 +67,34 @@ def span(start: Tensor, end: Tensor, first: Tensor, last: Tensor, seen: Tensor) 
 
 
 def in_batch_taught(
-    scores: Tensor, excluded: Tensor, teacher: Tensor, *, weight: float, temperature: float
+    scores: Tensor,
+    excluded: Tensor,
+    teacher: Tensor,
+    *,
+    weight: float,
+    temperature: float,
+    prior: Tensor | None = None,
 ) -> Tensor:
     """`in_batch` plus ``weight`` times `distillation` on every question's own group.
+
+    With a prior, the group's scores have it added there, and a `listwise` loss asks for their right
+    order; the in-batch scores stay as they are.
 
     Args:
         scores: [questions, questions * width]; passages stand group by group, gold first.
         excluded: bool [questions, questions * width], passages that are no negatives there.
         teacher: [questions, width], NaN where there is no score.
+        weight: of the distillation.
+        temperature: divides the teacher's scores.
+        prior: [questions, width], what another ranking says.
     """
     rows, width = teacher.shape
     loss = in_batch(scores, torch.arange(rows, device=scores.device) * width, excluded)
-    return loss + weight * distillation(own_group(scores, width), teacher, temperature)
+    own = own_group(scores, width)
+    if prior is not None:
+        own = own + prior
+        loss = loss + listwise(own)
+    return loss + weight * distillation(own, teacher, temperature)
 
 
 def own_group(scores: Tensor, width: int) -> Tensor:

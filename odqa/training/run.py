@@ -50,12 +50,12 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
     from odqa.training.weights import load_trained
 
     task = task_class(recipe.task).load(recipe)
-    out.mkdir(parents=True, exist_ok=True)
-    noted.write_text(settled, encoding="utf-8")
     set_seed(recipe.seed)
     model = task.build()
     if recipe.start is not None:
         load_trained(task, model, recipe.start)
+    out.mkdir(parents=True, exist_ok=True)
+    noted.write_text(settled, encoding="utf-8")
     trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     trainer.train(resume_from_checkpoint=last)

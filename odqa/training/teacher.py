@@ -6,22 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
 
 from odqa.data.trec import write_run
 from odqa.errors import SpecError
 from odqa.progress import progress
-from odqa.training.examples import Example, Examples
+from odqa.training.examples import Example
+from odqa.training.groups import came_with
 from odqa.training.recipe import Recipe, load_recipe
 from odqa.types import Hit
-
-
-class Ranks(Protocol):
-    """A task that can order the candidates of one question."""
-
-    examples: Examples
-
-    def rank(self, model: Any, example: Example, hits: Sequence[Hit], /) -> list[Hit]: ...
 
 
 def teach(
@@ -54,21 +46,21 @@ def teach(
 
     from odqa.training.precision import forward_precision
     from odqa.training.tasks import task_class
+    from odqa.training.tasks.base import CandidateRankingTask
     from odqa.training.weights import load_trained
 
     recipe = load_recipe(recipe_path)
     kind = task_class(recipe.task)
-    if not hasattr(kind, "rank"):
+    if not issubclass(kind, CandidateRankingTask):
         raise SpecError(
             f"task '{recipe.task}' is no teacher",
             where=str(recipe_path),
             cure="use the recipe of a cross-encoder or retro-ranker",
         )
-    loaded = kind.load(recipe)
-    model = loaded.build()
-    sha256 = load_trained(loaded, model, weights)
+    task = kind.load(recipe)
+    model = task.build()
+    sha256 = load_trained(task, model, weights)
     model.eval()
-    task = cast("Ranks", loaded)
     partial = out.with_name(f"{out.name}.partial-{_digest(recipe, sha256, depth, sources)}")
     found = _complete(partial)
     examples = list(_of(task.examples.train, sources))
@@ -83,9 +75,8 @@ def teach(
             mined = task.examples.candidates.get(example.question.id, [])[:depth]
             ids = dict.fromkeys([example.gold, *(hit.passage_id for hit in mined)])
             # The retriever's scores go along: a task may add them to its own.
-            came = {hit.passage_id: hit.score for hit in mined}
-            floor = min(came.values(), default=0.0)
-            hits = [Hit(pid, came.get(pid, floor)) for pid in ids]
+            came = came_with(mined, list(ids))
+            hits = [Hit(pid, score) for pid, score in zip(ids, came, strict=True)]
             ranked = task.rank(model, example, hits)
             found[example.question.id] = ranked
             row = [example.question.id, [[hit.passage_id, hit.score] for hit in ranked]]

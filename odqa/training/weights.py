@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from odqa.errors import CheckpointError
 from odqa.models.delta import read_delta
 from odqa.training.lora import load
 
@@ -29,7 +30,7 @@ def load_trained(task: Task, model: nn.Module, folder: Path) -> str:
         CheckpointError: files are missing or damaged, or of another task or rank.
     """
     kept = task.trained(model)
-    deltas = {name: read_delta(_folder(folder, name, alone=len(kept) == 1)) for name in kept}
+    deltas = {name: read_delta(_folder(folder, name)) for name in kept}
     load(
         model,
         {
@@ -42,8 +43,16 @@ def load_trained(task: Task, model: nn.Module, folder: Path) -> str:
     return ",".join(delta.sha256 for delta in deltas.values())
 
 
-def _folder(folder: Path, name: str, *, alone: bool) -> Path:
-    """The model's folder: its name, that of the run (a first stage has a name of its own), or
-    the given one itself."""
-    candidates = [folder / name, *([folder / folder.name, folder] if alone else [])]
-    return next((f for f in candidates if (f / "config.json").is_file()), candidates[0])
+def _folder(run: Path, name: str) -> Path:
+    """Where a model lies: in a run under its name, in one of another name (a first stage) as its
+    only model, or in the given folder itself."""
+    models = sorted(file.parent for file in run.glob("*/config.json"))
+    alone = models if len(models) == 1 else [run]
+    found = next((f for f in (run / name, *alone) if (f / "config.json").is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"no weights of '{name}'",
+            where=str(run),
+            cure="train them first, or name the folder that odqa train left",
+        )
+    return found

@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from odqa.cache import Cache
+from odqa.data.corpus import Corpus
 from odqa.errors import ComponentError
 from odqa.experiment import execute
 from odqa.experiment.execute import Executor
@@ -190,14 +191,16 @@ def test_batches_cut_elsewhere_are_not_mixed(
     assert len(list(batches.glob("batch-*.json"))) == -(-3 // after)
 
 
+def prepare_an_index(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
+    """Offline work of a twentieth of a second, kept in the cache."""
+    self.corpus = corpus
+    cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
+
+
 def test_offline_seconds_survive_and_include_what_was_built_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prepare(self, corpus, cache):  # type: ignore[no-untyped-def]
-        self.corpus = corpus
-        cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
-
-    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
     # `odqa index` builds ahead, and is not where seconds are kept.
     OverlapRetriever(BARE.retriever.config).prepare(toy_dataset().corpus, Cache(tmp_path))
     first = retrieved(Cache(tmp_path))
@@ -210,11 +213,7 @@ def test_offline_seconds_survive_and_include_what_was_built_before(
 def test_waiting_for_another_process_is_no_offline_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prepare(self, corpus, cache):  # type: ignore[no-untyped-def]
-        self.corpus = corpus
-        cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
-
-    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
     other = OverlapRetriever(BARE.retriever.config)
     other.prepare(toy_dataset().corpus, Cache(tmp_path))
     (built,) = (tmp_path / "index").glob("*.lock")

@@ -58,3 +58,9 @@ def test_reading_questions_are_searched_in_their_own_contexts(examples: Examples
         ("r-c0", 3.0),
         ("p0", 2.0),
     ]
+    # Contexts of reading sources are no part of the corpus.
+    assert "r-c0" not in {
+        hit.passage_id
+        for hits in candidates(examples, "nq", _count, depth=9, search=corpus).values()
+        for hit in hits
+    }

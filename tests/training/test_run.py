@@ -110,9 +110,11 @@ def test_mine_train_teach_evaluate(
     # A rate that changes nothing: what comes out is what it started from.
     second["optim"] |= {"steps": 1, "lr": 1e-12, "head_lr": 1e-12}
     (tmp_path / "second.yaml").write_text(yaml.safe_dump(second), encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"not the config\.json"):
-        train(tmp_path / "second.yaml", tmp_path / "unknown")
-    (out / "cross-encoder").rename(out / "run")  # as a first stage that has a name of its own
+    out.rename(tmp_path / "moved")
+    with pytest.raises(CheckpointError, match=r"no weights of 'second'.*train them first"):
+        train(tmp_path / "second.yaml", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    (tmp_path / "moved").rename(out)
     again = read_delta(train(tmp_path / "second.yaml", tmp_path / "again") / "second").tensors
     assert all(torch.equal(again[name], delta.tensors[name]) for name in delta.tensors)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from odqa.models.delta import write_delta
+from odqa.progress import progress
 from odqa.training.base_encoder import base_tokenizer
 from odqa.training.card import write_card
 from odqa.training.examples import gold_rank, load_examples, order_figures
@@ -151,3 +152,21 @@ class RankingTask(Task):
                 for example in self.examples.held_out
             }
         )
+
+
+class CandidateRankingTask(RankingTask):
+    """A task that ranks the candidates of one question at a time: it can teach others."""
+
+    @abstractmethod
+    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits of one question, with the model's scores, in the order of these."""
+
+    def rank_all(
+        self, model: nn.Module, examples: Sequence[Example], depth: int
+    ) -> dict[str, list[Hit]]:
+        return {
+            example.question.id: self.rank(
+                model, example, self.examples.candidates[example.question.id][:depth]
+            )
+            for example in progress(examples, "ranking", len(examples), unit="question")
+        }

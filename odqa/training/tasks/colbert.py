@@ -23,9 +23,9 @@ from odqa.progress import progress
 from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import Chunks, chunked, restored
 from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule
+from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import attach, extract
-from odqa.training.losses import distillation, in_batch, in_batch_taught, listwise, own_group
+from odqa.training.losses import in_batch_taught
 from odqa.training.projection import principal_directions
 from odqa.training.recipe import Part
 from odqa.training.tasks.base import RankingTask, Trained
@@ -96,12 +96,11 @@ class ColbertTask(RankingTask):
                     excluded[row, column] = passage.id == group.passages[0].id or has_answer(
                         passage.full_text, group.question.answers
                     )
-        missing = (float("nan"),) * width
         return {
             "queries": self._queries([group.question.text for group in items]),
             "passages": dict(self._passages([p.full_text for p in passages])),
             "excluded": excluded,
-            "teacher": torch.tensor([group.teacher or missing for group in items]),
+            "teacher": teacher_scores(items),
             "came": torch.tensor([group.came for group in items]),
         }
 
@@ -109,20 +108,13 @@ class ColbertTask(RankingTask):
         queries = model(**batch["queries"])
         scores = self.settings.scale * self._scores(model, queries, batch["passages"])
         settings: ColbertSettings = self.settings
-        if not settings.prior:
-            return in_batch_taught(
-                scores,
-                batch["excluded"],
-                batch["teacher"],
-                weight=settings.distill,
-                temperature=settings.temperature,
-            )
-        own = own_group(scores, batch["came"].shape[1]) + settings.prior * batch["came"]
-        each = torch.arange(len(scores), device=scores.device) * own.shape[1]
-        return (
-            in_batch(scores, each, batch["excluded"])
-            + listwise(own)
-            + settings.distill * distillation(own, batch["teacher"], settings.temperature)
+        return in_batch_taught(
+            scores,
+            batch["excluded"],
+            batch["teacher"],
+            weight=settings.distill,
+            temperature=settings.temperature,
+            prior=settings.prior * batch["came"] if settings.prior else None,
         )
 
     def rank_all(

@@ -14,15 +14,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from odqa.progress import progress
 from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import chunked, restored, tokenised
 from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule
+from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import attach, extract
 from odqa.training.losses import distillation, listwise
 from odqa.training.recipe import Part
-from odqa.training.tasks.base import RankingTask, Trained
+from odqa.training.tasks.base import CandidateRankingTask, Trained
 from odqa.types import Hit
 
 
@@ -36,7 +35,7 @@ class CrossEncoderSettings(Part):
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
 
 
-class CrossEncoderTask(RankingTask):
+class CrossEncoderTask(CandidateRankingTask):
     """BertForSequenceClassification with one logit; pooler and classifier are trained whole."""
 
     Settings = CrossEncoderSettings
@@ -55,11 +54,10 @@ class CrossEncoderTask(RankingTask):
 
     def collate(self, items: Sequence[Group]) -> dict[str, Any]:
         pairs = [(group.question.text, text) for group in items for text in group.texts]
-        missing = (float("nan"),) * len(items[0].passages)
         return {
             **self._encode(pairs),
             "came": torch.tensor([group.came for group in items]),
-            "teacher": torch.tensor([group.teacher or missing for group in items]),
+            "teacher": teacher_scores(items),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
@@ -68,16 +66,6 @@ class CrossEncoderTask(RankingTask):
         scores = self._scores(model, batch).view_as(came) + settings.prior * came
         taught = distillation(scores, batch["teacher"], settings.temperature)
         return listwise(scores) + settings.distill * taught
-
-    def rank_all(
-        self, model: nn.Module, examples: Sequence[Example], depth: int
-    ) -> dict[str, list[Hit]]:
-        return {
-            example.question.id: self.rank(
-                model, example, self.examples.candidates[example.question.id][:depth]
-            )
-            for example in progress(examples, "ranking", len(examples), unit="question")
-        }
 
     def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
         """Hits of one question in the order of logit + prior × the score they came with."""

@@ -18,7 +18,7 @@ from odqa.metrics.has_answer import has_answer
 from odqa.training.base_encoder import base_encoder
 from odqa.training.collate import Chunks, chunked, restored, tokenised
 from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule
+from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import attach, extract
 from odqa.training.losses import in_batch_taught
 from odqa.training.recipe import Part
@@ -89,14 +89,13 @@ class DprTask(RankingTask):
                 for row, group in enumerate(items)
             ]
         )
-        missing = (float("nan"),) * width
         return {
             "questions": self._encode(
                 [group.question.text for group in items], self.settings.query_length
             ),
             "passages": self._encode([p.full_text for p in passages], self.settings.max_length),
             "excluded": excluded,
-            "teacher": torch.tensor([group.teacher or missing for group in items]),
+            "teacher": teacher_scores(items),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:

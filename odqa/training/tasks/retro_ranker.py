@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -11,18 +11,17 @@ from torch import Tensor, nn
 
 from odqa.models.base import base_model_dir
 from odqa.models.retro import RetroShape, grow_retro
-from odqa.progress import progress
 from odqa.retro.frames import LayoutName, frame_questions, pad_passages
 from odqa.retro.layouts import encode_candidates, share_prefix
 from odqa.retro.model import RetroModel
 from odqa.retro.ranking_settings import RankingSettings
 from odqa.retro.similarity import encode_questions, relevance
-from odqa.training.examples import Example, gold_rank, order_figures
-from odqa.training.groups import Group, GroupSchedule
+from odqa.training.examples import Example
+from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import RETRO_LAYERS, attach, extract
 from odqa.training.losses import distillation, listwise
 from odqa.training.recipe import Part
-from odqa.training.tasks.base import Task, Trained
+from odqa.training.tasks.base import CandidateRankingTask, Trained
 from odqa.types import Hit
 
 # Beside low-rank changes of all layers: the head, and the norms and gates of cross-attention.
@@ -46,11 +45,10 @@ class RetroRankerSettings(Part):
     per_forward: int = Field(10, ge=1, description="Of those, how many go through together.")
 
 
-class RetroRankerTask(Task):
+class RetroRankerTask(CandidateRankingTask):
     """A RETRO model grown from the base model, with a scoring head."""
 
     Settings = RetroRankerSettings
-    metric: ClassVar[str] = "MRR@10"
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
@@ -65,8 +63,7 @@ class RetroRankerTask(Task):
 
     def collate(self, items: Sequence[Group]) -> dict[str, Any]:
         batch = self._batch([g.question.text for g in items], [g.texts for g in items])
-        unknown = [float("nan")] * len(items[0].texts)
-        batch["teacher"] = torch.tensor([g.teacher or unknown for g in items])
+        batch["teacher"] = teacher_scores(items)
         return batch
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
@@ -74,13 +71,6 @@ class RetroRankerTask(Task):
         share: float = self.settings.distillation
         taught = distillation(scores, batch["teacher"], self.settings.temperature)
         return listwise(scores) + share * taught
-
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
-        ranks: dict[str, int | None] = {}
-        for example in progress(self.examples.held_out, "held-out questions", unit="question"):
-            hits = self.examples.candidates[example.question.id][: self.settings.evaluated]
-            ranks[example.question.id] = gold_rank(self.rank(model, example, hits), example.gold)
-        return order_figures(ranks)
 
     def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
         """Hits of one question in the order of the model's scores."""
