@@ -61,9 +61,13 @@ def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> 
     if len(means) == 1:
         return f"{best} has {metric} {means[best]:.3f} {asked}."
     equal = [name for name in means if means[name] == means[best]]
-    if len(equal) > 1:
-        return f"{' and '.join(equal)} have the same {metric}, {means[best]:.3f}, {asked}."
     base = comparison.baseline
+    if len(equal) > 1:
+        names = " and ".join([", ".join(equal[:-1]), equal[-1]])
+        if base in equal or base not in means:
+            return f"{names} have the same {metric}, {means[best]:.3f}, {asked}."
+        against = f"against {means[base]:.3f} of the baseline {base}"
+        return f"{names} share the highest {metric}, {means[best]:.3f}, {against}, {asked}."
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
     tests = {test.candidate: test for test in tests_for(comparison, metric)}
     if best in tests:

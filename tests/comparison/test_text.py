@@ -38,6 +38,18 @@ def test_a_tie_is_called_a_tie() -> None:
     assert list(result.diff("one", "two")["question"]) == []
 
 
+def test_a_tie_at_the_top_is_held_against_the_baseline() -> None:
+    # Without weight every passage scores alike, and all questions get the first of the corpus.
+    worst = parse_pipeline(
+        "{name: worst, retriever: {type: overlap, k: 1, weight: 0.0}, reader: {type: first_word}}"
+    )
+    third = replace(ONE, name="three")
+    assert verdict(compared(worst, ONE, TWO, third)) == (
+        "one, two and three share the highest em, 0.667, against 0.000 of the baseline worst, "
+        "on 3 questions."
+    )
+
+
 def test_one_pipeline_is_not_called_the_best() -> None:
     result = compared(ONE)
     assert verdict(result) == "one has em 0.667 on 3 questions."
