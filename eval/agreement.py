@@ -2,9 +2,8 @@
 
 Reads two run files, such as ``ranked.trec`` of one pipeline in float32 and in bfloat16::
 
-    odqa run embedded/sbert-retro --data eval/nq-mini.yaml --set reader=null
-    odqa run embedded/sbert-retro --data eval/nq-mini.yaml --set reader=null \\
-        --set ranker.precision=bfloat16
+    odqa run embedded/sbert-retro --set reader=null
+    odqa run embedded/sbert-retro --set reader=null --set ranker.precision=bfloat16
     python -m eval.agreement RUN_A/pipelines/sbert-retro/ranked.trec RUN_B/…/ranked.trec
 """
 
