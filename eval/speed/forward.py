@@ -16,9 +16,9 @@ from eval.speed.options import Options, parse
 from eval.speed.results import spread, table, verdict, write_section
 from eval.speed.sizes import Sizes
 from eval.speed.worker import Worker
-from odqa.devices import fast_bfloat16
 
 PEER = "retro-pytorch"
+FULL = "retro-pytorch in float32"
 OURS = {"odqa": "xl", "odqa, rotary": "rope"}
 DIFFERENCES = """Where the two differ: odqa has the paper's Transformer-XL positions, which cost one
 more product for each attention (the second row has rotary ones, as the peer), a norm on the
@@ -33,10 +33,9 @@ def main() -> None:
     """Measure and write the section."""
     options = parse(__doc__ or "", repetitions=5, peer=True)
     sizes = Sizes()
-    formats = ["float32", *(["bfloat16"] if fast_bfloat16(options.device) else [])]
     parts = [f"{options.machine}\n\n{_described(sizes)}\n\n{DIFFERENCES}"]
-    parts.extend(_section(options, sizes, dtype) for dtype in formats)
-    if "bfloat16" not in formats:
+    parts.extend(_section(options, sizes, dtype) for dtype in options.peaks)
+    if "bfloat16" not in options.peaks:
         parts.append(f"bfloat16: {NO_BFLOAT16}, not measured.")
     write_section(options.out, "A forward pass against retro-pytorch", "\n\n".join(parts))
 
@@ -53,9 +52,14 @@ def _described(s: Sizes) -> str:
 
 def _section(options: Options, sizes: Sizes, dtype: str) -> str:
     settings = {**options.settings, "sizes": dataclasses.asdict(sizes), "dtype": dtype}
+    peers = {PEER: settings}
+    if dtype != "float32":
+        peers[FULL] = {**settings, "dtype": "float32"}
     with ExitStack() as stack:
-        peer = Worker(PEER, "eval.speed.peer_retro_pytorch", settings, options.peer)
-        workers = [stack.enter_context(peer)]
+        workers = [
+            stack.enter_context(Worker(name, "eval.speed.peer_retro_pytorch", said, options.peer))
+            for name, said in peers.items()
+        ]
         for name, position in OURS.items():
             ours = Worker(name, "eval.speed.ours", {**settings, "position": position})
             workers.append(stack.enter_context(ours))
@@ -66,14 +70,18 @@ def _section(options: Options, sizes: Sizes, dtype: str) -> str:
         cpu = options.device.type == "cpu"
         where = [f"- {w.name}: {_where(w.profile())}." for w in workers] if cpu else []
     gflop = {name: forward_gflop(sizes, position) for name, position in OURS.items()}
-    gflop[PEER] = peer_gflop(sizes)
+    gflop |= dict.fromkeys(peers, peer_gflop(sizes))
+    peaks = dict.fromkeys(found, options.peaks[dtype]) | {FULL: options.peaks["float32"]}
     rows = [
-        _row(found[PEER], found[name], gflop[name], parameters[name], memory[name], options.peak)
-        for name in (PEER, *OURS)
+        _row(found[PEER], found[name], gflop[name], parameters[name], memory[name], peaks[name])
+        for name in (*peers, *OURS)
     ]
     header = (dtype, "s", "ratio", "GFLOP", "GFLOP/s", "of peak", "parameters, M", "memory, MB")
-    wanted = _wanted(options, dtype)
-    verdicts = [verdict(name, ratios(found[PEER], found[name])[0], wanted) for name in OURS]
+    verdicts = [
+        verdict(f"{name} to {peer}", ratios(found[peer], found[name])[0], wanted)
+        for peer, wanted in _wanted(options, dtype).items()
+        for name in OURS
+    ]
     more = [
         f"- {name}: {memory[name] / memory[PEER]:.2f} times the peer's memory, wanted at most 1."
         for name in OURS
@@ -86,10 +94,11 @@ def _where(shares: Mapping[str, float], most: int = 7) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in list(shares.items())[:most])
 
 
-def _wanted(options: Options, dtype: str) -> float:
+def _wanted(options: Options, dtype: str) -> dict[str, float]:
+    """Side of the peer -> how many times as fast as it."""
     if dtype == "float32":
-        return 1.1
-    return 1.5 if options.device.type == "cuda" else 2.5
+        return {PEER: 1.1}
+    return {PEER: 1.5} if options.device.type == "cuda" else {FULL: 2.5}
 
 
 def _row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,15 +16,20 @@ PEAK_SIZE = 2048
 NO_BFLOAT16 = "no bfloat16 instructions on this CPU"
 
 
-def facts(device: torch.device, threads: int, peak: float) -> str:
-    """One paragraph."""
+def formats(device: torch.device) -> list[str]:
+    """Number formats that the device multiplies in hardware, by torch's names."""
+    return ["float32", *(["bfloat16"] if fast_bfloat16(device) else [])]
+
+
+def facts(device: torch.device, threads: int, peaks: Mapping[str, float]) -> str:
+    """One paragraph; ``peaks`` as by `matrix_peak`, for each number format."""
     cores = os.cpu_count()
     where = device_name(device) if device.type == "cuda" else processor()
     bfloat16 = "bfloat16 in hardware" if fast_bfloat16(device) else NO_BFLOAT16
+    reached = ", ".join(f"{peak:.1f} GFLOP/s in {name}" for name, peak in peaks.items())
     return (
         f"{where}, {cores} cores, {threads} threads, torch {torch.__version__}, {bfloat16}; "
-        f"its matrix products reach {peak:.1f} GFLOP/s in fp32 "
-        f"({PEAK_SIZE} × {PEAK_SIZE}, best of five)."
+        f"its matrix products reach {reached} ({PEAK_SIZE} × {PEAK_SIZE}, best of five)."
     )
 
 
@@ -37,10 +43,10 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return platform.processor() or platform.machine()
 
 
-def matrix_peak(device: torch.device, threads: int) -> float:
-    """GFLOP/s of a square fp32 product, best of five."""
+def matrix_peak(device: torch.device, threads: int, dtype: str = "float32") -> float:
+    """GFLOP/s of a square product, best of five."""
     torch.set_num_threads(threads)
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device)
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device).to(getattr(torch, dtype))
     best = float("inf")
     for _ in range(6):
         began = time.perf_counter()

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from eval.speed.machine import chosen, facts, matrix_peak
+from eval.speed.machine import chosen, facts, formats, matrix_peak
 from eval.speed.results import RESULTS
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where and how often; ``peak`` is in GFLOP/s."""
+    """Where and how often; ``peaks`` are in GFLOP/s, for each number format of the device."""
 
     device: torch.device
     threads: int
     repetitions: int
     out: Path
     peer: Path | None
-    peak: float
+    peaks: Mapping[str, float]
 
     @property
     def machine(self) -> str:
         """The paragraph about the machine."""
-        return facts(self.device, self.threads, self.peak)
+        return facts(self.device, self.threads, self.peaks)
 
     @property
     def settings(self) -> dict[str, object]:
@@ -53,5 +54,5 @@ def parse(description: str, *, repetitions: int, peer: bool = False) -> Options:
     if found.threads < 1 or found.repetitions < 1:
         parser.error("--threads and --repetitions must be at least 1")
     device = chosen(found.device)
-    peak = matrix_peak(device, found.threads)
-    return Options(device, found.threads, found.repetitions, found.out, python, peak)
+    peaks = {name: matrix_peak(device, found.threads, name) for name in formats(device)}
+    return Options(device, found.threads, found.repetitions, found.out, python, peaks)

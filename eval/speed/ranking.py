@@ -15,7 +15,6 @@ from eval.speed.options import Options, parse
 from eval.speed.ranking_side import ranking_config
 from eval.speed.results import spread, table, verdict, write_section
 from eval.speed.worker import Worker
-from odqa.devices import fast_bfloat16
 from odqa.retro.flops import Ranking, ranking_gflop
 
 CANDIDATES = 100
@@ -32,11 +31,13 @@ TITLE = "Ranking 100 candidates"
 def main() -> None:
     """Measure and write the section."""
     options = parse(__doc__ or "", repetitions=3)
-    fast = fast_bfloat16(options.device)
+    fast = "bfloat16" in options.peaks
     runs = _measure(options, fast)
     gflop = ranking_gflop(ranking_config({"preset": PRESET}), Ranking(candidates=CANDIDATES))
     naive = runs["naive"]
-    rows = [_row(naive, runs[way], gflop[name], options.peak) for way, name in WAYS.items()]
+    rows = [
+        _row(naive, runs[way], gflop[name], options.peaks["float32"]) for way, name in WAYS.items()
+    ]
     lines = [
         options.machine,
         "",

@@ -47,6 +47,15 @@ class Examples:
     held_out: list[Example]
     candidates: dict[str, list[Hit]] = field(default_factory=dict)
     teacher: dict[str, dict[str, float]] = field(default_factory=dict)
+    _golds: dict[str, set[str]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for example in [*self.held_out, *(e for source in self.train.values() for e in source)]:
+            self._golds.setdefault(_plain(example.question.text), set()).add(example.gold)
+
+    def golds(self, question: Question) -> set[str]:
+        """Gold passages of all rows that ask the same, of any source."""
+        return self._golds.get(_plain(question.text), set())
 
 
 def load_examples(data: DataPart, seed: int) -> Examples:

@@ -76,9 +76,7 @@ class GroupSchedule:
         key = example.question.id
         if key not in self._pools:
             hits = self._examples.candidates.get(key, [])[: self._negatives.depth]
-            self._pools[key] = true_negatives(
-                example.question, example.gold, hits, self._examples.passages
-            )
+            self._pools[key] = true_negatives(self._examples, example, hits)
         pool, count = self._pools[key], self._negatives.count
         if len(pool) >= count:
             return chance.sample(pool, count)
@@ -86,25 +84,26 @@ class GroupSchedule:
         others = self._examples.train[example.source]
         while len(pool) < count:
             other = chance.choice(others).gold
-            if other != example.gold and other not in pool:
+            if other not in pool and other not in self._examples.golds(example.question):
                 pool = [*pool, other]
         return pool
 
 
-def true_negatives(
-    question: Question, gold: str, hits: Sequence[Hit], passages: Mapping[str, Passage]
-) -> list[str]:
-    """Ids of hits that are neither the gold passage nor hold an accepted answer, in their order.
+def true_negatives(examples: Examples, example: Example, hits: Sequence[Hit]) -> list[str]:
+    """Ids of hits that are neither a gold passage nor hold an accepted answer, in their order.
 
     Gold annotations name one passage; others that answer the question would be false negatives
     (Karpukhin et al. 2020, section 4.2; Qu et al. 2021, RocketQA). Title and text are looked at.
+    The same question may be asked several times, with other contexts and other answers (NQ-Swap
+    does so): what is gold for one of them is no negative of the others.
     """
+    passages, right = examples.passages, {example.gold, *examples.golds(example.question)}
     return [
         hit.passage_id
         for hit in hits
-        if hit.passage_id != gold
+        if hit.passage_id not in right
         and hit.passage_id in passages
-        and not has_answer(passages[hit.passage_id].full_text, question.answers)
+        and not has_answer(passages[hit.passage_id].full_text, example.question.answers)
     ]
 
 

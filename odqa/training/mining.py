@@ -111,7 +111,7 @@ def _filtered(examples: Examples, source: str, run: dict[str, list[Hit]]) -> dic
     kept: dict[str, list[Hit]] = {}
     for example in _asked(examples, source):
         hits = run[example.question.id]
-        right = set(true_negatives(example.question, example.gold, hits, examples.passages))
+        right = set(true_negatives(examples, example, hits))
         kept[example.question.id] = [hit for hit in hits if hit.passage_id in right]
     return kept
 

@@ -12,16 +12,28 @@ from odqa.types import Question
 
 def test_a_passage_that_holds_an_accepted_answer_is_no_negative(examples: Examples) -> None:
     asked = examples.train["nq"][0]
-    found = true_negatives(asked.question, asked.gold, examples.candidates["q0"], examples.passages)
+    found = true_negatives(examples, asked, examples.candidates["q0"])
     # p0 is the gold passage, c0 says "red" too.
     assert found == ["p1", "p2", "p3", "p4", "p5"]
 
 
 def test_an_answer_in_the_title_counts_too(examples: Examples) -> None:
-    asked = Question("q", "which house is green", ("House 1",))
-    found = true_negatives(asked, "p9", examples.candidates["q0"], examples.passages)
+    asked = Example(Question("q", "which house is green", ("House 1",)), "p9", "nq")
+    found = true_negatives(examples, asked, examples.candidates["q0"])
     assert "p1" not in found
     assert "p2" in found
+
+
+def test_what_is_gold_for_the_same_question_elsewhere_is_no_negative(examples: Examples) -> None:
+    asked = examples.train["nq"][0]
+    again = Question("s0", asked.question.text.upper() + "?", ("violet",))
+    twice = Examples(
+        examples.passages,
+        {**examples.train, "swap": [Example(again, "p2", "swap")]},
+        examples.held_out,
+        examples.candidates,
+    )
+    assert true_negatives(twice, asked, examples.candidates["q0"]) == ["p1", "p3", "p4", "p5"]
 
 
 def test_items_do_not_depend_on_what_was_drawn_before(examples: Examples) -> None:

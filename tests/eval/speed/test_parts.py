@@ -62,6 +62,7 @@ def out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for part in (forward, generation, ranking):
         monkeypatch.setattr(part, "Worker", Here)
     monkeypatch.setattr(options, "matrix_peak", lambda *_: 50.0)
+    monkeypatch.setattr(options, "formats", lambda _: ["float32"])
     python = tmp_path / "peer" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
@@ -73,21 +74,34 @@ def out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_forward(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward, "Sizes", lambda: TINY)
-    monkeypatch.setattr(forward, "fast_bfloat16", lambda _: False)
     sys.argv += ["--peer", str(out.parent / "peer")]
     forward.main()
     text = out.read_text(encoding="utf-8")
     assert "| odqa | 0.50 [0.50, 0.50] | 2.00 [2.00, 2.00] |" in text
-    assert "- odqa: 2.00 times, wanted 1.1: reached." in text
-    assert "- odqa, rotary: 1.00 times, wanted 1.1: not reached." in text
+    assert "- odqa to retro-pytorch: 2.00 times, wanted 1.1: reached." in text
+    assert "- odqa, rotary to retro-pytorch: 1.00 times, wanted 1.1: not reached." in text
     assert "- odqa: 1.00 times the peer's memory, wanted at most 1." in text
     assert re.search(r"^- retro-pytorch: \w+::\w+ \d+\.\d%, ", text, re.MULTILINE)
     assert f"bfloat16: {machine.NO_BFLOAT16}, not measured." in text
 
 
+def test_forward_in_bfloat16_is_held_against_the_peer_in_both_formats(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "Sizes", lambda: TINY)
+    monkeypatch.setattr(options, "formats", lambda _: ["float32", "bfloat16"])
+    sys.argv += ["--peer", str(out.parent / "peer")]
+    forward.main()
+    text = out.read_text(encoding="utf-8")
+    assert "50.0 GFLOP/s in float32, 50.0 GFLOP/s in bfloat16" in text
+    low = text[text.index("| bfloat16 |") :]
+    assert "| retro-pytorch in float32 | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |" in low
+    assert "- odqa to retro-pytorch in float32: 2.00 times, wanted 2.5: not reached." in low
+
+
 def test_ranking(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "CANDIDATES", 7)
-    monkeypatch.setattr(ranking, "fast_bfloat16", lambda _: True)
+    monkeypatch.setattr(options, "formats", lambda _: ["float32", "bfloat16"])
     ranking.main()
     text = out.read_text(encoding="utf-8")
     assert "- prefix: 1.00 times, wanted 2.5: not reached." in text

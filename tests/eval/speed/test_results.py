@@ -32,7 +32,7 @@ def test_machine(tmp_path: Path) -> None:
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU: 2 GHz\n", encoding="utf-8")
     assert processor(cpuinfo) == "Some CPU: 2 GHz"
     cpu = torch.device("cpu")
-    said = facts(cpu, 2, 61.25)
+    said = facts(cpu, 2, {"float32": 61.25})
     assert "2 threads" in said
-    assert "61.2 GFLOP/s" in said
+    assert "61.2 GFLOP/s in float32" in said
     assert (NO_BFLOAT16 in said) is not fast_bfloat16(cpu)
