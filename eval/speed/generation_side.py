@@ -29,10 +29,10 @@ def build(settings: Mapping[str, Any]) -> tuple[Job, Mapping[str, Any]]:
     torch.manual_seed(0)
     sizes, device = Sizes.from_json(json.dumps(settings["sizes"])), settings["device"]
     model = RetroModel(config(sizes)).eval().to(device)
+    prepack(model)
     ids, found = batch(sizes, device)
     if settings["way"] == "cached":
         return _cached(model, ids, found, device), {}
-    prepack(model)
     return _uncached(model, ids, found, device, settings["lengths"]), {}
 
 

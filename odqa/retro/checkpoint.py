@@ -19,6 +19,7 @@ from odqa.retro.frames import frame_pairs, pad_passages
 from odqa.retro.layouts import NeighbourKeys
 from odqa.retro.model import Neighbours, RetroModel
 from odqa.retro.offline import encode_neighbours, project_kv, prompt_chunk, stack_kv, unstack_kv
+from odqa.retro.prepacked import prepack
 from odqa.retro.ranking_settings import RankingSettings
 
 
@@ -32,7 +33,7 @@ class Candidates:
 
 
 class RetroCheckpoint:
-    """Model, tokenizer and settings of one folder.
+    """Model, tokenizer and settings of one folder, for inference.
 
     Args:
         folder: in the format of `RetroModel.save_pretrained`, with a tokenizer beside it.
@@ -54,6 +55,7 @@ class RetroCheckpoint:
     ) -> None:
         self.folder = folder
         self.model = RetroModel.from_pretrained(folder, device=device or "cpu", dtype=dtype)
+        prepack(self.model)
         self.settings = RankingSettings.read(folder)
         config = self.model.config
         self.passage_tokens = passage_tokens or config.neighbour_length

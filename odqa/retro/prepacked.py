@@ -1,7 +1,8 @@
 """Weights laid out once in the blocks that oneDNN's products read; inference on a CPU alone.
 
-torch multiplies fp32 matrices through a BLAS that rearranges the weights in every call. Laid out
-ahead, the same products take less time, and GELU is done while their results are still at hand.
+torch multiplies matrices through a BLAS that rearranges the weights in every call. Laid out ahead,
+the same products take less time, those of a single row too, and GELU is done while their results
+are still at hand.
 The plain weights are given up, so memory stays what it was.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from odqa.devices import fast_bfloat16
 from odqa.retro.positions import Positions
 
 ROWS = 1024
@@ -42,8 +44,9 @@ class PrepackedLinear(nn.Module):
 def prepack(model: nn.Module) -> None:
     """Replace the linear layers of ``model`` in place; nothing happens where it does not pay.
 
-    It pays for fp32 on a CPU, where torch was built with oneDNN. Adapters, position tables and
-    scoring heads of one column stay as they are. The model can then neither be trained nor saved.
+    It pays on a CPU where torch was built with oneDNN, for fp32, and for bf16 where the processor
+    computes in it. Adapters, position tables and scoring heads of one column stay as they are.
+    The model can then neither be trained nor saved.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
@@ -68,4 +71,7 @@ def _pays(module: nn.Module) -> bool:
     if type(module) is not nn.Linear or module.out_features == 1:
         return False
     weight = module.weight
-    return weight.device.type == "cpu" and weight.dtype is torch.float32
+    if weight.device.type != "cpu":
+        return False
+    fast = weight.dtype is torch.bfloat16 and fast_bfloat16(weight.device)
+    return fast or weight.dtype is torch.float32

@@ -23,7 +23,6 @@ from odqa.retro.layouts import (
     share_prefix,
 )
 from odqa.retro.likelihood import suffix_likelihood
-from odqa.retro.prepacked import prepack
 from odqa.retro.ranking import take_suffix
 from odqa.retro.similarity import encode_questions, relevance, similarities
 
@@ -69,7 +68,6 @@ class RetroScorer(RetroCheckpoint):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(folder, name, passage_tokens=passage_tokens, device=device, dtype=dtype)
-        prepack(self.model)
         self.layout: LayoutName = layout or self.settings.layout
         self.similarity = self.settings.similarity if similarity is None else similarity
 

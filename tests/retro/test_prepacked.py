@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from odqa.retro import prepacked
 from odqa.retro.blocks import FeedForward
 from odqa.retro.config import RetroConfig, StackConfig
 from odqa.retro.model import RetroModel
@@ -84,9 +85,23 @@ def test_other_formats_and_adapters_stay() -> None:
     class Adapter(nn.Linear):
         pass
 
-    parts = nn.Sequential(nn.Linear(4, 4).double(), nn.Linear(4, 4).bfloat16(), Adapter(4, 4))
+    parts = nn.Sequential(nn.Linear(4, 4).double(), nn.Linear(4, 4).half(), Adapter(4, 4))
     prepack(parts)
     assert [type(part) for part in parts] == [nn.Linear, nn.Linear, Adapter]
+
+
+@pytest.mark.parametrize("computes", [True, False])
+def test_bfloat16_is_laid_out_where_the_processor_computes_in_it(
+    computes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepacked, "fast_bfloat16", lambda _: computes)
+    part, x = FeedForward(STACK).bfloat16(), torch.randn(5, 24)
+    with torch.inference_mode():
+        exact = FeedForward.forward(part.float(), x)
+        part.bfloat16()
+        prepack(part)
+        assert isinstance(part.up_proj, PrepackedLinear) is computes
+        torch.testing.assert_close(part(x.bfloat16()).float(), exact, atol=2e-2, rtol=2e-2)
 
 
 def test_nothing_happens_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_ranking(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = out.read_text(encoding="utf-8")
     assert "- prefix: 1.00 times, wanted 2.5: not reached." in text
     assert "- offline: rank correlation with naive 1.000000, scores" in text
-    assert "- prefix in bfloat16: rank correlation with prefix" in text
+    assert "- prefix in bfloat16: 1.00 [1.00, 1.00] times fp32, rank correlation with" in text
 
 
 def test_generation(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
