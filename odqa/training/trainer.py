@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class TaskTrainer(Trainer):
         # Checkpoints hold only what was trained: that the rest is missing is no news.
         pass
 
-    def _precision(self) -> torch.autocast:
+    def _precision(self) -> AbstractContextManager[None]:
         return forward_precision(self._task.recipe.optim, self.args.device)
 
 

@@ -27,3 +27,15 @@ def test_a_recipe_that_says_so_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(precision, "fast_bfloat16", lambda device: False)
     assert product_dtype(True) == torch.bfloat16
     assert product_dtype(False) == torch.float32
+
+
+def test_attention_in_bfloat16_is_made_of_plain_products_while_it_lasts() -> None:
+    allowed = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed
+    before = allowed(), torch.backends.cuda.flash_sdp_enabled()
+    for bf16 in (True, False):
+        optim = OptimPart(steps=1, batch=1, lr=1e-3, evaluate_every=1, bf16=bf16)
+        with pytest.raises(KeyError), forward_precision(optim):
+            inside = allowed(), torch.backends.cuda.flash_sdp_enabled()
+            raise KeyError
+        assert inside == ((True, False) if bf16 else before)
+        assert (allowed(), torch.backends.cuda.flash_sdp_enabled()) == before
