@@ -145,7 +145,10 @@ def main() -> None:
     words.add_argument("qrels", type=Path)
     words.add_argument("--depth", type=int, default=20, help="candidates per question")
     words.add_argument("--judge", type=Path, nargs=2, metavar=("RUN", "QRELS"))
+    words.add_argument("--marks", default=",".join(MARKS), help="to use, with commas between them")
     asked = words.parse_args()
+    if unknown := sorted({*asked.marks.split(",")} - {*MARKS}):
+        words.error(f"--marks: no mark '{unknown[0]}'; known: {', '.join(MARKS)}")
     passages = {passage.id: passage for passage in read_passages(asked.corpus)}
     known = Candidates.read(passages, asked.run, asked.qrels, asked.depth)
     other = None
@@ -153,14 +156,15 @@ def main() -> None:
         run, qrels = asked.judge
         other = Candidates.read(passages, run, qrels, asked.depth)
     every = list(range(len(known.hits)))
-    marks = list(range(1, 1 + len(MARKS)))
+    marks = [1 + list(MARKS).index(name) for name in asked.marks.split(",")]
     for name, columns in ((SCORE, [0]), ("form", marks), ("both", [0, *marks])):
         _say(f"{name}, training", known.figures(cross_validated(known, columns)))
         weights = fit(known, every, columns)
         if other is not None:
             _say(f"{name}, judged", other.figures(other.features @ weights))
-    for name, weight in zip((SCORE, *MARKS), weights.tolist(), strict=True):
-        sys.stdout.write(f"{name}: {weight:+.2f}\n")
+    names = (SCORE, *MARKS)
+    for column in (0, *marks):
+        sys.stdout.write(f"{names[column]}: {float(weights[column]):+.2f}\n")
 
 
 def _say(name: str, figures: Mapping[str, float]) -> None:

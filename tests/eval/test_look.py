@@ -87,3 +87,13 @@ def test_the_command(
     assert "form, training: R@1 1.000  R@5 1.000  MRR@10 1.000" in said
     assert "both, judged: R@1 1.000" in said
     assert "ends a sentence: +" in said
+    monkeypatch.setattr("sys.argv", [*words, "--marks", "over 100 words"])
+    main()
+    said = capsys.readouterr().out
+    assert "form, training: R@1 1.000" not in said
+    assert "ends a sentence" not in said
+    monkeypatch.setattr("sys.argv", [*words, "--marks", "over 100 words,colour"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "--marks: no mark 'colour'; known: begins with a capital," in capsys.readouterr().err
