@@ -76,7 +76,9 @@ class GroupSchedule:
         key = example.question.id
         if key not in self._pools:
             hits = self._examples.candidates.get(key, [])[: self._negatives.depth]
-            self._pools[key] = true_negatives(self._examples, example, hits)
+            self._pools[key] = true_negatives(
+                self._examples, example, hits, with_answers=self._negatives.with_answers
+            )
         pool, count = self._pools[key], self._negatives.count
         if len(pool) >= count:
             return chance.sample(pool, count)
@@ -89,13 +91,21 @@ class GroupSchedule:
         return pool
 
 
-def true_negatives(examples: Examples, example: Example, hits: Sequence[Hit]) -> list[str]:
+def true_negatives(
+    examples: Examples, example: Example, hits: Sequence[Hit], *, with_answers: bool = False
+) -> list[str]:
     """Ids of hits that are neither a gold passage nor hold an accepted answer, in their order.
 
     Gold annotations name one passage; others that answer the question would be false negatives
     (Karpukhin et al. 2020, section 4.2; Qu et al. 2021, RocketQA). Title and text are looked at.
     The same question may be asked several times, with other contexts and other answers (NQ-Swap
     does so): what is gold for one of them is no negative of the others.
+
+    Args:
+        examples: what the hits are looked up in.
+        example: whose negatives.
+        hits: candidates.
+        with_answers: keep passages that hold an accepted answer, but are no gold passage.
     """
     passages, right = examples.passages, {example.gold, *examples.golds(example.question)}
     return [
@@ -103,7 +113,10 @@ def true_negatives(examples: Examples, example: Example, hits: Sequence[Hit]) ->
         for hit in hits
         if hit.passage_id not in right
         and hit.passage_id in passages
-        and not has_answer(passages[hit.passage_id].full_text, example.question.answers)
+        and (
+            with_answers
+            or not has_answer(passages[hit.passage_id].full_text, example.question.answers)
+        )
     ]
 
 

@@ -60,6 +60,11 @@ class NegativePart(Part):
 
     count: int = Field(5, ge=1, description="Negatives per question.")
     depth: int = Field(20, ge=1, description="They are drawn from this many best candidates.")
+    with_answers: bool = Field(
+        False,
+        description="Draw passages that hold an accepted answer too: some only mention it, and of "
+        "several that answer, the annotated one is to come first.",
+    )
 
 
 class LoraPart(Part):

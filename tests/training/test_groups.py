@@ -15,6 +15,13 @@ def test_a_passage_that_holds_an_accepted_answer_is_no_negative(examples: Exampl
     found = true_negatives(examples, asked, examples.candidates["q0"])
     # p0 is the gold passage, c0 says "red" too.
     assert found == ["p1", "p2", "p3", "p4", "p5"]
+    every = true_negatives(examples, asked, examples.candidates["q0"], with_answers=True)
+    assert set(every) == {*found, "c0"}
+    negatives = NegativePart(count=6, depth=7, with_answers=True)
+    drawn = GroupSchedule(examples, {"nq": 1.0}, negatives, 20, seed=1)
+    asked_items = [item for item in drawn if item.question.id == "q0"]
+    assert asked_items
+    assert all("c0" in [passage.id for passage in item.passages[1:]] for item in asked_items)
 
 
 def test_an_answer_in_the_title_counts_too(examples: Examples) -> None:
