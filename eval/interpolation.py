@@ -10,11 +10,10 @@ finished comparison (``--had`` is the ``alpha`` of its spec; weight 0 is the ran
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from odqa.data.qrels import read_qrels
+from eval.order import gold_passages, say
 from odqa.data.trec import read_run
 from odqa.training.examples import gold_rank, order_figures
 from odqa.types import Hit
@@ -52,15 +51,14 @@ def main() -> None:
     words.add_argument("--weights", default="0", help="to try, with commas between them")
     asked = words.parse_args()
     retrieved, ranked = read_run(asked.retrieved), read_run(asked.ranked)
-    gold = {q: next(iter(passages)) for q, passages in read_qrels(asked.qrels).items()}
+    gold = gold_passages(asked.qrels)
     for weight in map(float, asked.weights.split(",")):
         try:
             order = interpolated(retrieved, ranked, asked.had, weight)
         except ValueError as error:
             words.error(str(error))
-        figures = order_figures({q: gold_rank(hits, gold[q]) for q, hits in order.items()})
-        row = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
-        sys.stdout.write(f"{weight:g}: {row}\n")
+        ranks = {q: gold_rank(hits, gold[q]) for q, hits in order.items()}
+        say(f"{weight:g}", order_figures(ranks))
 
 
 if __name__ == "__main__":

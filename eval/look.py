@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eval.order import gold_passages, say
 from odqa.data.dpr_tsv import read_passages
-from odqa.data.qrels import read_qrels
 from odqa.data.trec import read_run
 from odqa.training.examples import gold_rank, order_figures
 from odqa.types import Hit, Passage
@@ -60,13 +60,22 @@ class Candidates:
     def read(
         cls, passages: Mapping[str, Passage], run: Path, qrels: Path, depth: int
     ) -> Candidates:
-        """From a run and its qrels; questions with fewer than ``depth`` hits are left out."""
-        gold = {q: next(iter(judged)) for q, judged in read_qrels(qrels).items()}
+        """From a run and its qrels; questions with fewer than ``depth`` hits are left out.
+
+        Raises:
+            ValueError: no question is left, or a passage is not among ``passages``.
+        """
+        gold = gold_passages(qrels)
         hits = {
             question: found[:depth]
             for question, found in read_run(run).items()
             if question in gold and len(found) >= depth
         }
+        if not hits:
+            raise ValueError(f"{run}: no judged question has {depth} hits; try a smaller --depth")
+        found_ids = {hit.passage_id for found in hits.values() for hit in found}
+        if missing := sorted(found_ids - passages.keys()):
+            raise ValueError(f"{run}: passage '{missing[0]}' is not in the corpus")
         features = torch.tensor(
             [
                 [
@@ -150,26 +159,24 @@ def main() -> None:
     if unknown := sorted({*asked.marks.split(",")} - {*MARKS}):
         words.error(f"--marks: no mark '{unknown[0]}'; known: {', '.join(MARKS)}")
     passages = {passage.id: passage for passage in read_passages(asked.corpus)}
-    known = Candidates.read(passages, asked.run, asked.qrels, asked.depth)
     other = None
-    if asked.judge:
-        run, qrels = asked.judge
-        other = Candidates.read(passages, run, qrels, asked.depth)
+    try:
+        known = Candidates.read(passages, asked.run, asked.qrels, asked.depth)
+        if asked.judge:
+            run, qrels = asked.judge
+            other = Candidates.read(passages, run, qrels, asked.depth)
+    except ValueError as error:
+        words.error(str(error))
     every = list(range(len(known.hits)))
     marks = [1 + list(MARKS).index(name) for name in asked.marks.split(",")]
     for name, columns in ((SCORE, [0]), ("form", marks), ("both", [0, *marks])):
-        _say(f"{name}, training", known.figures(cross_validated(known, columns)))
+        say(f"{name}, training", known.figures(cross_validated(known, columns)))
         weights = fit(known, every, columns)
         if other is not None:
-            _say(f"{name}, judged", other.figures(other.features @ weights))
+            say(f"{name}, judged", other.figures(other.features @ weights))
     names = (SCORE, *MARKS)
     for column in (0, *marks):
         sys.stdout.write(f"{names[column]}: {float(weights[column]):+.2f}\n")
-
-
-def _say(name: str, figures: Mapping[str, float]) -> None:
-    row = "  ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
-    sys.stdout.write(f"{name}: {row}\n")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 torch multiplies matrices through a BLAS that rearranges the weights in every call. Laid out ahead,
 the same products take less time, those of a single row too, and GELU is done while their results
-are still at hand.
-The plain weights are given up, so memory stays what it was.
+are still at hand. The plain weights are given up, so memory stays what it was.
 """
 
 from __future__ import annotations

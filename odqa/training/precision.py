@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -21,12 +21,10 @@ def forward_precision(optim: OptimPart, device: torch.device | None = None) -> I
     """
     device = device or torch.device("cpu")
     wished = fast_bfloat16(device) if optim.bf16 is None else optim.bf16
-    with torch.autocast(device.type, torch.bfloat16, enabled=wished):
-        if wished and device.type == "cpu":
-            with _attention_in_bfloat16():
-                yield
-        else:
-            yield
+    on_cpu = wished and device.type == "cpu"
+    attention = _attention_in_bfloat16() if on_cpu else nullcontext()
+    with torch.autocast(device.type, torch.bfloat16, enabled=wished), attention:
+        yield
 
 
 @contextmanager

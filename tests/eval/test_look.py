@@ -97,3 +97,12 @@ def test_the_command(
         main()
     assert ended.value.code == 2
     assert "--marks: no mark 'colour'; known: begins with a capital," in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", [*words, "--depth", "3"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "no judged question has 3 hits; try a smaller --depth" in capsys.readouterr().err
+    write_run(tmp_path / "a.run", {"q0": [Hit("0", 0.5), Hit("elsewhere", 0.4)]}, "sentence")
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit):
+        main()
+    assert "passage 'elsewhere' is not in the corpus" in capsys.readouterr().err
