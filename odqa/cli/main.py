@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -30,7 +32,8 @@ from odqa.cli import (
 )
 from odqa.errors import OdqaError
 
-_INTERRUPTED = 130
+#: What a shell gives for a command ended by SIGINT and by SIGTERM.
+_INTERRUPTED, _TERMINATED = 130, 143
 #: Base of all that is wrong with the words of a command. Newer typers carry a click of their own.
 _USAGE_ERROR: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -75,8 +78,20 @@ def _options(
         raise typer.Exit
 
 
+class _Terminated(SystemExit):
+    """A scheduler, ``timeout`` or ``kill`` asks the command to end: it leaves as after Ctrl-C.
+
+    No KeyboardInterrupt, which typer would turn into 130.
+    """
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
 def main() -> None:
-    """Entry point: exit code 0, 2 for anything the user can mend, 130 when interrupted."""
+    """Entry point: exit code 0; 2 for what the user can mend; 130, 143 when stopped (INT, TERM)."""
+    signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("odqa").setLevel(logging.INFO)
     # Its advice about tokenizers is meant for those who call it, not for who runs a comparison.
@@ -87,9 +102,11 @@ def main() -> None:
         code = _refuse(str(error))
     except _USAGE_ERROR as error:
         code = _refuse_words(error)
+    except _Terminated:
+        code = _TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
-    if code == _INTERRUPTED:
+    if code in (_INTERRUPTED, _TERMINATED):
         said = "interrupted; what was finished is kept, run it again to go on"
         typer.echo(f"\nodqa: {said}", err=True)
     sys.exit(code)

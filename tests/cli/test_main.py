@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -134,7 +135,7 @@ class First(Retriever[StageConfig]):
         with open(os.environ["ASKED"], "a") as log:
             log.writelines(q.id + "\\n" for q in questions)
         if "DIE" in os.environ and len(Path(os.environ["ASKED"]).read_text().split()) > 40:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), int(os.environ["DIE"]))
         return [[Hit(id, -float(n)) for n, id in enumerate(self.ids[:k])] for _ in questions]
 """
 
@@ -151,8 +152,9 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_and_goes_on_where_it_stopped(
-    site: Path, tmp_path: Path
+    site: Path, tmp_path: Path, by: signal.Signals
 ) -> None:
     spec = tmp_path / "first.yaml"
     spec.write_text("name: first\nretriever: {type: first, k: 3}\n")
@@ -160,8 +162,8 @@ def test_an_interrupted_run_says_so_and_goes_on_where_it_stopped(
     env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "ASKED": str(asked)}
     words = ("compare", str(spec), "--cache", str(tmp_path / "cache"), "--latency", "0")
     words = (*words, "--mlflow", "off")
-    stopped = odqa(*words, cwd=tmp_path, **env, DIE="1")
-    assert stopped.returncode == 130
+    stopped = odqa(*words, cwd=tmp_path, **env, DIE=str(by.value))
+    assert stopped.returncode == 128 + by
     assert "odqa: interrupted; what was finished is kept, run it again to go on" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert not list((tmp_path / "runs").glob("*"))
