@@ -78,10 +78,12 @@ def write_card(
 
 
 def _stages(recipe: Recipe) -> list[str]:
-    """What came before this training, and what its loss has beside the labels."""
+    """What came before this training, which negatives it saw, what its loss has beside labels."""
     lines = []
     if recipe.start is not None:
         lines.append(f"- trained on from `eval/recipes/{recipe.start.name}.yaml`")
+    if recipe.negatives.with_answers:
+        lines.append("- its negatives may hold an accepted answer, if they are no gold passage")
     if recipe.data.teacher is not None:
         lines.append(f"- learns the scores of a teacher (`{recipe.data.teacher}`) too")
     if prior := recipe.settings.get("prior"):

@@ -6,7 +6,7 @@ import torch
 
 from odqa.models.delta import read_delta, write_delta
 from odqa.training.card import LICENCES, write_card
-from odqa.training.recipe import DataPart, OptimPart, Recipe
+from odqa.training.recipe import DataPart, NegativePart, OptimPart, Recipe
 
 
 def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -
     assert "`odqa eval`" in card
 
 
-def test_a_card_tells_what_a_second_stage_starts_from_and_learns_beside(tmp_path: Path) -> None:
+def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_path: Path) -> None:
     nowhere = Path("nowhere")
     recipe = Recipe(
         name="colbert",
@@ -45,6 +45,7 @@ def test_a_card_tells_what_a_second_stage_starts_from_and_learns_beside(tmp_path
         start=Path("training/colbert-first"),
         seed=4,
         data=DataPart(root=nowhere, corpus=nowhere, teacher=Path("teacher.run")),
+        negatives=NegativePart(with_answers=True),
         optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
         settings={"prior": 20.0},
     )
@@ -52,5 +53,6 @@ def test_a_card_tells_what_a_second_stage_starts_from_and_learns_beside(tmp_path
     write_card(tmp_path, "colbert", recipe, [{"step": 4, "MRR@10": 0.5}], "MRR@10")
     card = (tmp_path / "card.md").read_text("utf-8")
     assert "trained on from `eval/recipes/colbert-first.yaml`" in card
+    assert "negatives may hold an accepted answer" in card
     assert "a teacher (`teacher.run`)" in card
     assert "beside 20 times the retriever's score" in card
