@@ -100,3 +100,16 @@ def test_says_what_it_costs(component: Component[Any], data: Dataset) -> None:
         assert item.bytes > 0
     if component.stored():
         assert component.precomputes, "what is kept is named in the cost table"
+
+
+@pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
+def test_notices_new_weights_under_an_old_name(component: Component[Any], cache: Cache) -> None:
+    """Or results of the weights before would be taken from the cache for those of the new ones."""
+    named = {
+        value
+        for key, value in component.config.model_dump().items()
+        if key == "checkpoint" or key.endswith("_encoder")
+    }
+    found = component.sources(cache)
+    assert set(found) == named
+    assert all(len(digest) == 64 for digest in found.values())
