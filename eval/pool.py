@@ -3,7 +3,7 @@
 Exact search over the pool returns the same best k as over the whole corpus, so that rankers whose
 offline side is large (keys and values of every passage) can be compared at a fraction of it::
 
-    odqa run eval/rankers/sentence.yaml --data eval/nq-mini.yaml --take 250
+    odqa run eval/rankers/sentence.yaml --data eval/nq-mini.yaml
     python eval/pool.py runs/nq-dev-DATE-TIME sentence CORPUS.tsv.gz --out build/pool
 """
 
