@@ -123,6 +123,7 @@ def test_validate_collects_problems_of_benchmarks_and_pipelines(tmp_path: Path) 
 
 PLUGIN = """\
 import os
+import signal
 from pathlib import Path
 from odqa.interfaces import Retriever, StageConfig
 from odqa.types import Hit
@@ -135,6 +136,9 @@ class First(Retriever[StageConfig]):
         with open(os.environ["ASKED"], "a") as log:
             log.writelines(q.id + "\\n" for q in questions)
         if "DIE" in os.environ and len(Path(os.environ["ASKED"]).read_text().split()) > 40:
+            # Jobs in the background, which these tests may be, are deaf to Ctrl-C.
+            if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             os.kill(os.getpid(), int(os.environ["DIE"]))
         return [[Hit(id, -float(n)) for n, id in enumerate(self.ids[:k])] for _ in questions]
 """
