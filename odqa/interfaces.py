@@ -72,12 +72,20 @@ class StageConfig(ComponentConfig):
 
 
 class ModelConfig(ComponentConfig):
-    """What every component with a neural model can be told about where it computes."""
+    """What every component with a neural model can be told: its weights, and where it computes."""
 
     device: Device = Field("cpu", description="Where the model runs; auto takes a GPU, if any.")
     precision: Precision = Field(
         "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """The checkpoints it names: folders, ``embedded:NAME`` or hub ids.
+
+        The key ``checkpoint``, where there is one; a config with others says here which.
+        """
+        named = getattr(self, "checkpoint", None)
+        return () if named is None else (named,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +138,17 @@ class Component(ABC, Generic[C_co]):
     def sources(self, cache: Cache) -> Mapping[str, str]:
         """Content hashes of the files that the config names (checkpoints), without loading them.
 
-        They enter the cache keys of results, so that new weights under an old name are noticed.
+        They enter the cache keys of results, so that new weights under an old name are noticed. By
+        default those of `ModelConfig.checkpoints`.
+
+        Raises:
+            CheckpointError, EnvironmentProblem: one of them cannot be found.
         """
-        return {}
+        if not isinstance(self.config, ModelConfig):
+            return {}
+        from odqa.encoders.checkpoints import checkpoint_sources
+
+        return checkpoint_sources(cache, *self.config.checkpoints())
 
     def stored(self) -> tuple[Stored, ...]:
         """What `prepare` keeps on disk; empty before it ran."""

@@ -6,7 +6,7 @@ token store; online only the question goes through the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -159,12 +159,6 @@ class ColbertRanker(Ranker[ColbertConfig]):
             self._alignments(question, query, found)
             for question, query, found in zip(questions, queries, hits, strict=True)
         ]
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def stored(self) -> tuple[Stored, ...]:
         if self._store is None:

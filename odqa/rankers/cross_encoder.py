@@ -5,7 +5,7 @@ Nothing about a passage can be computed before the question is known: the other 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -94,12 +94,6 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
                 new = [scores[pair] for pair in asked]
                 out.append(reranked(hits[i], interpolated(hits[i], new, self.config.alpha), k))
         return out
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each question-passage pair."""

@@ -7,7 +7,7 @@ their keys and values) are computed offline and stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -126,12 +126,6 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             self._attended(question.text, found) if found else []
             for question, found in zip(questions, hits, strict=True)
         ]
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def stored(self) -> tuple[Stored, ...]:
         if self._store is None:

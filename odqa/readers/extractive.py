@@ -6,7 +6,7 @@ Spans of all passages compete; the ranker's score enters as a prior over passage
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,12 +136,6 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         An empty answer stands where the reader would abstain; empty when there is nothing to read.
         """
         return self._n_best([question], [hits], n)[0]
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each window."""

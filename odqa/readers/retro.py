@@ -12,7 +12,7 @@ shared; each stage makes its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -102,12 +102,6 @@ class RetroReader(Reader[RetroReaderConfig]):
             for i, passages, generated in zip(batch, read, made, strict=True):
                 answers[i] = self._asking.answer(generated, passages)
         return answers
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
         """Prompt, passages, and ``max_answer_tokens`` new tokens, from shapes."""

@@ -6,7 +6,7 @@ encoded as the pair (title, text). Loads ``facebook/dpr-*`` and any two compatib
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -48,6 +48,10 @@ class DprConfig(StageConfig, ModelConfig):
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+
+    def checkpoints(self) -> tuple[str, ...]:
+        """The two encoders."""
+        return (self.question_encoder, self.passage_encoder)
 
 
 class DprRetriever(Retriever[DprConfig]):
@@ -94,12 +98,6 @@ class DprRetriever(Retriever[DprConfig]):
     def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
         texts = [question.text for question in questions]
         return self._index.hits(self._question_encoder.encode(texts), k)
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.question_encoder, self.config.passage_encoder)
 
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()

@@ -9,7 +9,7 @@ the report; `RetroRetriever.retrieve_chunks` gives the chunks themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,12 +140,6 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             ]
             for own, chunk, score in zip(owners, numbers, scores, strict=True)
         ]
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()

@@ -6,7 +6,7 @@ question alone goes through the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -96,12 +96,6 @@ class SentenceRetriever(Retriever[SentenceConfig]):
     def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
         texts = [self._query_prefix + question.text for question in questions]
         return self._index.hits(self._encoder.encode(texts), k)
-
-    def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content of the checkpoint."""
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, self.config.checkpoint)
 
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()
