@@ -22,9 +22,9 @@ A ranker may also say what it looked at in a passage: it overrides `Ranker.expla
 for that apart from ranking, for a few questions and their best passages; it is in no latency.
 
 A component states what it is by class attributes (`representation`, `interaction`,
-`precomputes`), so that the map of paradigms and the cost table fill themselves. Third parties
-register theirs by entry point (see `odqa.registry`). The suites in ``odqa.testing`` check this
-contract on any component.
+`precomputes`), so that the map of paradigms and the lists of components fill themselves. Third
+parties register theirs by entry point (see `odqa.registry`). The suites in ``odqa.testing`` check
+this contract on any component.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class Component(ABC, Generic[C_co]):
     #: Place on the map of paradigms.
     representation: ClassVar[Representation] = "none"
     interaction: ClassVar[Interaction] = "none"
-    #: What this component computes offline, in words for the cost table; empty when nothing.
+    #: What this component may compute offline, in words; empty when nothing. The cost table shows
+    #: what it did keep (`Component.stored`).
     precomputes: ClassVar[tuple[str, ...]] = ()
     #: Raised whenever the same config would give other results than before; enters cache keys.
     version: ClassVar[int] = 1

@@ -99,7 +99,7 @@ def test_says_what_it_costs(component: Component[Any], data: Dataset) -> None:
     for item in component.stored():
         assert item.bytes > 0
     if component.stored():
-        assert component.precomputes, "what is kept is named in the cost table"
+        assert component.precomputes, "odqa components says what can be kept"
 
 
 @pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")

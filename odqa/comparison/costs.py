@@ -8,7 +8,7 @@ from typing import Any
 
 from odqa.experiment.record import StageRecord
 from odqa.meters.meter import Spent
-from odqa.registry import Role, get
+from odqa.registry import Role
 
 #: Said in place of a figure that the machine has no counter for.
 NOT_REPORTED = "not reported by this machine"
@@ -35,7 +35,6 @@ class StageCost:
     gflop: float | None = None
     stored_bytes: int = 0
     stored: Mapping[str, int] = field(default_factory=dict)
-    precomputes: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     offline_reused: bool = False
 
@@ -57,8 +56,8 @@ class StageCost:
 
     @property
     def offline_words(self) -> str:
-        """What this stage does offline, in words."""
-        return "; ".join(self.precomputes) or "nothing"
+        """What this stage made offline and keeps, in words."""
+        return ", ".join(self.stored) or "nothing"
 
     def throughput(self, questions: int) -> float | None:
         """Questions per second in batches; `None` for a stage that took no time at all."""
@@ -70,14 +69,15 @@ class StageCost:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StageCost:
-        """The inverse of `to_dict`; folders of earlier versions know seconds alone."""
+        """The inverse of `to_dict`; folders of earlier versions know seconds alone, and
+        what a type of component may keep beside what this one did."""
         values = dict(data)
         for part in ("offline", "online"):
             seconds = values.pop(f"{part}_seconds", None)
             spent = values.get(part)
             values[part] = Spent(seconds) if spent is None else Spent.from_dict(spent)
-        for key in ("shared_with", "precomputes"):
-            values[key] = tuple(data[key])
+        values["shared_with"] = tuple(data["shared_with"])
+        values.pop("precomputes", None)
         return cls(**values)
 
 
@@ -95,7 +95,6 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
         record.gflop,
         sum(item.bytes for item in record.stored),
         {item.name: item.bytes for item in record.stored},
-        get(stage.role, stage.type).precomputes,
         record.facts,
         record.offline_reused,
     )

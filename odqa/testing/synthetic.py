@@ -167,6 +167,11 @@ def _rows(
 
 def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
     spent = {"retriever": 0.002, "ranker": 0.02, "reader": 0.01}
+    stored: dict[str, dict[str, int]] = {
+        "retriever": {"passage vectors": 3_000_000, "hnsw index": 1_000_000},
+        "ranker": {},
+        "reader": {},
+    }
     return tuple(
         StageCost(
             stage.role,
@@ -177,9 +182,8 @@ def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
             ("another",) if stage.role == "retriever" else (),
             22_000_000,
             None if stage.type == "bm25" else 1.25,
-            4_000_000,
-            {"index": 3_000_000, "ids": 1_000_000},
-            ("passage vectors",) if stage.role == "retriever" else (),
+            sum(stored[stage.role].values()),
+            stored[stage.role],
             {"device": "cpu"},
         )
         for stage in spec.stages

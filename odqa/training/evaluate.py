@@ -59,7 +59,7 @@ def evaluate(
         settings["evaluated"] = depth
     recipe = recipe.model_copy(update={"settings": settings})
     data = recipe.data.model_copy(update={"teacher": None})
-    task = task_class(recipe.task)(recipe, load_examples(data, recipe.seed))
+    task = task_class(recipe.task)(recipe, load_examples(data, recipe.split_seed))
     if measured is not None:
         task.examples.held_out = measured.examples()
         task.examples.candidates |= read_run(measured.candidates)

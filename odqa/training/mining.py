@@ -58,7 +58,7 @@ def mine(
 
     recipe = load_recipe(recipe_path)
     data = recipe.data.model_copy(update={"candidates": [], "teacher": None})
-    examples = load_examples(data, recipe.seed)
+    examples = load_examples(data, recipe.split_seed)
     cache = cache or Cache()
     encoder = TextEncoder(checkpoint)
     encoder.load(cache)

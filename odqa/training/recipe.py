@@ -53,6 +53,11 @@ class DataPart(Part):
         description="Training questions set apart to choose by; of a language model, passages "
         "set apart to judge it by.",
     )
+    held_out_seed: int | None = Field(
+        None,
+        description="Decides which; default: the recipe's seed. Trainings that differ by seed, or "
+        "start from another, are told apart by the same questions only if it is the same.",
+    )
 
 
 class NegativePart(Part):
@@ -107,8 +112,8 @@ class Recipe(Part):
     description: str = Field("", description="One line for the card.")
     start: Path | None = Field(
         None,
-        description="Training run whose weights are trained on, relative to the recipe; same task "
-        "and lora.r. Default: the base model.",
+        description="Training run whose weights are trained on, relative to the recipe; same base "
+        "and lora. What it has no weights for begins new. Default: the base model.",
     )
     seed: int = Field(description="Decides the order, the negatives, the new layers, dropout.")
     data: DataPart
@@ -116,6 +121,12 @@ class Recipe(Part):
     lora: LoraPart = LoraPart()
     optim: OptimPart
     settings: dict[str, Any] = Field(default_factory=dict, description="Keys of the task itself.")
+
+    @property
+    def split_seed(self) -> int:
+        """What is held out follows from this."""
+        apart = self.data.held_out_seed
+        return self.seed if apart is None else apart
 
 
 def load_recipe(path: Path) -> Recipe:

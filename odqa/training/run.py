@@ -28,7 +28,7 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
     Raises:
         SpecError: the recipe is wrong.
         DataError: its data is missing or broken.
-        CheckpointError: the weights to start from are missing, or of another task or rank.
+        CheckpointError: the weights to start from are missing, or of other layers or rank.
         RunError: ``out`` holds another run and ``resume`` was not asked for, or the recipe differs.
     """
     recipe = load_recipe(recipe_path)
@@ -47,13 +47,13 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
 
     from odqa.training.tasks import task_class
     from odqa.training.trainer import TaskTrainer, learning_curve
-    from odqa.training.weights import load_trained
+    from odqa.training.weights import start_from
 
     task = task_class(recipe.task).load(recipe)
     set_seed(recipe.seed)
     model = task.build()
     if recipe.start is not None:
-        load_trained(task, model, recipe.start)
+        start_from(task, model, recipe.start)
     out.mkdir(parents=True, exist_ok=True)
     noted.write_text(settled, encoding="utf-8")
     trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")

@@ -12,7 +12,7 @@ def test_a_stage_cost_survives_json() -> None:
         Spent(2.0, 400, 100, None, ""),
         True,
         ("other",),
-        precomputes=("passage token vectors",),
+        stored={"passage token vectors": 900},
         offline_reused=True,
     )
     assert StageCost.from_dict(cost.to_dict()) == cost
@@ -34,7 +34,7 @@ def test_folders_of_earlier_versions_know_seconds_alone() -> None:
             "gflop": 1.5,
             "stored_bytes": 0,
             "stored": {},
-            "precomputes": [],
+            "precomputes": ["keys, if the encoder is unconditioned"],
             "facts": {"device": "cpu"},
         }
     )

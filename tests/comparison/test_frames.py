@@ -44,7 +44,8 @@ def test_every_stage_has_its_costs(comparison: Comparison) -> None:
     assert (retriever["offline peak MB"], retriever["peak MB"]) == (300.0, 400.0)
     assert retriever["J / question"] == pytest.approx(0.5)
     assert math.isnan(retriever["offline J"])
-    assert (retriever["offline"], retriever["cached"]) == ("passage vectors", "online")
+    assert retriever["offline"] == "passage vectors, hnsw index"
+    assert retriever["cached"] == "online"
     assert frame.loc[("bm25", "reader"), "offline"] == "nothing"
 
 
@@ -54,7 +55,9 @@ def test_a_pipeline_has_every_cost_column(comparison: Comparison) -> None:
     assert row["questions / s"] == "31.2"
     assert (row["p50 ms"], row["p95 ms"], row["p99 ms"]) == ("24", "24", "24")
     assert (row["parameters M"], row["peak MB"], row["J / question"]) == ("66.0", "400", "1.5")
-    assert row["offline"] == "retriever: passage vectors; ranker: nothing; reader: nothing"
+    assert (
+        row["offline"] == "retriever: passage vectors, hnsw index; ranker: nothing; reader: nothing"
+    )
 
 
 def test_what_is_not_reported_is_said_and_never_estimated(comparison: Comparison) -> None:

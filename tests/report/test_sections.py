@@ -44,7 +44,10 @@ def test_paired_tests_leave_the_baseline_out(comparison: Comparison) -> None:
 
 def test_offline_says_what_needs_no_question(comparison: Comparison) -> None:
     first, second = (_texts(offline_table(comparison), row) for row in (0, 1))
-    assert first["precomputed offline"] == "passage vectors" and first["stored MB"] == "4.0"
+    assert (
+        first["precomputed offline"] == "passage vectors, hnsw index"
+        and first["stored MB"] == "4.0"
+    )
     assert second["precomputed offline"] == "nothing"
     assert (first["peak MB"], first["joules"]) == ("300", "not reported by this machine")
 

@@ -17,6 +17,7 @@ from odqa.models.checkpoint import build_checkpoint
 from odqa.models.delta import read_delta
 from odqa.training.evaluate import Measured, evaluate
 from odqa.training.mining import mine
+from odqa.training.recipe import load_recipe
 from odqa.training.run import train
 from odqa.training.tasks.cross_encoder import CrossEncoderTask
 from odqa.training.teacher import teach
@@ -145,3 +146,18 @@ def test_a_reader_is_no_teacher(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(SpecError, match="'reader' is no teacher"):
         teach(recipe, tmp_path, tmp_path / "teacher.run")
+
+
+def test_seeds_can_share_what_is_held_out(recipe: Path, tmp_path: Path) -> None:
+    mine(recipe, depth=6, cache=Cache(tmp_path / "cache"))
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+
+    def apart(seed: int) -> list[str]:
+        recipe.write_text(yaml.safe_dump(content | {"seed": seed}), encoding="utf-8")
+        held_out = CrossEncoderTask.load(load_recipe(recipe)).examples.held_out
+        return [example.question.id for example in held_out]
+
+    assert len({tuple(apart(seed)) for seed in range(8)}) > 1
+    first = apart(1)
+    content["data"]["held_out_seed"] = 1
+    assert {tuple(apart(seed)) for seed in range(8)} == {tuple(first)}

@@ -71,7 +71,7 @@ class Task(ABC):
         Raises:
             DataError: a file is missing or broken.
         """
-        return cls(recipe, load_examples(recipe.data, recipe.seed))
+        return cls(recipe, load_examples(recipe.data, recipe.split_seed))
 
     def __init__(self, recipe: Recipe, examples: Examples) -> None:
         self.recipe = recipe

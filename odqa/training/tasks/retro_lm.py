@@ -157,7 +157,7 @@ class RetroLmTask(Task):
             dev=self.settings.dev,
             held_out=data.held_out,
             per_title=self.settings.per_title,
-            seed=self.recipe.seed,
+            seed=self.recipe.split_seed,
             where=str(data.root / data.corpus),
         )
 

@@ -36,6 +36,9 @@ class RetroRankerSettings(Part):
     conditioned_layers: tuple[int, ...] = Field(
         (), description="Encoder layers that see the question; none: encodings precomputable."
     )
+    gates: tuple[float, float] = Field(
+        (0.5, 0.3), description="Openings (before tanh) that both cross-attentions start with."
+    )
     chunk_length: int = Field(32, ge=2, description="Tokens of a chunk (m).")
     max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
     similarity: float = Field(20.0, ge=0, description="Weight of the mean encodings' cosine.")
@@ -101,6 +104,7 @@ class RetroRankerTask(CandidateRankingTask):
             tuple(settings.conditioned_layers),
             settings.chunk_length,
             settings.max_length,
+            settings.gates,
         )
 
     def _batch(self, questions: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, Any]:
