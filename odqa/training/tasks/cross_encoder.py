@@ -1,8 +1,9 @@
 """Cross-encoder ranker: a listwise loss over the gold passage and hard negatives.
 
 With a ``prior`` it learns what the retriever's score does not say: logits are added to that score,
-in training as in ranking (key ``alpha`` of the ranker's spec). That is for a second stage: from the
-start, the score explains so much that matching question and passage is hardly learnt.
+in training as in ranking (key ``alpha`` of the ranker's spec). That is for a model that can read
+already (``start``): from scratch, the score explains so much that matching question and passage is
+hardly learnt.
 """
 
 from __future__ import annotations
