@@ -29,7 +29,7 @@ def test_metrics_are_means_intervals_and_costs() -> None:
     # 2 ms and 10 ms in batches; 4 ms and 8 ms when asked alone.
     assert metrics["cost/online_ms_per_question"] == pytest.approx(12)
     assert metrics["cost/latency_p50_ms"] == pytest.approx(12)
-    assert metrics["cost/stored_bytes"] == 8e6
+    assert metrics["cost/stored_bytes"] == 4e6
     assert metrics["cost/questions_per_s"] == pytest.approx(1000 / 12)
     assert metrics["cost/retriever/latency_p99_ms"] == pytest.approx(4)
     assert metrics["cost/reader/online_peak_bytes"] == 4e8
