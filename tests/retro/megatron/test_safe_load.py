@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
-import signal
+import subprocess
 import sys
 import types
 from argparse import Namespace
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -91,37 +88,38 @@ def test_a_module_that_poses_as_megatron_is_not_imported(
     assert not trace.exists()
 
 
-class ModelType(Enum):
-    """As megatron.core.enums has it."""
+# Run by an interpreter of its own, as Megatron is: what pickle writes of an object once depended on
+# the tests that had run before. ModelType is as megatron.core.enums has it.
+SAVING = """
+import random, signal, sys, types
+from argparse import Namespace
+from enum import Enum
+from pathlib import Path
 
-    retro_decoder = 3
+import numpy as np
+import torch
+
+core = types.ModuleType("megatron.core.enums")
+sys.modules |= {"megatron": core, "megatron.core": core, "megatron.core.enums": core}
+core.ModelType = Enum("ModelType", {"retro_decoder": 3}, module="megatron.core.enums")
+args = Namespace(
+    model_type=core.ModelType.retro_decoder,
+    params_dtype=torch.bfloat16,
+    exit_signal=signal.SIGTERM,
+    load=Path(sys.argv[1]),
+    num_layers=9,
+    betas=(0.9, 0.95),
+    names=["a", None, True],
+)
+rng = {"numpy": np.random.RandomState(0).get_state(), "python": random.Random(0).getstate()}
+torch.save({"args": args, "rng_state": [rng], "w": torch.arange(6.0).bfloat16()}, sys.argv[1])
+"""
 
 
-def test_what_megatron_saves_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    core = types.ModuleType("megatron.core.enums")
-    vars(core)["ModelType"] = ModelType
-    for name, module in {
-        "megatron": types.ModuleType("megatron"),
-        "megatron.core": types.ModuleType("megatron.core"),
-        "megatron.core.enums": core,
-    }.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(ModelType, "__module__", "megatron.core.enums")
-    args = Namespace(
-        model_type=ModelType.retro_decoder,
-        params_dtype=torch.bfloat16,
-        exit_signal=signal.SIGTERM,
-        load=tmp_path,
-        num_layers=9,
-        betas=(0.9, 0.95),
-        names=["a", None, True],
-    )
-    rng = {"numpy": np.random.RandomState(0).get_state(), "python": random.Random(0).getstate()}
-    weight = torch.arange(6.0).bfloat16()
-    torch.save({"args": args, "rng_state": [rng], "w": weight}, tmp_path / "rank.pt")
-    monkeypatch.undo()
+def test_what_megatron_saves_is_read(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", SAVING, str(tmp_path / "rank.pt")], check=True)
     saved = load_checkpoint(tmp_path / "rank.pt")
-    assert torch.equal(saved["w"], weight)
+    assert torch.equal(saved["w"], torch.arange(6.0).bfloat16())
     read = saved["args"]
     assert isinstance(read, Namespace)
     assert (read.num_layers, read.betas, read.params_dtype) == (9, (0.9, 0.95), torch.bfloat16)
