@@ -27,8 +27,10 @@ INERT_NAMES = (
     "numpy._core.multiarray.scalar",
     "numpy.ndarray",
     "numpy.dtype",
+    "builtins.getattr",
 )
-"""States of random generators; nothing reads them."""
+"""States of random generators, and how some versions of Python write a member of an enum: nothing
+reads either. What is named is never looked up: `Inert` is called instead."""
 
 
 class Inert:

@@ -39,7 +39,6 @@ def touch(path: str) -> None:
         (eval, "builtins.eval"),
         (exec, "builtins.exec"),
         (os.mkdir, "posix.mkdir"),
-        (getattr, "builtins.getattr"),
     ],
 )
 def test_calls_are_refused(function: Any, name: str, tmp_path: Path) -> None:
@@ -56,6 +55,11 @@ def test_calls_are_refused(function: Any, name: str, tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "evil.pt")
     assert "\n" not in str(error.value)
     assert not trace.exists()
+
+
+def test_getattr_is_named_by_enums_and_never_called(tmp_path: Path) -> None:
+    torch.save({"args": Namespace(x=Run(getattr, "x", "upper"))}, tmp_path / "rank.pt")
+    assert isinstance(load_checkpoint(tmp_path / "rank.pt")["args"].x, Inert)
 
 
 def test_the_attack_works_where_it_is_not_refused(tmp_path: Path) -> None:
@@ -88,8 +92,7 @@ def test_a_module_that_poses_as_megatron_is_not_imported(
     assert not trace.exists()
 
 
-# Run by an interpreter of its own, as Megatron is: what pickle writes of an object once depended on
-# the tests that had run before. ModelType is as megatron.core.enums has it.
+# Run by an interpreter of its own, as Megatron is. ModelType is as megatron.core.enums has it.
 SAVING = """
 import random, signal, sys, types
 from argparse import Namespace
