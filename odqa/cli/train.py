@@ -11,7 +11,11 @@ import typer
 def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe, such as eval/recipes/colbert.yaml.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run (default training/NAME).")
+        Path | None, typer.Option(help="Folder of the run (default training/NAME, NAME-SEED).")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="In place of the recipe's; the same questions are held out."),
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     mlflow: Annotated[bool, typer.Option(help="Log curves to $MLFLOW_TRACKING_URI.")] = False,
@@ -19,4 +23,5 @@ def train(
     """Train what a recipe says; killed, it goes on with --resume to the same result."""
     from odqa.training.run import train as run
 
-    typer.echo(run(recipe, out or Path("training") / recipe.stem, resume, mlflow))
+    name = recipe.stem if seed is None else f"{recipe.stem}-{seed}"
+    typer.echo(run(recipe, out or Path("training") / name, resume, mlflow, seed))

@@ -128,6 +128,11 @@ class Recipe(Part):
         apart = self.data.held_out_seed
         return self.seed if apart is None else apart
 
+    def with_seed(self, seed: int) -> Recipe:
+        """The same training by another seed; what is held out stays the same."""
+        data = self.data.model_copy(update={"held_out_seed": self.split_seed})
+        return self.model_copy(update={"seed": seed, "data": data})
+
 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe.

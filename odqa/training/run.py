@@ -10,7 +10,13 @@ from odqa.errors import RunError
 from odqa.training.recipe import load_recipe
 
 
-def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = False) -> Path:
+def train(
+    recipe_path: Path,
+    out: Path,
+    resume: bool = False,
+    mlflow: bool = False,
+    seed: int | None = None,
+) -> Path:
     """Run a recipe to its end and write what it trained.
 
     A kill at any point loses the steps since the last checkpoint and nothing else: started again
@@ -21,6 +27,8 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
         out: folder of the run: ``checkpoints/``, ``curve.json`` and one folder per trained model.
         resume: go on from the last checkpoint, if there is one.
         mlflow: log curves to MLflow.
+        seed: in place of the recipe's, with the same questions held out, so that what two seeds
+            reach can be compared.
 
     Returns:
         ``out``.
@@ -32,6 +40,8 @@ def train(recipe_path: Path, out: Path, resume: bool = False, mlflow: bool = Fal
         RunError: ``out`` holds another run and ``resume`` was not asked for, or the recipe differs.
     """
     recipe = load_recipe(recipe_path)
+    if seed is not None:
+        recipe = recipe.with_seed(seed)
     settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
     noted = out / "recipe.json"
     checkpoints = out / "checkpoints"

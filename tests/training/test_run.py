@@ -84,6 +84,8 @@ def test_mine_train_teach_evaluate(
 
     with pytest.raises(RunError, match="holds a run"):
         train(recipe, out)
+    with pytest.raises(RunError, match="another recipe"):
+        train(recipe, out, resume=True, seed=2)
     changed = recipe.read_text("utf-8").replace("seed: 1", "seed: 2")
     recipe.write_text(changed, encoding="utf-8")
     with pytest.raises(RunError, match="another recipe"):
@@ -159,5 +161,8 @@ def test_seeds_can_share_what_is_held_out(recipe: Path, tmp_path: Path) -> None:
 
     assert len({tuple(apart(seed)) for seed in range(8)}) > 1
     first = apart(1)
+    again = load_recipe(recipe).with_seed(5)
+    assert again.seed == 5
+    assert [e.question.id for e in CrossEncoderTask.load(again).examples.held_out] == first
     content["data"]["held_out_seed"] = 1
     assert {tuple(apart(seed)) for seed in range(8)} == {tuple(first)}
