@@ -14,6 +14,7 @@ from odqa.retro.layouts import (
     share_prefix,
 )
 from odqa.retro.model import RetroModel
+from odqa.retro.ranking_settings import ReadOut
 
 
 def score_candidates(
@@ -33,7 +34,8 @@ def score_candidates(
         mask: [B, start + S], true on real tokens.
         candidates: [B, n, r] int64; a row may be padded with candidates masked wholly.
         candidate_mask: [B, n, r].
-        scored: [B], which suffix token carries the score; default the last.
+        scored: [B], which suffix token carries the score, or [B, S], the share of each; default
+            the last.
 
     Returns:
         [B, n], higher is better.
@@ -65,10 +67,26 @@ def score_projected(
     return model.score(take_suffix(push(model, shared, kvs, mask), scored))
 
 
+def read_out(scored: Tensor, size: int, readout: ReadOut) -> Tensor:
+    """What `take_suffix` is to take: [B] for ``last``, float32 shares [B, S] for ``mean``.
+
+    Args:
+        scored: [B], index of the score token among the ``size`` = S suffix tokens.
+        size: S.
+        readout: which states are scored.
+    """
+    if readout == "last":
+        return scored
+    seeing = torch.arange(size, device=scored.device) <= scored[:, None]
+    return seeing.float() / seeing.sum(1, keepdim=True)
+
+
 def take_suffix(hidden: Tensor, scored: Tensor | None) -> Tensor:
-    """The scored token's state: [B, n, S, d] -> [B, n, d]."""
+    """The scored token's state, or the mean by `read_out`: [B, n, S, d] -> [B, n, d]."""
     if scored is None:
         return hidden[:, :, -1]
+    if scored.ndim == 2:
+        return torch.einsum("bs,bnsd->bnd", scored.to(hidden.dtype), hidden)
     batch, n, _, width = hidden.shape
     index = scored.reshape(batch, 1, 1, 1).expand(batch, n, 1, width)
     return hidden.gather(2, index).squeeze(2)

@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from odqa.errors import CheckpointError
 from odqa.retro.frames import LayoutName
 
 SETTINGS_FILE = "ranking.json"
+ReadOut = Literal["last", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,14 @@ class RankingSettings:
         layout: where the question stands (see `odqa.retro.frames`).
         similarity: weight of the cosine of mean encodings that is added to the head's score.
         prompt: the constant first chunk of layout ``prompt`` and of question likelihood.
+        readout: whether the head reads the score token's final state, or the mean of those of all
+            tokens that see the passage: then each says how well it is matched, as in MaxSim.
     """
 
     layout: LayoutName = "echo"
     similarity: float = 0.0
     prompt: str = "Write a question that this passage answers."
+    readout: ReadOut = "last"
 
     def save(self, folder: Path) -> None:
         """Write ``ranking.json`` into a checkpoint folder, whole or not at all."""
@@ -66,5 +71,9 @@ class RankingSettings:
         if settings.layout not in ("echo", "prefix", "prompt"):
             raise CheckpointError(
                 f"layout is {settings.layout!r}", where=where, cure="use echo, prefix or prompt"
+            )
+        if settings.readout not in get_args(ReadOut):
+            raise CheckpointError(
+                f"readout is {settings.readout!r}", where=where, cure="use last or mean"
             )
         return settings

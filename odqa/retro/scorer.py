@@ -23,7 +23,7 @@ from odqa.retro.layouts import (
     share_prefix,
 )
 from odqa.retro.likelihood import suffix_likelihood
-from odqa.retro.ranking import take_suffix
+from odqa.retro.ranking import read_out, take_suffix
 from odqa.retro.similarity import encode_questions, relevance, similarities
 
 ScoreMode = Literal["head", "question_likelihood", "answer_likelihood", "attention"]
@@ -33,7 +33,8 @@ ScoreMode = Literal["head", "question_likelihood", "answer_likelihood", "attenti
 class Asked:
     """A question ready to meet candidates.
 
-    ``ids`` and ``mask`` [1, T]; ``scored`` [1]; ``vector`` [1, e], None without similarity;
+    ``ids`` and ``mask`` [1, T]; ``scored`` is what `odqa.retro.ranking.read_out` gave;
+    ``vector`` [1, e], None without similarity;
     ``shared`` is None where every candidate gets a full forward.
     """
 
@@ -114,7 +115,8 @@ class RetroScorer(RetroCheckpoint):
         # The last token's own likelihood is read before it is fed.
         end = -1 if mode == "question_likelihood" else None
         shared = None if naive else share_prefix(self.model, ids[:, :end], mask[:, :end])
-        return Asked(ids, mask, self.tensor(frame.scored), vector, shared)
+        scored = read_out(self.tensor(frame.scored), frame.suffix, self.settings.readout)
+        return Asked(ids, mask, scored, vector, shared)
 
     def encode(self, asked: Asked, passages: Sequence[Sequence[int]]) -> Candidates:
         """Read passages for this question."""

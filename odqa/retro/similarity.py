@@ -58,7 +58,7 @@ def relevance(
     Args:
         encoded: [B, n, r, e], made now or offline.
         mask: [B, n, r], true on real tokens.
-        scored: [B], which suffix token carries the score.
+        scored: which suffix tokens carry the score (see `odqa.retro.ranking.read_out`).
         questions: [B, e] of `encode_questions`; None leaves the similarity out.
         kvs: the encodings' keys and values where they are known already.
     """

@@ -84,11 +84,18 @@ def _stages(recipe: Recipe) -> list[str]:
         lines.append(f"- trained on from `eval/recipes/{recipe.start.name}.yaml`")
     if recipe.negatives.with_answers:
         lines.append("- its negatives may hold an accepted answer, if they are no gold passage")
+    if others := recipe.negatives.others:
+        lines.append(f"- gold passages of other questions are negatives too, {others} each time")
     if recipe.data.teacher is not None:
         lines.append(f"- learns the scores of a teacher (`{recipe.data.teacher}`) too")
     if prior := recipe.settings.get("prior"):
         lines.append(
             f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
+        )
+    if alone := recipe.settings.get("head_alone"):
+        lines.append(
+            f"- the head learnt to rank by itself (weight {alone:g}), and together with "
+            f"{recipe.settings['similarity']:g} times the cosine of mean encodings"
         )
     return lines
 

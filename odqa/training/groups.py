@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from odqa.errors import DataError
 from odqa.metrics.has_answer import has_answer
 from odqa.training.examples import Example, Examples
 from odqa.training.recipe import NegativePart
@@ -14,6 +15,9 @@ from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# Draws of another question's passage before it is given up: far more than any real source needs.
+_TRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,21 @@ class GroupSchedule:
                 self._examples, example, hits, with_answers=self._negatives.with_answers
             )
         pool, count = self._pools[key], self._negatives.count
-        if len(pool) >= count:
-            return chance.sample(pool, count)
-        # Too few are left after filtering: fill up with passages of other questions.
+        # Too few may be left after filtering: passages of other questions fill up.
+        drawn = chance.sample(pool, count) if len(pool) >= count else pool
+        wanted = count + self._negatives.others
         others = self._examples.train[example.source]
-        while len(pool) < count:
+        for _ in range(_TRIES):
+            if len(drawn) == wanted:
+                return drawn
             other = chance.choice(others).gold
-            if other not in pool and other not in self._examples.golds(example.question):
-                pool = [*pool, other]
-        return pool
+            if other not in drawn and other not in self._examples.golds(example.question):
+                drawn = [*drawn, other]
+        raise DataError(
+            f"too few questions to draw {wanted} negatives from",
+            where=f"source '{example.source}'",
+            cure="lower negatives.count and negatives.others, or give more questions",
+        )
 
 
 def true_negatives(

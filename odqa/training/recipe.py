@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from odqa.errors import SpecError
 
@@ -70,6 +70,12 @@ class NegativePart(Part):
         description="Draw passages that hold an accepted answer too: some only mention it, and of "
         "several that answer, the annotated one is to come first.",
     )
+    others: int = Field(
+        0,
+        ge=0,
+        description="Besides, gold passages of this many other questions: easy to tell apart, so "
+        "that a model that knows nothing yet has something to learn first.",
+    )
 
 
 class LoraPart(Part):
@@ -121,6 +127,14 @@ class Recipe(Part):
     lora: LoraPart = LoraPart()
     optim: OptimPart
     settings: dict[str, Any] = Field(default_factory=dict, description="Keys of the task itself.")
+
+    @model_validator(mode="after")
+    def _teacher_knows_the_negatives(self) -> Self:
+        if self.data.teacher is not None and self.negatives.others:
+            raise ValueError(
+                "a teacher (data.teacher) has not scored negatives.others: set it to 0"
+            )
+        return self
 
     @property
     def split_seed(self) -> int:

@@ -11,7 +11,7 @@ from odqa.models.base import base_model_dir
 from odqa.models.delta import read_delta, write_delta
 from odqa.models.retro import RetroShape, build_retro, grow_retro
 from odqa.retro.frames import frame_questions, pad_passages
-from odqa.retro.layouts import encode_candidates, share_prefix
+from odqa.retro.layouts import cca, encode_candidates, share_prefix
 from odqa.retro.model import RetroModel
 from odqa.retro.ranking_settings import RankingSettings
 from odqa.retro.similarity import encode_questions, relevance
@@ -47,6 +47,21 @@ def test_cross_attention_starts_from_its_layers_self_attention(grown: RetroModel
             assert own is not cross
         assert block.cross.gate.weight.item() == pytest.approx(gate)
     assert not grown.score_head.weight.any()
+
+
+@torch.no_grad()
+def test_cross_attention_may_start_as_the_identity() -> None:
+    """An equal word is found, and what comes back is the passage's state of it."""
+    shape = RetroShape(chunk_length=8, neighbour_length=16, cross_start="identity")
+    cross = cca(grow_retro(base_model_dir(), shape), 2)
+    states = torch.randn(1, 5, 384, generator=torch.Generator().manual_seed(0)) * 2
+    seen = cross.keys_values(states)
+    assert torch.equal(cross.attention.merge(seen.values, None), states)
+    weights, logits = cross.attention.weights(states[:, [3]], seen)
+    assert (weights.argmax(-1) == 3).all()
+    # By hand, first head: sqrt(6) * sqrt(6) * x.y / sqrt(32).
+    by_hand = 6 * states[0, 3, :32] @ states[0, 1, :32] / 32**0.5
+    torch.testing.assert_close(logits[0, 0, 0, 1], by_hand)
 
 
 def test_an_untrained_one_has_the_order_of_the_base_model(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from torch import Tensor
 from odqa.retro.frames import LayoutName, frame_questions, pad_passages
 from odqa.retro.layouts import encode_candidates, share_prefix
 from odqa.retro.offline import encode_neighbours, project_kv, prompt_chunk, stack_kv, unstack_kv
-from odqa.retro.ranking import score_candidates, score_encoded, score_naive, score_projected
+from odqa.retro.ranking import (
+    read_out,
+    score_candidates,
+    score_encoded,
+    score_naive,
+    score_projected,
+)
 from odqa.testing.retro_model import Case, tiny_case, tiny_config
 
 QUESTIONS = [[4, 5, 6], [7, 8, 9, 10, 11, 12]]
@@ -84,6 +90,29 @@ def test_score_depends_on_question_and_candidate_alone(layout: LayoutName) -> No
                 scored=batch.scored[one],
             )
             assert (single[0, 0] - whole[row, column]).abs() < 1e-12
+
+
+@pytest.mark.parametrize("layout", get_args(LayoutName))
+@torch.no_grad()
+def test_the_mean_readout_equals_naive_and_leaves_out_padding(layout: LayoutName) -> None:
+    case = tiny_case()
+    batch = Batch(case, layout)
+    size = batch.ids.shape[1] - (case.m - 1)
+    shares = read_out(batch.scored, size, "mean")
+    fast = score_candidates(case.model, *batch.tensors, scored=shares)
+    slow = score_naive(case.model, *batch.tensors, scored=shares)
+    assert (fast - slow).abs().max() < 1e-6
+    ids, mask, found, seen = (tensor[:1] for tensor in batch.tensors)
+    hidden = case.model(ids, mask, found[:, 0, None, None], seen[:, 0, None, None]).hidden
+    real = hidden[0, case.m - 1 : case.m + int(batch.scored[0])]
+    by_hand = case.model.score(sum(real) / len(real))
+    assert (fast[0, 0] - by_hand).abs() < 1e-6
+
+
+def test_what_is_read_out() -> None:
+    scored = torch.tensor([1, 3])
+    assert read_out(scored, 4, "last") is scored
+    assert read_out(scored, 4, "mean").tolist() == [[0.5, 0.5, 0, 0], [0.25] * 4]
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from odqa.retro.ranking_settings import RankingSettings
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    settings = RankingSettings("prompt", 3.5, "Ask:")
+    settings = RankingSettings("prompt", 3.5, "Ask:", "mean")
     settings.save(tmp_path)
     assert RankingSettings.read(tmp_path) == settings
     assert [path.name for path in tmp_path.iterdir()] == ["ranking.json"]
@@ -26,6 +26,7 @@ def test_defaults_where_there_is_no_file(tmp_path: Path) -> None:
         ("[]", "not the settings"),
         ('{"k": 1}', "known keys: layout"),
         ('{"layout": "upside-down"}', "use echo, prefix or prompt"),
+        ('{"readout": "median"}', "use last or mean"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, text: str, rule: str) -> None:

@@ -56,3 +56,21 @@ def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_pa
     assert "negatives may hold an accepted answer" in card
     assert "a teacher (`teacher.run`)" in card
     assert "beside 20 times the retriever's score" in card
+
+
+def test_a_card_tells_how_retro_learnt(tmp_path: Path) -> None:
+    nowhere = Path("nowhere")
+    recipe = Recipe(
+        name="retro",
+        task="retro-ranker",
+        seed=4,
+        data=DataPart(root=nowhere, corpus=nowhere),
+        negatives=NegativePart(others=2),
+        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
+        settings={"head_alone": 0.5, "similarity": 20.0},
+    )
+    write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "retro"})
+    write_card(tmp_path, "retro", recipe, [{"step": 4, "MRR@10": 0.5}], "MRR@10")
+    card = (tmp_path / "card.md").read_text("utf-8")
+    assert "other questions are negatives too, 2 each time" in card
+    assert "rank by itself (weight 0.5), and together with 20 times the cosine" in card

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from odqa.errors import DataError
 from odqa.training.examples import Example, Examples
 from odqa.training.groups import GroupSchedule, group, plan, true_negatives
 from odqa.training.recipe import NegativePart
@@ -22,6 +23,23 @@ def test_a_passage_that_holds_an_accepted_answer_is_no_negative(examples: Exampl
     asked_items = [item for item in drawn if item.question.id == "q0"]
     assert asked_items
     assert all("c0" in [passage.id for passage in item.passages[1:]] for item in asked_items)
+
+
+def test_gold_passages_of_other_questions_come_on_top(examples: Examples) -> None:
+    negatives = NegativePart(count=2, depth=7, others=1)
+    schedule = GroupSchedule(examples, {"nq": 1.0}, negatives, 20, seed=1)
+    for item in (schedule[i] for i in range(20)):
+        ids = [passage.id for passage in item.passages]
+        assert len(set(ids)) == 4
+        others = {e.gold for e in examples.train["nq"] if e.question.id != item.question.id}
+        assert ids[3] in others
+
+
+def test_too_few_questions_for_the_negatives_is_one_line(examples: Examples) -> None:
+    negatives = NegativePart(count=2, depth=7, others=3)
+    schedule = GroupSchedule(examples, {"nq": 1.0}, negatives, 1, seed=1)
+    with pytest.raises(DataError, match="too few questions to draw 5 negatives"):
+        schedule[0]
 
 
 def test_an_answer_in_the_title_counts_too(examples: Examples) -> None:

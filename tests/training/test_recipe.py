@@ -61,6 +61,14 @@ def test_a_wrong_key_or_value_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_teacher_and_negatives_it_has_not_scored_do_not_go_together(tmp_path: Path) -> None:
+    recipe = _recipe()
+    recipe["data"] = {**recipe["data"], "teacher": "t.run"}  # type: ignore[dict-item]
+    recipe["negatives"] = {"others": 1}
+    with pytest.raises(SpecError, match=r"negatives\.others: set it to 0"):
+        load_recipe(_written(tmp_path, recipe))
+
+
 def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:
     recipe = _recipe()
     recipe["data"] = {**recipe["data"], "weights": {"nq": 1, "triviaqa": 1}}  # type: ignore[dict-item]

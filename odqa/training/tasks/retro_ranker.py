@@ -10,12 +10,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from odqa.models.base import base_model_dir
-from odqa.models.retro import RetroShape, grow_retro
+from odqa.models.retro import CrossStart, RetroShape, grow_retro
+from odqa.progress import progress
 from odqa.retro.frames import LayoutName, frame_questions, pad_passages
 from odqa.retro.layouts import encode_candidates, share_prefix
 from odqa.retro.model import RetroModel
-from odqa.retro.ranking_settings import RankingSettings
-from odqa.retro.similarity import encode_questions, relevance
+from odqa.retro.ranking import read_out, score_encoded
+from odqa.retro.ranking_settings import RankingSettings, ReadOut
+from odqa.retro.similarity import encode_questions, similarities
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import RETRO_LAYERS, attach, extract
@@ -39,9 +41,21 @@ class RetroRankerSettings(Part):
     gates: tuple[float, float] = Field(
         (0.5, 0.3), description="Openings (before tanh) that both cross-attentions start with."
     )
+    cross_start: CrossStart = Field(
+        "self-attention",
+        description="Projections that cross-attention starts with: its layer's self-attention, or "
+        "the identity, by which equal words find each other from the first step on.",
+    )
     chunk_length: int = Field(32, ge=2, description="Tokens of a chunk (m).")
     max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
+    readout: ReadOut = Field("last", description="Final states that the head reads: last or mean.")
     similarity: float = Field(20.0, ge=0, description="Weight of the mean encodings' cosine.")
+    head_alone: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of a loss on the head without the similarity, beside which it would "
+        "learn only what that leaves over.",
+    )
     distillation: float = Field(1.0, ge=0, description="Weight of the teacher's order.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
@@ -70,29 +84,60 @@ class RetroRankerTask(CandidateRankingTask):
         return batch
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        scores = self._scores(model, batch)
-        share: float = self.settings.distillation
-        taught = distillation(scores, batch["teacher"], self.settings.temperature)
-        return listwise(scores) + share * taught
+        settings: RetroRankerSettings = self.settings
+        head, similar = self._scores(model, batch)
+        scores = head + similar
+        taught = distillation(scores, batch["teacher"], settings.temperature)
+        loss = listwise(scores) + settings.distillation * taught
+        return loss + settings.head_alone * listwise(head) if settings.head_alone else loss
 
     def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
         """Hits of one question in the order of the model's scores."""
+        return self._orders(model, example, hits)[0]
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures of the whole score, and of the head alone where there is more to the score."""
+        depth: int = self.settings.evaluated
+        whole: dict[str, list[Hit]] = {}
+        alone: dict[str, list[Hit]] = {}
+        held_out = self.examples.held_out
+        for example in progress(held_out, "ranking", len(held_out), unit="question"):
+            key = example.question.id
+            hits = self.examples.candidates[key][:depth]
+            whole[key], alone[key] = self._orders(model, example, hits)
+        figures = self.figures(whole)
+        if self.settings.similarity:
+            figures |= {f"head {name}": value for name, value in self.figures(alone).items()}
+        return figures
+
+    def _orders(
+        self, model: nn.Module, example: Example, hits: Sequence[Hit]
+    ) -> tuple[list[Hit], list[Hit]]:
+        """Hits by the whole score, and by the head's."""
         texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
         # Like lengths together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        scored: list[Hit] = []
+        whole: list[Hit] = []
+        alone: list[Hit] = []
         for start in range(0, len(order), self.settings.per_forward):
             part = order[start : start + self.settings.per_forward]
             batch = self._batch([example.question.text], [[texts[i] for i in part]])
-            found = self._scores(model, batch)[0].tolist()
-            scored += [Hit(hits[i].passage_id, s) for i, s in zip(part, found, strict=True)]
-        return sorted(scored, key=lambda hit: -hit.score)
+            head, similar = self._scores(model, batch)
+            for out, scores in ((whole, head + similar), (alone, head)):
+                found = scores[0].tolist()
+                out += [Hit(hits[i].passage_id, s) for i, s in zip(part, found, strict=True)]
+        by_head, by_all = (sorted(part, key=lambda hit: -hit.score) for part in (alone, whole))
+        return by_all, by_head
 
     def trained(self, model: nn.Module) -> dict[str, Trained]:
         config = {
             "kind": "retro",
             "shape": self._shape.to_dict(),
-            "ranking": {"layout": self.settings.layout, "similarity": self.settings.similarity},
+            "ranking": {
+                "layout": self.settings.layout,
+                "similarity": self.settings.similarity,
+                "readout": self.settings.readout,
+            },
         }
         return {self.recipe.name: Trained(extract(model), config)}
 
@@ -105,6 +150,7 @@ class RetroRankerTask(CandidateRankingTask):
             settings.chunk_length,
             settings.max_length,
             settings.gates,
+            cross_start=settings.cross_start,
         )
 
     def _batch(self, questions: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -135,12 +181,17 @@ class RetroRankerTask(CandidateRankingTask):
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def _scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+    def _scores(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """The head's scores and the weighted similarities, each float32 [B, n]."""
         assert isinstance(model, RetroModel)
         shared = share_prefix(model, batch["ids"], batch["mask"])
-        mask = batch["candidate_mask"]
-        encoded = encode_candidates(model, shared, batch["candidates"], mask)
-        questions = encode_questions(model, batch["plain_ids"], batch["plain_mask"])
+        ids, mask = batch["candidates"], batch["candidate_mask"]
         weight: float = self.settings.similarity
-        scores = relevance(model, shared, encoded, mask, batch["scored"], questions, weight)
-        return scores.float()
+        encoded = encode_candidates(model, shared, ids, mask)
+        size = batch["ids"].shape[1] - shared.start
+        scored = read_out(batch["scored"], size, self.settings.readout)
+        head = score_encoded(model, shared, encoded, mask, scored).float()
+        if not weight:
+            return head, torch.zeros_like(head)
+        questions = encode_questions(model, batch["plain_ids"], batch["plain_mask"])
+        return head, weight * similarities(questions, encoded, mask).float()

@@ -74,10 +74,11 @@ def trained() -> tuple[RetroRankerTask, nn.Module]:
     return task, model.eval()
 
 
+@pytest.mark.parametrize("readout", ["last", "mean"])
 def test_training_and_ranking_give_the_same_scores(
-    trained: tuple[RetroRankerTask, nn.Module], tmp_path: Path
+    trained: tuple[RetroRankerTask, nn.Module], tmp_path: Path, readout: str
 ) -> None:
-    task, model = trained
+    task, model = make(readout=readout), trained[1]
     with torch.no_grad():
         ours = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
     (kept,) = task.trained(model).values()
@@ -100,8 +101,11 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
         figures = task.evaluate(model)
     scores = [hit.score for hit in ranked]
     assert scores == sorted(scores, reverse=True)
-    assert set(figures) == {"R@1", "R@5", "MRR@10"}
+    names = {"R@1", "R@5", "MRR@10"}
+    assert set(figures) == names | {f"head {name}" for name in names}
     assert figures["R@5"] == 1.0
+    with torch.no_grad():
+        assert set(make(similarity=0.0).evaluate(model)) == names
 
 
 def test_only_the_changes_and_the_new_parts_are_trained() -> None:
@@ -152,6 +156,16 @@ def test_it_learns_and_the_teacher_pulls() -> None:
     against = dict(items, teacher=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
     with torch.no_grad():
         assert float(task.loss(model, against)) > losses[-1] + 1
+
+
+def test_the_head_alone_has_a_loss_of_its_own(trained: tuple[RetroRankerTask, nn.Module]) -> None:
+    items, losses = batch(trained[0]), {}
+    for weight, similarity in ((0.0, 20.0), (0.5, 20.0), (0.0, 0.0)):
+        task = make(head_alone=weight, similarity=similarity)
+        with torch.no_grad():
+            losses[weight, similarity] = task.loss(trained[1], items).item()
+    expected = losses[0.0, 20.0] + 0.5 * losses[0.0, 0.0]
+    assert losses[0.5, 20.0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
