@@ -26,6 +26,7 @@ EMBEDDED: dict[str, str] = {
     "reader": "extractive reader: start and end of the answer span",
     "retro": "RETRO ranker whose neighbour encoder sees the question",
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
+    "retro-decoder": "RETRO ranker whose decoder ranks, with and without its cosine",
     "retro-reader": "RETRO that generates answers",
 }
 
