@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -8,22 +9,23 @@ from odqa.models.delta import read_delta, write_delta
 from odqa.training.card import LICENCES, write_card
 from odqa.training.recipe import DataPart, NegativePart, OptimPart, Recipe
 
+NOWHERE = Path("nowhere")
+
+
+def _recipe(data: DataPart, **parts: Any) -> Recipe:
+    optim = OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4)
+    return Recipe(seed=4, data=data, optim=optim, **parts)
+
 
 def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -> None:
-    nowhere = Path("nowhere")
-    recipe = Recipe(
-        name="reader",
-        task="reader",
-        seed=4,
-        data=DataPart(
-            root=nowhere,
-            corpus=nowhere,
-            questions=nowhere,
-            qrels=nowhere,
-            weights={"nq": 0.5, "squad": 0.5, "qed": 0.0},
-        ),
-        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
+    data = DataPart(
+        root=NOWHERE,
+        corpus=NOWHERE,
+        questions=NOWHERE,
+        qrels=NOWHERE,
+        weights={"nq": 0.5, "squad": 0.5, "qed": 0.0},
     )
+    recipe = _recipe(data, name="reader", task="reader")
     write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "question-answering"})
     curve = [{"step": 4, "EM": 0.25, "F1": 0.5}, {"step": 8, "EM": 0.3, "F1": 0.4}]
     write_card(tmp_path, "reader", recipe, curve, "F1", ["- EM 0.2 on 10 questions: `odqa eval`"])
@@ -38,15 +40,12 @@ def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -
 
 
 def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_path: Path) -> None:
-    nowhere = Path("nowhere")
-    recipe = Recipe(
+    recipe = _recipe(
+        DataPart(root=NOWHERE, corpus=NOWHERE, teacher=Path("teacher.run")),
         name="colbert",
         task="colbert",
         start=Path("training/colbert-first"),
-        seed=4,
-        data=DataPart(root=nowhere, corpus=nowhere, teacher=Path("teacher.run")),
         negatives=NegativePart(with_answers=True),
-        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
         settings={"prior": 20.0},
     )
     write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "colbert"})
@@ -59,14 +58,11 @@ def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_pa
 
 
 def test_a_card_tells_how_retro_learnt(tmp_path: Path) -> None:
-    nowhere = Path("nowhere")
-    recipe = Recipe(
+    recipe = _recipe(
+        DataPart(root=NOWHERE, corpus=NOWHERE),
         name="retro",
         task="retro-ranker",
-        seed=4,
-        data=DataPart(root=nowhere, corpus=nowhere),
         negatives=NegativePart(others=2),
-        optim=OptimPart(steps=8, batch=2, lr=1e-3, evaluate_every=4),
         settings={"head_alone": 0.5, "similarity": 20.0},
     )
     write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "retro"})

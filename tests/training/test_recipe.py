@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from odqa.training.recipe import load_recipe
 RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 
 
-def _recipe() -> dict[str, object]:
+def _recipe() -> dict[str, Any]:
     return {
         "name": "small",
         "task": "cross-encoder",
@@ -63,7 +64,7 @@ def test_a_wrong_key_or_value_is_named_in_one_line(
 
 def test_a_teacher_and_negatives_it_has_not_scored_do_not_go_together(tmp_path: Path) -> None:
     recipe = _recipe()
-    recipe["data"] = {**recipe["data"], "teacher": "t.run"}  # type: ignore[dict-item]
+    recipe["data"] = {**recipe["data"], "teacher": "t.run"}
     recipe["negatives"] = {"others": 1}
     with pytest.raises(SpecError, match=r"negatives\.others: set it to 0"):
         load_recipe(_written(tmp_path, recipe))
@@ -71,7 +72,7 @@ def test_a_teacher_and_negatives_it_has_not_scored_do_not_go_together(tmp_path: 
 
 def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:
     recipe = _recipe()
-    recipe["data"] = {**recipe["data"], "weights": {"nq": 1, "triviaqa": 1}}  # type: ignore[dict-item]
+    recipe["data"] = {**recipe["data"], "weights": {"nq": 1, "triviaqa": 1}}
     with pytest.raises(SpecError, match="triviaqa"):
         load_recipe(_written(tmp_path, recipe))
 

@@ -126,8 +126,9 @@ class RetroRankerTask(CandidateRankingTask):
             for out, scores in ((whole, head + similar), (alone, head)):
                 found = scores[0].tolist()
                 out += [Hit(hits[i].passage_id, s) for i, s in zip(part, found, strict=True)]
-        by_head, by_all = (sorted(part, key=lambda hit: -hit.score) for part in (alone, whole))
-        return by_all, by_head
+        for out in (whole, alone):
+            out.sort(key=lambda hit: -hit.score)
+        return whole, alone
 
     def trained(self, model: nn.Module) -> dict[str, Trained]:
         config = {

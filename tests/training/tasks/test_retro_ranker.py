@@ -105,7 +105,11 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
     assert set(figures) == names | {f"head {name}" for name in names}
     assert figures["R@5"] == 1.0
     with torch.no_grad():
-        assert set(make(similarity=0.0).evaluate(model)) == names
+        alone = make(similarity=0.0).evaluate(model)
+        _, by_head = task._orders(model, TRAIN[0], HITS)
+        assert by_head == make(similarity=0.0).rank(model, TRAIN[0], HITS)
+    assert by_head != ranked
+    assert alone == {name: figures[f"head {name}"] for name in names}
 
 
 def test_only_the_changes_and_the_new_parts_are_trained() -> None:
