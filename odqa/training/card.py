@@ -86,8 +86,10 @@ def _stages(recipe: Recipe) -> list[str]:
         lines.append("- its negatives may hold an accepted answer, if they are no gold passage")
     if others := recipe.negatives.others:
         lines.append(f"- gold passages of other questions are negatives too, {others} each time")
-    if recipe.data.teacher is not None:
-        lines.append(f"- learns the scores of a teacher (`{recipe.data.teacher}`) too")
+    if teachers := recipe.data.teacher:
+        named = " and ".join(f"`{run}`" for run in teachers)
+        of = "of a teacher" if len(teachers) == 1 else f"that {len(teachers)} teachers agree on"
+        lines.append(f"- learns the scores {of} ({named}) too")
     if prior := recipe.settings.get("prior"):
         lines.append(
             f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from odqa.data.dpr_tsv import read_passages
 from odqa.data.lines import text_lines
@@ -91,10 +92,24 @@ def load_examples(data: DataPart, seed: int) -> Examples:
     examples = Examples(passages, sources, held_out)
     for path in data.candidates:
         examples.candidates |= read_run(data.mined / path)
-    if data.teacher is not None:
-        run = read_run(data.mined / data.teacher)
-        examples.teacher = {q: {h.passage_id: h.score for h in hits} for q, hits in run.items()}
+    examples.teacher = _mean([read_run(data.mined / path) for path in data.teacher])
     return examples
+
+
+def _mean(runs: Sequence[Mapping[str, Sequence[Hit]]]) -> dict[str, dict[str, float]]:
+    """Mean score of every passage that all of the runs hold for a question."""
+    if not runs:
+        return {}
+    scores = [{q: {h.passage_id: h.score for h in hits} for q, hits in run.items()} for run in runs]
+    first, *others = scores
+    return {
+        question: {
+            pid: fmean([score, *(other[question][pid] for other in others)])
+            for pid, score in known.items()
+            if all(pid in other.get(question, {}) for other in others)
+        }
+        for question, known in first.items()
+    }
 
 
 def read_reading(path: Path, name: str) -> tuple[list[Example], dict[str, Passage]]:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from odqa.errors import SpecError
 
 TaskName = Literal[
     "cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-lm", "retro-reader"
 ]
+
+
+def _listed(value: object) -> object:
+    """One path stands for a list of one."""
+    return [value] if isinstance(value, str | Path) else value
 
 
 class Part(BaseModel):
@@ -46,7 +58,11 @@ class DataPart(Part):
     candidates: list[Path] = Field(
         default_factory=list, description="Mined runs that negatives are drawn from."
     )
-    teacher: Path | None = Field(None, description="Run with a teacher's scores, for distillation.")
+    teacher: Annotated[list[Path], BeforeValidator(_listed)] = Field(
+        default_factory=list,
+        description="Run with a teacher's scores, for distillation. Of several, the mean of a "
+        "passage's scores counts: the product of their distributions, normalised.",
+    )
     held_out: int = Field(
         150,
         ge=1,
@@ -130,7 +146,7 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _teacher_knows_the_negatives(self) -> Self:
-        if self.data.teacher is not None and self.negatives.others:
+        if self.data.teacher and self.negatives.others:
             raise ValueError(
                 "a teacher (data.teacher) has not scored negatives.others: set it to 0"
             )

@@ -41,7 +41,7 @@ def test_a_card_tells_data_licence_recipe_figures_and_checksum(tmp_path: Path) -
 
 def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_path: Path) -> None:
     recipe = _recipe(
-        DataPart(root=NOWHERE, corpus=NOWHERE, teacher=Path("teacher.run")),
+        DataPart(root=NOWHERE, corpus=NOWHERE, teacher=[Path("a.run"), Path("b.run")]),
         name="colbert",
         task="colbert",
         start=Path("training/colbert-first"),
@@ -53,7 +53,7 @@ def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_pa
     card = (tmp_path / "card.md").read_text("utf-8")
     assert "trained on from `eval/recipes/colbert-first.yaml`" in card
     assert "negatives may hold an accepted answer" in card
-    assert "a teacher (`teacher.run`)" in card
+    assert "that 2 teachers agree on (`a.run` and `b.run`)" in card
     assert "beside 20 times the retriever's score" in card
 
 

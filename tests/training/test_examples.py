@@ -82,6 +82,15 @@ def test_mined_runs_are_read(data: DataPart) -> None:
     assert load_examples(data, 0).candidates == {"q1": [Hit("2", 0.5)]}
 
 
+def test_of_several_teachers_the_mean_counts_where_all_have_a_score(data: DataPart) -> None:
+    (data.mined / "a.run").write_text("q1 Q0 1 1 3.0 a\nq1 Q0 2 2 1.0 a\nq2 Q0 2 1 9.0 a\n")
+    (data.mined / "b.run").write_text("q1 Q0 1 1 5.0 b\nq1 Q0 3 2 4.0 b\n")
+    both = data.model_copy(update={"teacher": [Path("a.run"), Path("b.run")]})
+    assert load_examples(both, 0).teacher == {"q1": {"1": 4.0}, "q2": {}}
+    alone = data.model_copy(update={"teacher": [Path("a.run")]})
+    assert load_examples(alone, 0).teacher == {"q1": {"1": 3.0, "2": 1.0}, "q2": {"2": 9.0}}
+
+
 def test_equal_contexts_become_one_passage(data: DataPart) -> None:
     found, passages = read_reading(data.root / "reading.jsonl", "r")
     assert list(passages) == ["r-c0"]

@@ -70,6 +70,17 @@ def test_a_teacher_and_negatives_it_has_not_scored_do_not_go_together(tmp_path: 
         load_recipe(_written(tmp_path, recipe))
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(None, []), ("t.run", [Path("t.run")]), (["a.run", "b.run"], [Path("a.run"), Path("b.run")])],
+)
+def test_a_teacher_is_one_run_or_several(tmp_path: Path, written: object, read: list[Path]) -> None:
+    recipe = _recipe()
+    if written is not None:
+        recipe["data"] = {**recipe["data"], "teacher": written}
+    assert load_recipe(_written(tmp_path, recipe)).data.teacher == read
+
+
 def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:
     recipe = _recipe()
     recipe["data"] = {**recipe["data"], "weights": {"nq": 1, "triviaqa": 1}}
