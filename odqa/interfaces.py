@@ -60,9 +60,16 @@ class ComponentConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
+    #: Fields that hold rankers (`odqa.spec.stage.NestedRanker`), for a component made of others.
+    nested_rankers: ClassVar[tuple[str, ...]] = ()
+
     def identity(self) -> Mapping[str, object]:
         """The fields that change results; what does not (device, batch size) is left out."""
         return self.model_dump(exclude=set(RUNNING))
+
+    def running(self) -> Mapping[str, object]:
+        """The fields of `RUNNING` that are not left at their defaults."""
+        return self.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
 
 
 class StageConfig(ComponentConfig):

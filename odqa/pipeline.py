@@ -14,7 +14,8 @@ from odqa import registry
 from odqa.errors import ComponentError
 from odqa.interfaces import Component, Ranker, Reader, Retriever
 from odqa.registry import Role
-from odqa.spec.pipeline import PipelineSpec, StageSpec, load_pipeline
+from odqa.spec.pipeline import PipelineSpec, load_pipeline
+from odqa.spec.stage import StageSpec
 from odqa.types import Answer, Hit, Question
 
 if TYPE_CHECKING:

@@ -36,6 +36,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "sentence": "odqa.retrievers.sentence:SentenceRetriever",
     },
     "ranker": {
+        "cascade": "odqa.rankers.cascade:CascadeRanker",
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
         "retro": "odqa.rankers.retro:RetroRanker",

@@ -49,6 +49,11 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
+    if entry.name == "cascade":
+        cross = tiny_bert(folder / "tiny", "BertForSequenceClassification", num_labels=1)
+        return {
+            "stages": ({"type": "colbert"}, {"type": "cross_encoder", "checkpoint": str(cross)})
+        }
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name == "oracle":
@@ -105,9 +110,11 @@ def test_says_what_it_costs(component: Component[Any], data: Dataset) -> None:
 @pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
 def test_notices_new_weights_under_an_old_name(component: Component[Any], cache: Cache) -> None:
     """Or results of the weights before would be taken from the cache for those of the new ones."""
+    fields = component.config.model_dump()
     named = {
         value
-        for key, value in component.config.model_dump().items()
+        for keys in [fields, *fields.get("stages", [])]
+        for key, value in keys.items()
         if key == "checkpoint" or key.endswith("_encoder")
     }
     found = component.sources(cache)

@@ -25,7 +25,8 @@ from odqa.interfaces import Component, Cost, Stored
 from odqa.meters.meter import NOTHING, Meter, Spent
 from odqa.pipeline import make_component, run_stage
 from odqa.progress import progress
-from odqa.spec.pipeline import PipelineSpec, StageSpec
+from odqa.spec.pipeline import PipelineSpec
+from odqa.spec.stage import StageSpec
 from odqa.types import Answer, Hit, Question
 
 _LOG = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from odqa.interfaces import Ranker
 from odqa.pipeline import make_component
 from odqa.progress import progress
 from odqa.registry import get
-from odqa.spec.pipeline import StageSpec
+from odqa.spec.stage import StageSpec
 from odqa.types import Hit
 
 _LOG = logging.getLogger(__name__)

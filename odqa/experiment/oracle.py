@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from odqa.errors import RunError
 from odqa.retrievers.oracle import OracleConfig, keep_gold
-from odqa.spec.pipeline import PipelineSpec, StageSpec
+from odqa.spec.pipeline import PipelineSpec
+from odqa.spec.stage import StageSpec
 
 if TYPE_CHECKING:
     from odqa.cache import Cache

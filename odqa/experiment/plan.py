@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from odqa.cache import content_key
-from odqa.interfaces import RUNNING
 from odqa.registry import Role
-from odqa.spec.pipeline import PipelineSpec, StageSpec
+from odqa.spec.pipeline import PipelineSpec
+from odqa.spec.stage import StageSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +75,5 @@ def running(stage: StageSpec) -> dict[str, object]:
     It changes no result beyond rounding, and so neither a spec's hash nor an index; but a record
     of seconds on one device must not be shown for another.
     """
-    said = stage.config.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
+    said = dict(stage.config.running())
     return {"running": said} if said else {}

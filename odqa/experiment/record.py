@@ -14,7 +14,7 @@ from typing import Any
 
 from odqa.interfaces import Stored
 from odqa.meters.meter import NOTHING, Spent
-from odqa.spec.pipeline import StageSpec
+from odqa.spec.stage import StageSpec
 from odqa.types import Answer, Hit
 
 

@@ -14,14 +14,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from odqa import registry
-from odqa.errors import ComponentError, OdqaError, SpecError, SpecErrors
-from odqa.interfaces import ComponentConfig, Device, Precision, StageConfig
-from odqa.registry import ROLES, Role
+from odqa.errors import OdqaError, SpecError, SpecErrors
+from odqa.interfaces import Device, Precision
+from odqa.registry import ROLES
 from odqa.spec.locate import find_spec
 from odqa.spec.merge import Override, apply_overrides, parse_overrides, read_with_parents
 from odqa.spec.problems import build
 from odqa.spec.source import Source, parse_source
+from odqa.spec.stage import StageSpec, parse_stage
 from odqa.suggest import did_you_mean
 
 #: Keys of the header that stand for every stage which has them and says nothing else.
@@ -43,31 +43,6 @@ class Header(BaseModel):
     notices: tuple[str, ...] = Field(
         (), description="What a user must know, such as a licence that is not permissive."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class StageSpec:
-    """One stage: its role, the type's registered name and its validated parameters."""
-
-    role: Role
-    type: str
-    config: ComponentConfig
-
-    @property
-    def k(self) -> int:
-        """How many passages it returns per question; retrievers and rankers only."""
-        assert isinstance(self.config, StageConfig)
-        return self.config.k
-
-    def identity(self) -> dict[str, Any]:
-        """What decides this stage's results, as plain values; feeds every cache key."""
-        version = registry.get(self.role, self.type).version
-        return {"type": self.type, "version": version, "config": dict(self.config.identity())}
-
-    def to_dict(self, defaults: bool = False) -> dict[str, Any]:
-        """``type`` and the parameters: all, or those that differ from their defaults."""
-        text = self.config.model_dump_json(exclude_defaults=not defaults)
-        return {"type": self.type, **json.loads(text)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +195,12 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
             )
         )
     common = header.model_dump(include=set(_FOR_ALL), exclude_none=True) if header else {}
-    stages = {role: _parse_stage(role, source, common, problems) for role in ROLES}
+    stages = {
+        role: None
+        if values is None
+        else parse_stage(role, values, source, (role,), common, problems)
+        for role, values in ((role, source.data.get(role)) for role in ROLES)
+    }
     if source.data.get("retriever") is None:
         problems.append(
             SpecError("no retriever", where=source.where(("retriever",)), cure="add one")
@@ -236,28 +216,3 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
         header.description,
         header.notices,
     )
-
-
-def _parse_stage(
-    role: Role, source: Source, common: Mapping[str, Any], problems: list[SpecError]
-) -> StageSpec | None:
-    values = source.data.get(role)
-    if values is None:
-        return None
-    where = source.where((role,))
-    if not isinstance(values, dict) or not isinstance(values.get("type"), str):
-        problems.append(
-            SpecError("expected a type and its parameters", where=where, cure="add 'type: …'")
-        )
-        return None
-    values = dict(values)
-    name = values.pop("type")
-    try:
-        kind = registry.get(role, name)
-    except ComponentError as error:
-        place = source.where((role, "type"))
-        problems.append(SpecError(error.what, where=place, cure=error.cure))
-        return None
-    values = {k: v for k, v in common.items() if k in kind.Config.model_fields} | values
-    config = build(kind.Config, values, source, (role,), problems)
-    return None if config is None else StageSpec(role, name, config)

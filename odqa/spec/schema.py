@@ -54,7 +54,10 @@ def benchmark_schema() -> dict[str, Any]:
 def _stage(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
     branches = []
     for entry in entries(role):
-        found = entry.load().Config.model_json_schema(ref_template="#/$defs/{model}")
+        config = entry.load().Config
+        found = config.model_json_schema(ref_template="#/$defs/{model}")
+        for key in config.nested_rankers:
+            found["properties"][key]["items"] = {"$ref": "#/$defs/ranker"}
         definitions.update(found.pop("$defs", {}))
         name = f"{role}-{entry.name}"
         found["title"] = name
@@ -62,8 +65,10 @@ def _stage(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
         found["required"] = ["type", *found.get("required", [])]
         definitions[name] = found
         branches.append({"$ref": f"#/$defs/{name}"})
+    # By its role alone, for components that are made of others.
+    definitions[role] = {"anyOf": branches}
     empty = [] if role == "retriever" else [{"type": "null"}]
-    return {"anyOf": [*branches, *empty]}
+    return {"anyOf": [{"$ref": f"#/$defs/{role}"}, *empty]}
 
 
 def _laid_over(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def evaluate(
     if depth is not None:
         settings["evaluated"] = depth
     recipe = recipe.model_copy(update={"settings": settings})
-    data = recipe.data.model_copy(update={"teacher": None})
+    data = recipe.data.model_copy(update={"teacher": []})
     task = task_class(recipe.task)(recipe, load_examples(data, recipe.split_seed))
     if measured is not None:
         task.examples.held_out = measured.examples()

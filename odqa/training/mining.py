@@ -57,7 +57,7 @@ def mine(
     from odqa.retrievers.sentence import SentenceConfig, SentenceRetriever
 
     recipe = load_recipe(recipe_path)
-    data = recipe.data.model_copy(update={"candidates": [], "teacher": None})
+    data = recipe.data.model_copy(update={"candidates": [], "teacher": []})
     examples = load_examples(data, recipe.split_seed)
     cache = cache or Cache()
     encoder = TextEncoder(checkpoint)

@@ -17,7 +17,8 @@ from odqa.experiment.execute import Executor
 from odqa.experiment.plan import make_plan
 from odqa.experiment.record import StageRecord
 from odqa.meters.meter import Spent
-from odqa.spec.pipeline import PipelineSpec, StageSpec, parse_pipeline
+from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.spec.stage import StageSpec
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
 from odqa.types import Hit

@@ -12,6 +12,7 @@ from odqa.report.figures.paradigms import paradigm_map, placed_components
 from odqa.report.figures.pareto import Point, front, online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.figures.svg import log_ticks, plain, ticks
+from odqa.spec.pipeline import parse_pipeline
 from odqa.testing.synthetic import synthetic_comparison
 
 
@@ -105,3 +106,17 @@ def test_the_map_places_components_by_what_they_declare(comparison: Comparison) 
     used = [e for e in root.iter() if e.get("class") == "chip used"]
     free = [e for e in root.iter() if e.get("class") == "chip"]
     assert len(used) == 6 and len(used) + len(free) == len(placed)
+
+
+def test_the_map_shows_a_cascade_by_its_rankers(comparison: Comparison) -> None:
+    stages = [{"type": "retro", "k": 10}, {"type": "cross_encoder"}]
+    cascade = {"type": "cascade", "stages": stages}
+    spec = parse_pipeline({"name": "bm25", "retriever": {"type": "bm25"}, "ranker": cascade})
+    pipelines = {"bm25": replace(comparison.pipelines["bm25"], spec=spec)}
+    placed = {
+        (each.role, each.type): each.used_by
+        for each in placed_components(replace(comparison, pipelines=pipelines))
+    }
+    assert placed["ranker", "retro"] == placed["ranker", "cross_encoder"] == ("bm25",)
+    assert placed["ranker", "colbert"] == ()
+    assert ("ranker", "cascade") not in placed

@@ -11,6 +11,7 @@ from odqa.spec.schema import benchmark_schema, pipeline_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 BM25 = {"type": "bm25"}
+TWO = [{"type": "colbert", "k": 20}, {"type": "cross_encoder"}]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,7 @@ def test_shipped_benchmarks_are_valid(benchmark: Draft202012Validator) -> None:
     "spec",
     [
         {"name": "x", "retriever": BM25, "reader": None},
+        {"name": "x", "retriever": BM25, "ranker": {"type": "cascade", "stages": TWO}},
         {"extends": "a.yaml"},
         {"extends": "a.yaml", "ranker": {"k": 5}, "reader": None},
     ],
@@ -66,6 +68,8 @@ def test_what_is_right_is_accepted(pipeline: Draft202012Validator, spec: object)
         {"name": "x", "retriever": {"type": "bm25", "k": "3"}},
         {"name": "x", "retriever": BM25, "raeder": None},
         {"name": "x", "retriever": BM25, "device": "gpu"},
+        {"name": "x", "retriever": BM25, "ranker": {"type": "cascade", "stages": TWO[:1]}},
+        {"name": "x", "retriever": BM25, "ranker": {"type": "cascade", "stages": [BM25, BM25]}},
         {"extends": "a.yaml", "ranker": {"kk": 5}},
         {"extends": ["a.yaml"]},
     ],

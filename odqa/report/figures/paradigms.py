@@ -30,16 +30,22 @@ class Placed:
 
 
 def placed_components(comparison: Comparison) -> list[Placed]:
-    """Every component that can be imported; the others have nothing to declare."""
+    """Every component that can be imported; the others have nothing to declare.
+
+    One that is made of others is shown by these.
+    """
     used: dict[tuple[str, str], list[str]] = {}
     for name, result in comparison.pipelines.items():
         for stage in result.spec.stages:
-            used.setdefault((stage.role, stage.type), []).append(name)
+            for each in stage.inner or (stage,):
+                used.setdefault((each.role, each.type), []).append(name)
     found = []
     for entry in entries():
         try:
             kind = entry.load()
         except ComponentError:
+            continue
+        if kind.Config.nested_rankers:
             continue
         by = tuple(used.get((entry.role, entry.name), ()))
         found.append(Placed(entry.role, entry.name, kind.representation, kind.interaction, by))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from odqa.errors import SpecErrors
+from odqa.spec.pipeline import parse_pipeline
+from odqa.spec.stage import StageSpec
+
+CASCADE = """\
+name: good
+precision: bfloat16
+retriever: {type: bm25}
+ranker:
+  type: cascade
+  k: 5
+  stages:
+    - {type: colbert, k: 20}
+    - {type: cross_encoder, alpha: 2.0, batch_size: 4}
+"""
+
+
+def lines_of(text: str) -> list[str]:
+    with pytest.raises(SpecErrors) as caught:
+        parse_pipeline(text)
+    return str(caught.value).splitlines()
+
+
+def ranker_of(text: str) -> StageSpec:
+    ranker = parse_pipeline(text).ranker
+    assert ranker is not None
+    return ranker
+
+
+def test_rankers_in_a_ranker_are_stages_with_the_keys_of_the_header() -> None:
+    late, cross = ranker_of(CASCADE).inner
+    assert (late.type, late.k) == ("colbert", 20)
+    assert (cross.type, cross.config.model_dump()["alpha"]) == ("cross_encoder", 2.0)
+    assert {each.config.model_dump()["precision"] for each in (late, cross)} == {"bfloat16"}
+    assert late.inner == ()
+
+
+def test_round_trip_with_and_without_defaults() -> None:
+    spec = parse_pipeline(CASCADE)
+    for defaults in (False, True):
+        again = parse_pipeline(spec.to_yaml(defaults))
+        assert again == spec
+        assert again.hash == spec.hash
+    assert "query_maxlen" in spec.to_yaml(defaults=True)
+    assert "query_maxlen" not in spec.to_yaml()
+
+
+def test_the_hash_follows_what_the_inner_rankers_find() -> None:
+    spec = parse_pipeline(CASCADE)
+    assert parse_pipeline(CASCADE.replace("batch_size: 4", "batch_size: 8")).hash == spec.hash
+    assert parse_pipeline(CASCADE.replace("alpha: 2.0", "alpha: 3.0")).hash != spec.hash
+    assert parse_pipeline(CASCADE.replace("k: 20", "k: 10")).hash != spec.hash
+
+
+def test_what_is_wrong_inside_is_told_with_its_place() -> None:
+    wrong = CASCADE.replace("colbert, k", "colbert, kk").replace("cross_encoder", "crossencoder")
+    first, second = lines_of(wrong)
+    assert first.startswith("spec:8: ranker.stages.0.kk: unknown key 'kk'; did you mean 'k'?")
+    assert second.startswith("spec:9: ranker.stages.1.type: unknown ranker type 'crossencoder'")
+    (line,) = lines_of(CASCADE.replace("alpha: 2.0", "alpha: much"))
+    assert line == "spec:9: ranker.stages.1.alpha: expected a number, got 'much'"
+    (line,) = lines_of(CASCADE.replace("{type: colbert, k: 20}", "colbert"))
+    assert line == "spec:8: ranker.stages.0: expected a type and its parameters; add 'type: …'"
+
+
+@pytest.mark.parametrize("stages", ["[{type: colbert}]", "colbert", "[]"])
+def test_a_cascade_has_at_least_two_rankers(stages: str) -> None:
+    head = CASCADE.partition("  stages:")[0]
+    (line,) = lines_of(f"{head}  stages: {stages}\n")
+    assert "ranker.stages: expected" in line
