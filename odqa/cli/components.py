@@ -35,7 +35,8 @@ def components(
         typer.echo(f"{entry.role} {entry.name}  ({entry.origin})")
         if summary:
             typer.echo(f"  {summary[0]}")
-        typer.echo(f"  map: {kind.representation} x {kind.interaction}")
+        place = f"{kind.representation} x {kind.interaction}"
+        typer.echo(f"  map: {'where its rankers are' if kind.Config.nested_rankers else place}")
         if kind.precomputes:
             typer.echo(f"  offline: {', '.join(kind.precomputes)}")
         for name, field in kind.Config.model_fields.items():

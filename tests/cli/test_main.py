@@ -48,7 +48,9 @@ def test_help_loads_nothing_heavy() -> None:
 def test_components_lists_every_type() -> None:
     done = odqa("components", "ranker")
     assert done.returncode == 0, done.stderr
-    assert "ranker colbert" in done.stdout and "map: " in done.stdout
+    assert "ranker colbert" in done.stdout
+    assert "map: intra-passage dynamic x query-document" in done.stdout
+    assert "map: where its rankers are" in done.stdout
     assert "did you mean 'ranker'" in refused("components", "rankr")
 
 
