@@ -141,6 +141,7 @@ def _reader(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, 
 
 _WRITERS = {
     "dpr": _bert,
+    "sentence": _bert,
     "colbert": _colbert,
     "sequence-classification": _classifier,
     "question-answering": _reader,

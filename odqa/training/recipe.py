@@ -18,7 +18,14 @@ from pydantic import (
 from odqa.errors import SpecError
 
 TaskName = Literal[
-    "cross-encoder", "colbert", "reader", "dpr", "retro-ranker", "retro-lm", "retro-reader"
+    "cross-encoder",
+    "colbert",
+    "reader",
+    "dpr",
+    "sentence",
+    "retro-ranker",
+    "retro-lm",
+    "retro-reader",
 ]
 
 

@@ -66,11 +66,12 @@ def test_a_reader_loads_in_transformers(tmp_path: Path) -> None:
     assert not info["unexpected_keys"]
 
 
-def test_a_tower_loads_in_sentence_transformers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["dpr", "sentence"])
+def test_a_tower_loads_in_sentence_transformers(tmp_path: Path, kind: str) -> None:
     from sentence_transformers import SentenceTransformer
     from transformers import AutoModel, AutoTokenizer
 
-    folder = _built(tmp_path, {"kind": "dpr", "prefix": "", "max_length": 192}, {})
+    folder = _built(tmp_path, {"kind": kind, "prefix": "", "max_length": 192}, {})
     model = SentenceTransformer(str(folder), device="cpu")
     assert model.max_seq_length == 192
     found = torch.from_numpy(model.encode(TEXTS))

@@ -7,7 +7,7 @@ cosines times a scale; a teacher's scores can be added as a soft target.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -39,17 +39,17 @@ class DprSettings(Part):
     )
 
 
-class TwoTowers(nn.Module):
-    """A question encoder and a passage encoder."""
+class Towers(nn.Module):
+    """Encoders by the side they read: two of them, or one that reads every ``text``."""
 
-    def __init__(self, question: nn.Module, passage: nn.Module) -> None:
+    def __init__(self, **encoders: nn.Module) -> None:
         super().__init__()
-        self.question = question
-        self.passage = passage
+        for side, encoder in encoders.items():
+            self.add_module(side, encoder)
 
     def forward(self, side: str, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Unit vectors of one side, float32 [texts, hidden]."""
-        encoder = self.question if side == "question" else self.passage
+        encoder = self.get_submodule(side)
         hidden = encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask[..., None].float()
         return F.normalize((hidden.float() * weights).sum(1) / weights.sum(1), dim=-1)
@@ -59,13 +59,17 @@ class DprTask(RankingTask):
     """Two low-rank changes of one base, one for each side."""
 
     Settings = DprSettings
+    kind: ClassVar[str] = "dpr"
+    #: What reads questions, and what reads passages.
+    sides: ClassVar[tuple[str, str]] = ("question", "passage")
 
     def build(self) -> nn.Module:
-        sides = [
-            base_encoder("AutoModel", self.recipe.lora.encoder_dropout, add_pooling_layer=False)
-            for _ in range(2)
-        ]
-        return attach(TwoTowers(*sides), self.recipe.lora)
+        dropout = self.recipe.lora.encoder_dropout
+        encoders = {
+            side: base_encoder("AutoModel", dropout, add_pooling_layer=False)
+            for side in dict.fromkeys(self.sides)
+        }
+        return attach(Towers(**encoders), self.recipe.lora)
 
     def schedule(self) -> GroupSchedule:
         recipe = self.recipe
@@ -99,8 +103,9 @@ class DprTask(RankingTask):
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        questions = self._vectors(model, "question", batch["questions"])
-        passages = self._vectors(model, "passage", batch["passages"])
+        question, passage = self.sides
+        questions = self._vectors(model, question, batch["questions"])
+        passages = self._vectors(model, passage, batch["passages"])
         scores = self.settings.scale * (questions @ passages.T).float()
         return in_batch_taught(
             scores,
@@ -124,10 +129,11 @@ class DprTask(RankingTask):
     ) -> dict[str, list[Hit]]:
         """The best ``k`` of the passages ``ids`` for each question, exact."""
         texts = [self.examples.passages[pid].full_text for pid in ids]
-        passages = self._vectors(model, "passage", self._encode(texts, self.settings.max_length))
+        question, passage = self.sides
+        passages = self._vectors(model, passage, self._encode(texts, self.settings.max_length))
         asked = [example.question.text for example in examples]
         encoded = self._encode(asked, self.settings.query_length)
-        questions = self._vectors(model, "question", encoded)
+        questions = self._vectors(model, question, encoded)
         with torch.autocast(questions.device.type, enabled=False):
             best = (questions @ passages.T).topk(min(k, len(ids)), dim=1)
         return {
@@ -140,17 +146,20 @@ class DprTask(RankingTask):
     def trained(self, model: nn.Module) -> dict[str, Trained]:
         tensors = extract(model)
         return {
-            f"{self.recipe.name}-{side}": Trained(
+            self._name(side): Trained(
                 {
                     name.removeprefix(f"{side}."): tensor
                     for name, tensor in tensors.items()
                     if name.startswith(f"{side}.")
                 },
-                {"kind": "dpr", "prefix": "", "max_length": self.settings.max_length},
+                {"kind": self.kind, "prefix": "", "max_length": self.settings.max_length},
                 prefix=f"{side}.",
             )
-            for side in ("question", "passage")
+            for side in dict.fromkeys(self.sides)
         }
+
+    def _name(self, side: str) -> str:
+        return f"{self.recipe.name}-{side}"
 
     def _encode(self, texts: Sequence[str], limit: int) -> Chunks:
         encoded = tokenised(self.tokenizer, texts, None, limit)
@@ -159,3 +168,13 @@ class DprTask(RankingTask):
 
     def _vectors(self, model: nn.Module, side: str, encoded: Chunks) -> Tensor:
         return restored([model(side, **chunk) for chunk in encoded["chunks"]], encoded["order"])
+
+
+class SentenceTask(DprTask):
+    """One encoder for questions and passages (Reimers and Gurevych 2019), trained alike."""
+
+    kind = "sentence"
+    sides = ("text", "text")
+
+    def _name(self, side: str) -> str:
+        return self.recipe.name

@@ -52,7 +52,7 @@ class SameLogits(torch.nn.Module):
         return SimpleNamespace(logits=torch.zeros(len(input_ids), 1))
 
 
-@pytest.mark.parametrize("name", ["colbert", "dpr"])
+@pytest.mark.parametrize("name", ["colbert", "dpr", "sentence"])
 def test_what_answers_another_question_of_the_batch_is_no_negative_of_it(
     name: TaskName, examples: Examples
 ) -> None:
@@ -63,7 +63,7 @@ def test_what_answers_another_question_of_the_batch_is_no_negative_of_it(
     assert batch["excluded"].tolist() == [[False, False, False, True], [False] * 4]
 
 
-@pytest.mark.parametrize("name", ["colbert", "dpr"])
+@pytest.mark.parametrize("name", ["colbert", "dpr", "sentence"])
 def test_groups_without_a_teacher_are_marked(name: TaskName, examples: Examples) -> None:
     teacher = _task(name, examples).collate(_groups(examples))["teacher"]
     assert teacher[0].isnan().all()
