@@ -8,7 +8,7 @@ training questions, and, fitted on all of them, over another run::
 
     python -m eval.look ../shared/data/nq-mini/passages.tsv.gz \\
         build/mined/nq.run ../shared/data/nq-mini/nq-train.qrels \\
-        --judge RUN/pipelines/sbert-colbert/retrieved.trec RUN/gold.qrels
+        --judge RUN/pipelines/sentence/retrieved.trec RUN/gold.qrels
 """
 
 from __future__ import annotations

@@ -44,14 +44,14 @@ def test_a_card_tells_what_a_training_starts_from_draws_and_learns_beside(tmp_pa
         DataPart(root=NOWHERE, corpus=NOWHERE, teacher=[Path("a.run"), Path("b.run")]),
         name="colbert",
         task="colbert",
-        start=Path("training/colbert-first"),
+        start=Path("training/some-first"),
         negatives=NegativePart(with_answers=True),
         settings={"prior": 20.0},
     )
     write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "colbert"})
     write_card(tmp_path, "colbert", recipe, [{"step": 4, "MRR@10": 0.5}], "MRR@10")
     card = (tmp_path / "card.md").read_text("utf-8")
-    assert "trained on from `eval/recipes/colbert-first.yaml`" in card
+    assert "trained on from `eval/recipes/some-first.yaml`" in card
     assert "negatives may hold an accepted answer" in card
     assert "that 2 teachers agree on (`a.run` and `b.run`)" in card
     assert "beside 20 times the retriever's score" in card
