@@ -68,11 +68,16 @@ def test_every_figure_is_well_formed_and_says_what_it_shows(comparison: Comparis
     assert f"dpr-colbert: {em.mean:.3f}, {em.interval.low:.3f}" in figures[0]
 
 
-def test_a_constant_metric_can_be_drawn(comparison: Comparison) -> None:
-    flat = tuple(replace(row, value=0.0) for row in comparison.rows)
+@pytest.mark.parametrize(("value", "axis"), [(0.0, (0.0, 0.1)), (1.0, (0.9, 1.0))])
+def test_a_constant_metric_is_drawn_within_what_a_share_can_be(
+    comparison: Comparison, value: float, axis: tuple[float, float]
+) -> None:
+    flat = tuple(replace(row, value=value) for row in comparison.rows)
     for figure in quality_figures(replace(comparison, rows=flat)):
         assert "nan" not in figure
-        ElementTree.fromstring(figure)
+        words = [each.text or "" for each in ElementTree.fromstring(figure).iter()]
+        marks = [float(word) for word in words if word.replace(".", "").isdigit()]
+        assert (min(marks), max(marks)) == pytest.approx(axis)
 
 
 def test_losses_say_the_counts(comparison: Comparison) -> None:

@@ -24,7 +24,11 @@ def _figure(comparison: Comparison, metric: str) -> str:
         for pipeline in comparison.pipelines
         if (pipeline, metric) in comparison.summaries
     ]
-    marks = ticks(min(c.interval.low for c in cells), max(c.interval.high for c in cells))
+    lowest, highest = min(c.interval.low for c in cells), max(c.interval.high for c in cells)
+    if lowest == highest:
+        # Often all are 1, which no share exceeds: room below, and above only where there is none.
+        lowest, highest = max(0.0, lowest - 0.1), max(0.1, highest)
+    marks = ticks(lowest, highest)
     low, high = marks[0], marks[-1]
     height = _TOP + _ROW * len(cells) + 22
 
