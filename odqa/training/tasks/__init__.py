@@ -11,7 +11,7 @@ _TASKS = {
     "colbert": "odqa.training.tasks.colbert:ColbertTask",
     "reader": "odqa.training.tasks.reader:ReaderTask",
     "dpr": "odqa.training.tasks.dpr:DprTask",
-    "sentence": "odqa.training.tasks.dpr:SentenceTask",
+    "sentence": "odqa.training.tasks.sentence:SentenceTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
     "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",

@@ -168,13 +168,3 @@ class DprTask(RankingTask):
 
     def _vectors(self, model: nn.Module, side: str, encoded: Chunks) -> Tensor:
         return restored([model(side, **chunk) for chunk in encoded["chunks"]], encoded["order"])
-
-
-class SentenceTask(DprTask):
-    """One encoder for questions and passages (Reimers and Gurevych 2019), trained alike."""
-
-    kind = "sentence"
-    sides = ("text", "text")
-
-    def _name(self, side: str) -> str:
-        return self.recipe.name
