@@ -42,6 +42,7 @@ from odqa.types import Answer, Hit, Question
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
+    from odqa.spec.stage import StageSpec
 
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
@@ -65,11 +66,20 @@ class ComponentConfig(BaseModel):
 
     def identity(self) -> Mapping[str, object]:
         """The fields that change results; what does not (device, batch size) is left out."""
-        return self.model_dump(exclude=set(RUNNING))
+        inner = {
+            key: [stage.identity() for stage in getattr(self, key)] for key in self.nested_rankers
+        }
+        return self.model_dump(exclude={*RUNNING, *inner}) | inner
 
     def running(self) -> Mapping[str, object]:
-        """The fields of `RUNNING` that are not left at their defaults."""
-        return self.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
+        """The fields of `RUNNING` that are not left at their defaults, by position for rankers."""
+        own = self.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
+        inner = {str(n): dict(stage.config.running()) for n, stage in enumerate(self.nested())}
+        return own | {position: said for position, said in inner.items() if said}
+
+    def nested(self) -> tuple[StageSpec, ...]:
+        """The rankers it is made of, in the order in which they rank; most have none."""
+        return tuple(stage for key in self.nested_rankers for stage in getattr(self, key))
 
 
 class StageConfig(ComponentConfig):

@@ -33,13 +33,6 @@ class CascadeConfig(StageConfig):
         "it leaves to the next.",
     )
 
-    def identity(self) -> Mapping[str, object]:
-        return {"k": self.k, "stages": [stage.identity() for stage in self.stages]}
-
-    def running(self) -> Mapping[str, object]:
-        said = {str(n): dict(stage.config.running()) for n, stage in enumerate(self.stages)}
-        return {position: fields for position, fields in said.items() if fields}
-
 
 class CascadeRanker(Ranker[CascadeConfig]):
     """Several rankers, each over what the one before it left.

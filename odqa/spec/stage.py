@@ -31,13 +31,6 @@ class StageSpec:
         assert isinstance(self.config, StageConfig)
         return self.config.k
 
-    @property
-    def inner(self) -> tuple[StageSpec, ...]:
-        """The rankers it is made of, in the order in which they rank; most stages have none."""
-        return tuple(
-            stage for key in self.config.nested_rankers for stage in getattr(self.config, key)
-        )
-
     def identity(self) -> dict[str, Any]:
         """What decides this stage's results, as plain values; feeds every cache key."""
         version = registry.get(self.role, self.type).version

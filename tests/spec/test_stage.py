@@ -32,11 +32,11 @@ def ranker_of(text: str) -> StageSpec:
 
 
 def test_rankers_in_a_ranker_are_stages_with_the_keys_of_the_header() -> None:
-    late, cross = ranker_of(CASCADE).inner
+    late, cross = ranker_of(CASCADE).config.nested()
     assert (late.type, late.k) == ("colbert", 20)
     assert (cross.type, cross.config.model_dump()["alpha"]) == ("cross_encoder", 2.0)
     assert {each.config.model_dump()["precision"] for each in (late, cross)} == {"bfloat16"}
-    assert late.inner == ()
+    assert late.config.nested() == ()
 
 
 def test_round_trip_with_and_without_defaults() -> None:

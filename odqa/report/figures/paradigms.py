@@ -37,7 +37,7 @@ def placed_components(comparison: Comparison) -> list[Placed]:
     used: dict[tuple[str, str], list[str]] = {}
     for name, result in comparison.pipelines.items():
         for stage in result.spec.stages:
-            for each in stage.inner or (stage,):
+            for each in stage.config.nested() or (stage,):
                 used.setdefault((each.role, each.type), []).append(name)
     found = []
     for entry in entries():
