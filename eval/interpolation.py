@@ -4,7 +4,7 @@ Reads the run of the retriever, that of the ranker over its hits, and the gold p
 finished comparison (``--had`` is the ``alpha`` of its spec; weight 0 is the ranker alone)::
 
     python -m eval.interpolation RUN/pipelines/sbert-colbert/retrieved.trec \\
-        RUN/pipelines/sbert-colbert/ranked.trec RUN/gold.qrels --had 12 --weights 0,12
+        RUN/pipelines/sbert-colbert/ranked.trec RUN/gold.qrels --had 20 --weights 0,20
 """
 
 from __future__ import annotations

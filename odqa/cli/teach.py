@@ -15,7 +15,7 @@ def teach(
     weights: Annotated[str, typer.Argument(help="Folder that odqa train left, or embedded:NAME.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Run file to write (default: teacher.run, where recipes look)."),
+        typer.Option(help="Run file to write (default: teacher-NAME.run, where recipes look)."),
     ] = None,
     depth: Annotated[int, typer.Option(min=1, help="Candidates per question.")] = 24,
     source: Annotated[
@@ -32,5 +32,6 @@ def teach(
 
     embedded = weights.startswith("embedded:")
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
-    target = out or load_recipe(recipe).data.mined / "teacher.run"
+    known = load_recipe(recipe)
+    target = out or known.data.mined / f"teacher-{known.name}.run"
     typer.echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))
