@@ -30,18 +30,23 @@ def list_models() -> None:
 
 @app.command("export")
 def export(
-    name: Annotated[str, typer.Argument(help="Name, such as colbert.")],
+    name: Annotated[
+        str, typer.Argument(help="Name, such as colbert, or a folder that odqa train left.")
+    ],
     to: Annotated[Path, typer.Option("--to", help="New folder for the checkpoint.")],
     cache: CacheFolder = None,
 ) -> None:
     """Write an ordinary checkpoint that the model's home library loads unchanged."""
     from odqa.cache import Cache
     from odqa.errors import CheckpointError
-    from odqa.models import materialise
+    from odqa.models import EMBEDDED, materialise
+    from odqa.models.trained import materialise_trained
 
     if to.exists():
         raise CheckpointError("exists already", where=str(to), cure="name a new folder")
-    source = materialise(name, Cache(cache))
+    trained = name not in EMBEDDED and Path(name).is_dir()
+    kept = Cache(cache)
+    source = materialise_trained(Path(name), kept) if trained else materialise(name, kept)
     try:
         shutil.copytree(source, to, ignore=shutil.ignore_patterns("manifest.json", "__pycache__"))
     except OSError as error:

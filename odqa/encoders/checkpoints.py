@@ -1,7 +1,7 @@
 """From how a user names a checkpoint to a local folder with configuration and weights.
 
-Three ways: a local folder, ``embedded:NAME``, or an id on the Hugging Face hub. Nothing is ever
-executed from a checkpoint.
+Four ways: a local folder, one that ``odqa train`` left, ``embedded:NAME``, or an id on the Hugging
+Face hub. Nothing is ever executed from a checkpoint.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
 
     Args:
         ref: local folder, ``embedded:NAME`` or hub id (``owner/name``).
-        cache: where embedded checkpoints are built; default: the user's cache.
+        cache: where embedded and trained checkpoints are built; default: the user's cache.
 
     Raises:
         CheckpointError: no such folder or hub id, or one without configuration or weights.
@@ -58,6 +58,10 @@ def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
         return materialise(ref, cache)
     path = Path(ref).expanduser()
     if path.is_dir():
+        from odqa.models.trained import is_trained, materialise_trained
+
+        if is_trained(path):
+            return materialise_trained(path, cache)
         check_complete(path, ref)
         return path
     if path.is_file():

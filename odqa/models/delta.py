@@ -43,13 +43,15 @@ def read_delta(folder: Path) -> Delta:
         base, expected = config["base"]["sha256"], config["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            "not the config.json of an embedded model", where=str(folder), cure="reinstall odqa"
+            "not the config.json of a model made by odqa",
+            where=str(folder),
+            cure="train it again, or reinstall odqa",
         ) from error
     if base != BASE_SHA256:
         raise CheckpointError(
             f"changes another base model ({base[:12]}…)", where=str(folder), cure="train it again"
         )
-    check_sha256(folder / WEIGHTS, expected, "reinstall odqa")
+    check_sha256(folder / WEIGHTS, expected, "train it again, or reinstall odqa")
     return Delta(load_file(folder / WEIGHTS), config, expected)
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from odqa.errors import RunError
+from odqa.models.trained import RECIPE
 from odqa.training.recipe import load_recipe
 
 
@@ -43,7 +44,7 @@ def train(
     if seed is not None:
         recipe = recipe.with_seed(seed)
     settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
-    noted = out / "recipe.json"
+    noted = out / RECIPE
     checkpoints = out / "checkpoints"
     if noted.is_file():
         if not resume:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from odqa.errors import CheckpointError
 from odqa.models.delta import Delta, read_delta
+from odqa.models.trained import trained_models
 from odqa.training.lora import load
 
 if TYPE_CHECKING:
@@ -92,13 +93,13 @@ def _tensors(kept: Mapping[str, Trained], deltas: Mapping[str, Delta]) -> dict[s
 def _folder(run: Path, name: str) -> Path:
     """Where a model lies: in a run under its name, in one of another name (a first stage) as its
     only model, or in the given folder itself."""
-    models = sorted(file.parent for file in run.glob("*/config.json"))
-    alone = models if len(models) == 1 else [run]
-    found = next((f for f in (run / name, *alone) if (f / "config.json").is_file()), None)
-    if found is None:
+    models = trained_models(run)
+    named = [model for model in models if model.name == name]
+    found = named or models
+    if len(found) != 1:
         raise CheckpointError(
             f"no weights of '{name}'",
             where=str(run),
             cure="train them first, or name the folder that odqa train left",
         )
-    return found
+    return found[0]

@@ -11,9 +11,8 @@ import torch
 import yaml
 
 from odqa.cache import Cache
+from odqa.encoders.checkpoints import resolve_checkpoint
 from odqa.errors import CheckpointError, RunError, SpecError
-from odqa.models.base import base_model_dir
-from odqa.models.checkpoint import build_checkpoint
 from odqa.models.delta import read_delta
 from odqa.training.evaluate import Measured, evaluate
 from odqa.training.mining import mine
@@ -74,9 +73,7 @@ def test_mine_train_teach_evaluate(
     assert delta.sha256 in (folder / "card.md").read_text("utf-8")
     assert [row["step"] for row in json.loads((out / "curve.json").read_text("utf-8"))] == [1, 2]
 
-    checkpoint = tmp_path / "checkpoint"
-    checkpoint.mkdir()
-    build_checkpoint(base_model_dir(), delta, checkpoint)
+    checkpoint = resolve_checkpoint(str(out), cache)
     _, info = AutoModelForSequenceClassification.from_pretrained(
         checkpoint, output_loading_info=True
     )

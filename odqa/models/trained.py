@@ -1,0 +1,62 @@
+"""What ``odqa train`` left behind, as checkpoints: a researcher's own weights in a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.errors import CheckpointError
+from odqa.models.base import base_model_dir
+from odqa.models.delta import WEIGHTS, read_delta
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+# Written when a training begins; its models are written when it ends.
+RECIPE = "recipe.json"
+
+
+def trained_models(folder: Path) -> list[Path]:
+    """Folders of the models of a training run by name, or the folder itself if it is of a model."""
+    if (folder / WEIGHTS).is_file():
+        return [folder]
+    return sorted(file.parent for file in folder.glob(f"*/{WEIGHTS}"))
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether a folder is a training run or one model of it, not an ordinary checkpoint."""
+    return bool(trained_models(folder)) or (folder / RECIPE).is_file()
+
+
+def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
+    """Checkpoint folder of trained weights; built on first use, then taken from the cache.
+
+    Args:
+        folder: of a training run with one model, or of one model of a run.
+        cache: where the checkpoint is kept; default: the user's cache.
+
+    Raises:
+        CheckpointError: the training has not ended, it has several models, or files are damaged.
+        CacheError: the cache cannot be written.
+    """
+    models = trained_models(folder)
+    if not models:
+        raise CheckpointError(
+            "a training that has not ended",
+            where=str(folder),
+            cure="end it with odqa train --resume",
+        )
+    if len(models) > 1:
+        raise CheckpointError(
+            f"a training of {len(models)} models",
+            where=str(folder),
+            cure=f"name one: {', '.join(str(model) for model in models)}",
+        )
+    from odqa.cache import Cache as DefaultCache
+    from odqa.models.checkpoint import build_checkpoint
+
+    delta = read_delta(models[0])
+    identity = {"config": dict(delta.config), "format": 1}
+    return (cache or DefaultCache()).artifact(
+        "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
+    )
