@@ -57,8 +57,22 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
             value = _merge(below, value)
+        elif isinstance(value, _Item) and isinstance(below, list):
+            value = value.laid_over(below)
         merged[key] = value
     return merged
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What an override says of one item of a list: the others stay as they are."""
+
+    position: int
+    value: Any
+
+    def laid_over(self, items: list[Any]) -> list[Any]:
+        merged = _merge({"item": items[self.position]}, {"item": self.value})["item"]
+        return [*items[: self.position], merged, *items[self.position + 1 :]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +124,46 @@ def apply_overrides(
 
     A key of a stage that the spec does not have is passed over: ``ranker.k=50`` is for the
     pipelines with a ranker. ``ranker.type=…`` adds the stage.
+
+    Raises:
+        SpecError: an item of a list that it does not have.
     """
     used = []
     for each in overrides:
         if each.stage is not None and source.data.get(each.stage) is None:
             continue
+        path, known = _found(each, source.data)
         data: Any = each.value
-        for part in reversed(each.path):
-            data = {part: data}
-        source = lay_over(source, Source(data, {each.path: each.where}, source.origin))
+        for part in reversed(path):
+            data = _Item(part, data) if isinstance(part, int) else {part: data}
+        # What a word adds on the way to its key is the word's too: it may be unknown there.
+        added = [path[:n] for n in range(max(known, 1) + 1, len(path))]
+        places = dict.fromkeys([*added, path], each.where)
+        source = lay_over(source, Source(data, places, source.origin))
         used.append(each)
     return source, tuple(used)
+
+
+def _found(override: Override, data: Any) -> tuple[KeyPath, int]:
+    """Its path, with a number where the spec has a list, and how much of it the spec has.
+
+    Raises:
+        SpecError: no such item.
+    """
+    path: list[str | int] = []
+    known = 0
+    for part in override.path:
+        if isinstance(data, list):
+            if not (str(part).isdecimal() and int(part) < len(data)):
+                raise SpecError(
+                    f"{'.'.join(map(str, path))}: a list of {len(data)}, which has no '{part}'",
+                    where=override.where,
+                    cure=f"count its items from 0 to {len(data) - 1}" if data else "give it whole",
+                )
+            path.append(int(part))
+            data = data[int(part)]
+        else:
+            path.append(part)
+            data = data.get(part) if isinstance(data, dict) else None
+        known += data is not None
+    return tuple(path), known

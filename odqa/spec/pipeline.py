@@ -112,12 +112,11 @@ def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) ->
     refs, all_read = list(refs), True
     for ref in refs:
         try:
-            read = read_with_parents(find_spec(ref))
+            source, used = apply_overrides(read_with_parents(find_spec(ref)), words)
         except SpecError as error:
             all_read = False
             found.append((str(ref), error))
             continue
-        source, used = apply_overrides(read, words)
         for word in used:
             unused.pop(word.word, None)
         try:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from odqa.errors import SpecErrors
-from odqa.spec.pipeline import parse_pipeline
+from odqa.spec.pipeline import load_pipeline, parse_pipeline
 from odqa.spec.stage import StageSpec
 
 CASCADE = """\
@@ -54,6 +56,46 @@ def test_the_hash_follows_what_the_inner_rankers_find() -> None:
     assert parse_pipeline(CASCADE.replace("batch_size: 4", "batch_size: 8")).hash == spec.hash
     assert parse_pipeline(CASCADE.replace("alpha: 2.0", "alpha: 3.0")).hash != spec.hash
     assert parse_pipeline(CASCADE.replace("k: 20", "k: 10")).hash != spec.hash
+
+
+def test_set_reaches_one_ranker_of_several(tmp_path: Path) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text(CASCADE, encoding="utf-8")
+    words = ["ranker.stages.0.k=10", "ranker.stages.1.type=retro", "ranker.stages.1.batch_size=2"]
+    ranker = load_pipeline(file, words).ranker
+    assert ranker is not None
+    late, retro = ranker.config.nested()
+    assert (late.type, late.k, ranker.k) == ("colbert", 10, 5)
+    assert retro.type == "retro"
+    assert retro.config.model_dump()["batch_size"] == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        (
+            "ranker.stages.2.k=5",
+            "ranker.stages: a list of 2, which has no '2'; count its items from 0 to 1",
+        ),
+        ("ranker.stages.last.k=5", "ranker.stages: a list of 2, which has no 'last'"),
+        ("ranker.stages.0.kk=5", "ranker.stages.0.kk: unknown key 'kk'; did you mean 'k'?"),
+        ("ranker.stages.0=5", "ranker.stages.0: expected a type and its parameters"),
+    ],
+)
+def test_a_bad_place_in_a_list_is_one_line(word: str, line: str, tmp_path: Path) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text(CASCADE, encoding="utf-8")
+    with pytest.raises(SpecErrors) as caught:
+        load_pipeline(file, [word])
+    (said,) = str(caught.value).splitlines()
+    assert said.startswith(f"--set {word}: {line}")
+
+
+def test_a_place_in_a_ranker_that_is_none_of_several_is_unknown(tmp_path: Path) -> None:
+    file = tmp_path / "plain.yaml"
+    file.write_text("name: plain\nretriever: {type: bm25}\nranker: {type: colbert}\n", "utf-8")
+    with pytest.raises(SpecErrors, match=r"^--set ranker\.stages\.0\.k=5: ranker\.stages: unknown"):
+        load_pipeline(file, ["ranker.stages.0.k=5"])
 
 
 def test_what_is_wrong_inside_is_told_with_its_place() -> None:
