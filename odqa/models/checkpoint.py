@@ -86,7 +86,8 @@ def merge(
         target, other = f"{layer}.weight", change.get(layer + _B)
         if target not in merged or other is None:
             raise CheckpointError(
-                f"the change of '{layer}' does not fit the base model", cure="reinstall odqa"
+                f"the change of '{layer}' does not fit the base model",
+                cure="train it again, or reinstall odqa",
             )
         merged[target] = merged[target] + scale * (other.float() @ tensor.float())
     return merged

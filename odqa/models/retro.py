@@ -137,7 +137,7 @@ def build_retro(base: Path, delta: Delta, work: Path) -> None:
     except RuntimeError as error:
         raise CheckpointError(
             f"the change does not fit the grown model ({error})",
-            cure="reinstall odqa",
+            cure="train it again, or reinstall odqa",
         ) from error
     model.save_pretrained(work)
     if "ranking" in delta.config:

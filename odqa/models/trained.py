@@ -36,15 +36,16 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
         cache: where the checkpoint is kept; default: the user's cache.
 
     Raises:
-        CheckpointError: the training has not ended, it has several models, or files are damaged.
+        CheckpointError: no training, one that has not ended or has several models, damaged files.
         CacheError: the cache cannot be written.
     """
     models = trained_models(folder)
     if not models:
+        begun = (folder / RECIPE).is_file()
         raise CheckpointError(
-            "a training that has not ended",
+            "a training that has not ended" if begun else "not what odqa train left",
             where=str(folder),
-            cure="end it with odqa train --resume",
+            cure="end it with odqa train --resume" if begun else "name the folder of a training",
         )
     if len(models) > 1:
         raise CheckpointError(
@@ -57,6 +58,17 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
 
     delta = read_delta(models[0])
     identity = {"config": dict(delta.config), "format": 1}
-    return (cache or DefaultCache()).artifact(
-        "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
-    )
+    try:
+        return (cache or DefaultCache()).artifact(
+            "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
+        )
+    except CheckpointError as error:
+        where = error.where or str(models[0])
+        raise CheckpointError(error.what, where=where, cure=error.cure) from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        # The checksum is of the weights alone: what stands beside them may have been edited.
+        raise CheckpointError(
+            f"its config.json does not fit its weights ({type(error).__name__}: {error})",
+            where=str(models[0]),
+            cure="train it again",
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from odqa.encoders.checkpoints import resolve_checkpoint
 from odqa.errors import CheckpointError
 from odqa.interfaces import Ranker
 from odqa.models import delta_dir, materialise
-from odqa.models.trained import is_trained, trained_models
+from odqa.models.trained import is_trained, materialise_trained, trained_models
 from odqa.registry import get
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.types import Hit, Passage, Question
@@ -79,6 +80,28 @@ def test_damaged_weights_are_found(tmp_path: Path, cache: Cache) -> None:
         resolve_checkpoint(str(run), cache)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"lora": {"r": 16}},
+        {"lora": {"r": "many", "alpha": 32.0}},
+        {"kind": "retro"},
+        {"kind": "sequence-classification", "prefix": "nowhere."},
+    ],
+)
+def test_an_edited_config_is_one_line(
+    edit: dict[str, object], tmp_path: Path, cache: Cache
+) -> None:
+    config = run_of(tmp_path / "run", "sentence") / "sentence" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | edit), "utf-8")
+    with pytest.raises(CheckpointError) as caught:
+        resolve_checkpoint(str(config.parent), cache)
+    said = str(caught.value)
+    assert said.startswith(f"{config.parent}: ")
+    assert "train it again" in said
+    assert "\n" not in said
+
+
 def test_an_ordinary_checkpoint_is_not_taken_for_a_run(tmp_path: Path) -> None:
     assert not is_trained(tiny_bert(tmp_path / "bert"))
 
@@ -95,6 +118,11 @@ def test_rankers_rank_with_what_was_trained(model: str, tmp_path: Path, cache: C
         ranker.prepare(Corpus.from_passages(PASSAGES), cache)
         ranked.append(ranker.rank([QUESTION], [[Hit("a", 1.0), Hit("b", 0.5)]], 2))
     assert ranked[0] == ranked[1]
+
+
+def test_export_refuses_what_no_training_left(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="not what odqa train left; name the folder"):
+        materialise_trained(tiny_bert(tmp_path / "bert"))
 
 
 def test_export_takes_a_run(
