@@ -7,11 +7,13 @@ result in the cache in the format of the model's home library.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from odqa.errors import CheckpointError
 from odqa.models.base import BASE_SHA256, base_model_dir
+from odqa.models.delta import Delta, read_delta
 from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -53,18 +55,30 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
             where=_PREFIX + short,
             cure=did_you_mean(short, EMBEDDED),
         )
-    base = base_model_dir()
     if short == "minilm":
-        return base
-    folder = delta_dir(short)
+        return base_model_dir()
+    delta = read_delta(delta_dir(short))
+    identity = {"model": short, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
+    return built(delta, identity, cache)
+
+
+def built(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Path:
+    """The checkpoint that a change makes, from the cache or put there.
+
+    Args:
+        delta: the change.
+        identity: decides whether it has been built before.
+        cache: default: the user's cache.
+
+    Raises:
+        CheckpointError: the change does not fit the base model.
+        CacheError: the cache cannot be written.
+    """
     from odqa.cache import Cache as DefaultCache
     from odqa.models.checkpoint import build_checkpoint
-    from odqa.models.delta import read_delta
 
-    delta = read_delta(folder)
-    identity = {"model": short, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
     return (cache or DefaultCache()).artifact(
-        "checkpoint", identity, lambda work: build_checkpoint(base, delta, work)
+        "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
     )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odqa.errors import CheckpointError
-from odqa.models.base import base_model_dir
 from odqa.models.delta import WEIGHTS, read_delta
+from odqa.models.materialise import built
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -53,15 +53,10 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
             where=str(folder),
             cure=f"name one: {', '.join(str(model) for model in models)}",
         )
-    from odqa.cache import Cache as DefaultCache
-    from odqa.models.checkpoint import build_checkpoint
-
     delta = read_delta(models[0])
     identity = {"config": dict(delta.config), "format": 1}
     try:
-        return (cache or DefaultCache()).artifact(
-            "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
-        )
+        return built(delta, identity, cache)
     except CheckpointError as error:
         where = error.where or str(models[0])
         raise CheckpointError(error.what, where=where, cure=error.cure) from error
