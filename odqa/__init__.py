@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from odqa.api import compare
     from odqa.cache import Cache
     from odqa.comparison.result import Comparison
-    from odqa.pipeline import Pipeline
+    from odqa.execution.pipeline import Pipeline
     from odqa.registry import register
-    from odqa.types import Answer, Hit, Passage, Question
+    from odqa.types import Answer, Hit, Passage, Query, Question
 
 _WHERE = {
     "compare": "odqa.api",
     "Cache": "odqa.cache",
     "Comparison": "odqa.comparison.result",
-    "Pipeline": "odqa.pipeline",
+    "Pipeline": "odqa.execution.pipeline",
     "register": "odqa.registry",
     "Answer": "odqa.types",
     "Hit": "odqa.types",
     "Passage": "odqa.types",
+    "Query": "odqa.types",
     "Question": "odqa.types",
 }
 
@@ -36,6 +37,7 @@ __all__ = [
     "Hit",
     "Passage",
     "Pipeline",
+    "Query",
     "Question",
     "compare",
     "register",

@@ -17,11 +17,12 @@ from odqa.comparison.result import Comparison
 from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
 from odqa.errors import SpecErrors
-from odqa.experiment.explain import QUESTIONS
-from odqa.experiment.oracle import OracleStage
+from odqa.execution.ceilings import OracleStage
+from odqa.execution.explain import QUESTIONS
 from odqa.spec.benchmark import Benchmark, is_benchmark, load_benchmark
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
+from odqa.stages.part import Part
 
 #: What is compared when nothing is named.
 EMBEDDED_PIPELINES = (
@@ -33,8 +34,10 @@ EMBEDDED_PIPELINES = (
     "retro-offline",
 )
 
-#: One pipeline or several: spec files, built-in names, or specs.
-Pipelines = str | Path | PipelineSpec | Sequence[str | Path | PipelineSpec]
+#: A pipeline: a spec file, a built-in name, a spec, or what `odqa.stages` puts together.
+AnyPipeline = str | Path | PipelineSpec | Part
+#: One pipeline or several.
+Pipelines = AnyPipeline | Sequence[AnyPipeline]
 
 
 def compare(
@@ -108,15 +111,13 @@ def resolve_pipelines(pipelines: Pipelines, overrides: Iterable[str] = ()) -> li
     Raises:
         SpecErrors: what is wrong.
     """
-    if isinstance(pipelines, str | Path | PipelineSpec):
-        pipelines = [pipelines]
-    refs = [ref for ref in pipelines if not isinstance(ref, PipelineSpec)]
-    if not pipelines:
-        refs = [f"embedded/{name}" for name in EMBEDDED_PIPELINES]
+    given = [pipelines] if isinstance(pipelines, str | Path | PipelineSpec | Part) else pipelines
+    wanted: list[str | Path | PipelineSpec] = [
+        each.spec if isinstance(each, Part) else each for each in given
+    ] or [f"embedded/{name}" for name in EMBEDDED_PIPELINES]
+    refs = [ref for ref in wanted if not isinstance(ref, PipelineSpec)]
     loaded = iter(load_pipelines(refs, overrides)) if refs else iter(())
-    if not pipelines:
-        return list(loaded)
-    return [ref if isinstance(ref, PipelineSpec) else next(loaded) for ref in pipelines]
+    return [ref if isinstance(ref, PipelineSpec) else next(loaded) for ref in wanted]
 
 
 def open_dataset(data: str | Path | Dataset, cache: Cache, take: int | None = None) -> Dataset:

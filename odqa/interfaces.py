@@ -1,6 +1,15 @@
 """The contract of every component, written once.
 
-A pipeline is a retriever, an optional ranker and an optional reader. Each is a `Component`:
+A pipeline is a small acyclic graph of stages. Each stage is one component in one role
+(`odqa.registry.ROLES` says what every role takes and gives):
+
+* a `Rewriter` turns a question into the texts that are searched for,
+* a `Retriever` finds passages in the corpus,
+* a `Fusion` makes one list of the hits of several stages,
+* a `Ranker` reorders hits,
+* a `Reader` answers.
+
+What holds for each of them:
 
 * **Construction is cheap.** ``Component(config)`` stores a validated `ComponentConfig` and nothing
   else: no weights, no index, no import of torch or Java. A spec can be validated, printed and
@@ -10,13 +19,18 @@ A pipeline is a retriever, an optional ranker and an optional reader. Each is a 
   it stores is reported by `Component.stored`. Its seconds are the *offline* cost.
 * **The online call is in batches** and never looks at anything prepared for other questions.
   Its result for one question does not depend on the other questions of the batch, beyond
-  floating-point rounding.
+  floating-point rounding. How many come at once is the component's to say
+  (`Component.questions_per_call`).
+* **A component gets queries**: ids and texts. Accepted answers reach only a component whose config
+  says that it `ComponentConfig.sees_answers`; its figures are then marked as ceilings everywhere.
 * **Ids travel with scores** in `Hit`s. Results are sorted by falling score; ties keep the order in
   which the hits came in (rankers) or fall back to the corpus order (retrievers).
 
 Rankers return a subset of the ids they were given: all of them, or the best ``k``. Their result
-does not depend on the order of the hits they were given, except to break exact ties. Readers
-return exactly one `Answer` per question, also when there are no hits (then ``text == ""``).
+does not depend on the order of the hits they were given, except to break exact ties. The incoming
+score is added by whoever runs the ranker (`RankerConfig.alpha`), never by the ranker. Readers
+return exactly one `Answer` per question, also when there are no hits (then ``text == ""``, unless
+the reader needs no passages, `ComponentConfig.reads_passages`).
 
 A ranker may also say what it looked at in a passage: it overrides `Ranker.explain`. A run asks
 for that apart from ranking, for a few questions and their best passages; it is in no latency.
@@ -37,12 +51,11 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from odqa.explanation import Explanation
-from odqa.types import Answer, Hit, Question
+from odqa.types import Answer, Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
-    from odqa.spec.stage import StageSpec
 
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
@@ -61,31 +74,67 @@ class ComponentConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
-    #: Fields that hold rankers (`odqa.spec.stage.NestedRanker`), for a component made of others.
-    nested_rankers: ClassVar[tuple[str, ...]] = ()
+    #: Fields that came after version 0.1.0: left at its default, such a field is no part of the
+    #: identity, so that specs and caches of before keep their hashes.
+    later_fields: ClassVar[tuple[str, ...]] = ()
 
     def identity(self) -> Mapping[str, object]:
         """The fields that change results; what does not (device, batch size) is left out."""
-        inner = {
-            key: [stage.identity() for stage in getattr(self, key)] for key in self.nested_rankers
-        }
-        return self.model_dump(exclude={*RUNNING, *inner}) | inner
+        return self.model_dump(exclude={*RUNNING, *self._unset_later_fields()})
 
     def running(self) -> Mapping[str, object]:
-        """The fields of `RUNNING` that are not left at their defaults, by position for rankers."""
-        own = self.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
-        inner = {str(n): dict(stage.config.running()) for n, stage in enumerate(self.nested())}
-        return own | {position: said for position, said in inner.items() if said}
+        """The fields of `RUNNING` that are not left at their defaults."""
+        return self.model_dump(mode="json", include=set(RUNNING), exclude_defaults=True)
 
-    def nested(self) -> tuple[StageSpec, ...]:
-        """The rankers it is made of, in the order in which they rank; most have none."""
-        return tuple(stage for key in self.nested_rankers for stage in getattr(self, key))
+    @property
+    def sees_answers(self) -> bool:
+        """Whether the component is told the accepted answers or the relevant passages.
+
+        Its figures are then ceilings, and are marked so in every output.
+        """
+        return False
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether a reader can do nothing without passages: it then needs a retriever."""
+        return True
+
+    def _unset_later_fields(self) -> set[str]:
+        fields = type(self).model_fields
+        return {key for key in self.later_fields if getattr(self, key) == fields[key].default}
 
 
 class StageConfig(ComponentConfig):
     """Base of retriever and ranker parameters: both return the best ``k``."""
 
     k: int = Field(100, ge=1, description="How many passages this stage returns per question.")
+
+
+class RankerConfig(StageConfig):
+    """Base of ranker parameters: whoever runs the ranker can add the incoming score to its own."""
+
+    later_fields: ClassVar[tuple[str, ...]] = ("alpha",)
+
+    alpha: float = Field(
+        0.0, ge=0, description="Weight of the incoming score: score = own + alpha * incoming."
+    )
+
+
+class FusionConfig(StageConfig):
+    """Base of fusion parameters."""
+
+    weights: tuple[float, ...] | None = Field(
+        None,
+        description="One weight for each of the fused stages, in order; equal ones by default.",
+    )
+
+
+class RewriterConfig(ComponentConfig):
+    """Base of rewriter parameters: the hits of several texts for one question are fused."""
+
+    by: str = Field(
+        "rrf", description="Fusion, with its defaults, of what the texts of one question retrieve."
+    )
 
 
 class ModelConfig(ComponentConfig):
@@ -140,7 +189,11 @@ class Component(ABC, Generic[C_co]):
     #: what it did keep (`Component.stored`).
     precomputes: ClassVar[tuple[str, ...]] = ()
     #: Raised whenever the same config would give other results than before; enters cache keys.
+    #: For a class from outside odqa its source counts too (`odqa.code_identity`).
     version: ClassVar[int] = 1
+    #: How many questions one online call is given; also the unit of resuming. An exact search that
+    #: reads its whole index in every call wants many.
+    questions_per_call: int = 32
 
     def __init__(self, config: C_co) -> None:
         self.config = config
@@ -154,25 +207,21 @@ class Component(ABC, Generic[C_co]):
         """
 
     def sources(self, cache: Cache) -> Mapping[str, str]:
-        """Content hashes of the files that the config names (checkpoints), without loading them.
+        """Content hashes of files that the config names, without loading them.
 
-        They enter the cache keys of results, so that new weights under an old name are noticed. By
-        default those of `ModelConfig.checkpoints`.
+        They enter the cache keys of results, so that new content under an old name is noticed.
+        Those of `ModelConfig.checkpoints` are known already; these are added to them.
 
         Raises:
             CheckpointError, EnvironmentProblem: one of them cannot be found.
         """
-        if not isinstance(self.config, ModelConfig):
-            return {}
-        from odqa.encoders.checkpoints import checkpoint_sources
-
-        return checkpoint_sources(cache, *self.config.checkpoints())
+        return {}
 
     def stored(self) -> tuple[Stored, ...]:
         """What `prepare` keeps on disk; empty before it ran."""
         return ()
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """Analytic cost of this stage for one question with these incoming hits."""
         return Cost()
 
@@ -184,12 +233,36 @@ class Component(ABC, Generic[C_co]):
         """Free weights and indexes; `prepare` brings them back."""
 
 
+class Rewriter(Component[C_co]):
+    """Says what to search for instead of, or beside, a question."""
+
+    @abstractmethod
+    def rewrite(self, queries: Sequence[Query]) -> list[list[str]]:
+        """At least one text per query, best first; none of them empty."""
+
+
 class Retriever(Component[C_co]):
     """Finds passages for questions in the whole corpus."""
 
     @abstractmethod
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         """The best ``k`` passages per question (fewer when the corpus is smaller)."""
+
+
+class Fusion(Component[C_co]):
+    """Makes one list of the hits of several stages for the same question."""
+
+    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+        """Nothing to do."""
+
+    @abstractmethod
+    def fuse(self, hits: Sequence[Sequence[Sequence[Hit]]], k: int) -> list[list[Hit]]:
+        """The best ``k`` hits per question.
+
+        Args:
+            hits: question -> fused stage -> its hits, best first. All questions have as many
+                stages.
+        """
 
 
 class Ranker(Component[C_co]):
@@ -197,12 +270,12 @@ class Ranker(Component[C_co]):
 
     @abstractmethod
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         """The best ``k`` of each question's hits, in falling order of the new score."""
 
     def explain(  # optional hook
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         """What it looks at in each of these passages, one list per question; by default nothing.
 
@@ -216,5 +289,5 @@ class Reader(Component[C_co]):
     """Answers questions from their best passages."""
 
     @abstractmethod
-    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         """One answer per question, in order."""

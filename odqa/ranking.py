@@ -31,11 +31,13 @@ def reranked(hits: Sequence[Hit], scores: Sequence[float], k: int) -> list[Hit]:
     return [Hit(hits[i].passage_id, float(scores[i])) for i in order[:k]]
 
 
-def interpolated(hits: Sequence[Hit], scores: Sequence[float], alpha: float) -> list[float]:
-    """``score + alpha * incoming``, per hit.
+def interpolated(incoming: Sequence[Hit], ranked: Sequence[Hit], alpha: float, k: int) -> list[Hit]:
+    """The best ``k`` hits by ``own + alpha * incoming`` score.
 
-    With ``alpha`` 0 the incoming scores are not touched at all: they may be infinite.
+    Args:
+        incoming: what the ranker was given, best first; its order breaks ties.
+        ranked: the same passages with the ranker's own scores.
     """
-    if alpha == 0:
-        return [float(score) for score in scores]
-    return [float(score) + alpha * hit.score for hit, score in zip(hits, scores, strict=True)]
+    own = {hit.passage_id: hit.score for hit in ranked}
+    kept = [hit for hit in incoming if hit.passage_id in own]
+    return reranked(kept, [own[hit.passage_id] + alpha * hit.score for hit in kept], k)

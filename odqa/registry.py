@@ -1,7 +1,7 @@
-"""Which component types exist: name -> class, imported only when asked for.
+"""Which roles there are, and which component types: name -> class, imported only when asked for.
 
-Third parties add theirs by entry point, in the groups ``odqa.retrievers``, ``odqa.rankers`` and
-``odqa.readers``::
+Third parties add types by entry point, in the groups ``odqa.rewriters``, ``odqa.retrievers``,
+``odqa.fusions``, ``odqa.rankers`` and ``odqa.readers``::
 
     [project.entry-points."odqa.rankers"]
     my-ranker = "my_package.ranker:MyRanker"
@@ -12,21 +12,65 @@ or, in a notebook, by ``odqa.register("ranker", "my-ranker", MyRanker)``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from odqa.errors import ComponentError
-from odqa.interfaces import Component, ComponentConfig, Ranker, Reader, Retriever, StageConfig
+from odqa.interfaces import (
+    Component,
+    ComponentConfig,
+    Fusion,
+    FusionConfig,
+    Ranker,
+    Reader,
+    Retriever,
+    Rewriter,
+    RewriterConfig,
+    StageConfig,
+)
 from odqa.suggest import did_you_mean
 
-Role = Literal["retriever", "ranker", "reader"]
-ROLES: tuple[Role, ...] = get_args(Role)
+Role = Literal["rewriter", "retriever", "fusion", "ranker", "reader"]
+Slot = Literal["rewriter", "retriever", "ranker", "reader"]
+#: What flows between stages: texts to search for, hits, answers.
+Value = Literal["queries", "hits", "answers"]
 
-_BASES: dict[Role, Any] = {"retriever": Retriever, "ranker": Ranker, "reader": Reader}
+
+@dataclass(frozen=True, slots=True)
+class RoleInfo:
+    """What a role takes from the stages before it and what it gives; the question is always there.
+
+    ``several`` says that it takes the values of any number of stages, the others take one or none.
+    """
+
+    base: Any
+    config: type[ComponentConfig]
+    takes: Value | None
+    gives: Value
+    verb: str
+    several: bool = False
+
+
+ROLES: Mapping[Role, RoleInfo] = {
+    "rewriter": RoleInfo(Rewriter, RewriterConfig, "queries", "queries", "rewrite"),
+    "retriever": RoleInfo(Retriever, StageConfig, "queries", "hits", "retrieve"),
+    "fusion": RoleInfo(Fusion, FusionConfig, "hits", "hits", "fuse", several=True),
+    "ranker": RoleInfo(Ranker, StageConfig, "hits", "hits", "rank"),
+    "reader": RoleInfo(Reader, ComponentConfig, "hits", "answers", "read"),
+}
+#: The keys of a pipeline spec that hold stages; fusions stand inside of them.
+SLOTS: tuple[Slot, ...] = ("rewriter", "retriever", "ranker", "reader")
+
+#: Names that specs read in another way: a cascade is a list of rankers.
+_RESERVED: Mapping[Role, tuple[str, ...]] = {"ranker": ("cascade",)}
 
 _BUILT_IN: dict[Role, dict[str, str]] = {
+    "rewriter": {
+        "keywords": "odqa.rewriters.keywords:KeywordsRewriter",
+        "queries": "odqa.rewriters.query_file:QueryFileRewriter",
+    },
     "retriever": {
         "bm25": "odqa.retrievers.bm25:Bm25Retriever",
         "dpr": "odqa.retrievers.dpr:DprRetriever",
@@ -35,8 +79,13 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "run": "odqa.retrievers.run_file:RunFileRetriever",
         "sentence": "odqa.retrievers.sentence:SentenceRetriever",
     },
+    "fusion": {
+        "min_max": "odqa.fusion.scores:MinMaxFusion",
+        "rank": "odqa.fusion.ranks:RankFusion",
+        "rrf": "odqa.fusion.ranks:ReciprocalRankFusion",
+        "z_score": "odqa.fusion.scores:ZScoreFusion",
+    },
     "ranker": {
-        "cascade": "odqa.rankers.cascade:CascadeRanker",
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
         "retro": "odqa.rankers.retro:RetroRanker",
@@ -76,11 +125,15 @@ def register(role: Role, name: str, target: type[Component[Any]] | str) -> None:
     """Add a type at run time (a notebook, a test).
 
     Args:
-        role: retriever, ranker or reader.
+        role: one of `ROLES`.
         name: how specs call it; a name taken by another class is an error.
         target: the class, or ``"module:Class"``.
     """
     path = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+    if name in _RESERVED.get(role, ()):
+        raise ComponentError(
+            f"{role} type '{name}' has a meaning of its own in specs", cure="choose another name"
+        )
     taken = _find(role, name)
     if taken is not None and taken.target != path:
         raise ComponentError(
@@ -159,14 +212,13 @@ def _load(entry: Entry) -> type[Component[Any]]:
                 f"{entry.role} type '{entry.name}' of {entry.origin} cannot be imported: {why}",
                 cure="reinstall the package that brings it",
             ) from error
-    base = _BASES[entry.role]
+    base, wanted = ROLES[entry.role].base, ROLES[entry.role].config
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ComponentError(
             f"{entry.target} of {entry.origin} is not a {entry.role}",
             cure=f"derive it from odqa.interfaces.{base.__name__}",
         )
     config = getattr(found, "Config", None)
-    wanted = ComponentConfig if entry.role == "reader" else StageConfig
     if not (isinstance(config, type) and issubclass(config, wanted)):
         raise ComponentError(
             f"{entry.target} of {entry.origin} has no Config of a {entry.role}",

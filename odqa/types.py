@@ -32,12 +32,26 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question with every accepted answer (empty when only asking, not scoring)."""
+class Query:
+    """What a component is asked: an id and a text, and nothing that scoring knows."""
 
     id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Query):
+    """A question with every accepted answer (empty when only asking, not scoring).
+
+    Answers are for scoring. Components get the `query`, unless their config ``sees_answers``.
+    """
+
     answers: tuple[str, ...] = ()
+
+    @property
+    def query(self) -> Query:
+        """The same without its answers."""
+        return Query(self.id, self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,17 @@ from odqa.data.dataset import Dataset
 from odqa.data.load import DataConfig, load_dataset
 from odqa.data.predictions import write_squad
 from odqa.data.trec import write_run
-from odqa.interfaces import Component, Ranker, Reader, Retriever
+from odqa.execution.components import stage_sources
+from odqa.interfaces import Component, Fusion, Ranker, Reader, Retriever, Rewriter
 from odqa.retrievers.oracle import keep_gold
-from odqa.testing.conformance import check_ranker, check_reader, check_retriever
+from odqa.spec.stage import StageSpec
+from odqa.testing.conformance import (
+    check_fusion,
+    check_ranker,
+    check_reader,
+    check_retriever,
+    check_rewriter,
+)
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit
@@ -49,11 +58,10 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
-    if entry.name == "cascade":
-        cross = tiny_bert(folder / "tiny", "BertForSequenceClassification", num_labels=1)
-        return {
-            "stages": ({"type": "colbert"}, {"type": "cross_encoder", "checkpoint": str(cross)})
-        }
+    if entry.name == "queries":
+        lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
+        (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        return {"path": str(folder / "queries.jsonl")}
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name == "oracle":
@@ -86,13 +94,18 @@ def test_conforms(component: Component[Any], data: Dataset) -> None:
     questions = data.questions.questions
     ids = data.corpus.ids(range(8))
     hits = [[Hit(i, float(-n)) for n, i in enumerate(ids)] for _ in questions]
-    if isinstance(component, Retriever):
-        check_retriever(component, questions, len(data.corpus))
-    elif isinstance(component, Ranker):
-        check_ranker(component, questions, hits)
-    else:
-        assert isinstance(component, Reader)
-        check_reader(component, questions, hits)
+    match component:
+        case Rewriter():
+            check_rewriter(component, questions)
+        case Retriever():
+            check_retriever(component, questions, len(data.corpus))
+        case Fusion():
+            check_fusion(component, [hits[0][:5], hits[0][3:], hits[0][::-1][:4]])
+        case Ranker():
+            check_ranker(component, questions, hits)
+        case _:
+            assert isinstance(component, Reader)
+            check_reader(component, questions, hits)
 
 
 @pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
@@ -108,15 +121,16 @@ def test_says_what_it_costs(component: Component[Any], data: Dataset) -> None:
 
 
 @pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
-def test_notices_new_weights_under_an_old_name(component: Component[Any], cache: Cache) -> None:
+def test_notices_new_weights_under_an_old_name(
+    component: Component[Any], cache: Cache, request: pytest.FixtureRequest
+) -> None:
     """Or results of the weights before would be taken from the cache for those of the new ones."""
-    fields = component.config.model_dump()
+    entry = request.node.callspec.params["component"]
     named = {
         value
-        for keys in [fields, *fields.get("stages", [])]
-        for key, value in keys.items()
+        for key, value in component.config.model_dump().items()
         if key == "checkpoint" or key.endswith("_encoder")
     }
-    found = component.sources(cache)
+    found = stage_sources(StageSpec(entry.role, entry.name, component.config), cache)
     assert set(found) == named
     assert all(len(digest) == 64 for digest in found.values())

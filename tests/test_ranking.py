@@ -37,8 +37,9 @@ def test_no_order_is_made_of_a_score_that_is_no_number(bad: float) -> None:
 
 
 def test_interpolation() -> None:
-    assert interpolated(HITS, [1, 1, 1, 1], 0.5) == [2.5, 2.0, 1.5, 1.25]
-
-
-def test_alpha_zero_ignores_infinite_incoming_scores() -> None:
-    assert interpolated([Hit("a", -math.inf)], [1.5], 0) == [1.5]
+    own = [Hit("d", 2.0), Hit("c", 1.5), Hit("a", 0.0)]
+    # 0 + 0.5 * 3, 1.5 + 0.5 * 1, 2 + 0.5 * 0.5; b was dropped by the ranker.
+    assert interpolated(HITS, own, 0.5, 2) == [Hit("d", 2.25), Hit("c", 2.0)]
+    # Equal sums keep the incoming order.
+    tied = [Hit("c", 3.0), Hit("b", 2.0), Hit("a", 1.0)]
+    assert [hit.passage_id for hit in interpolated(HITS, tied, 1.0, 9)] == ["a", "b", "c"]

@@ -127,7 +127,7 @@ def test_a_plug_in_package_is_installed_found_and_run(tmp_path: Path) -> None:
     subprocess.run([*install, "--target", str(site), str(source)], check=True)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r});"
-        "from odqa import registry; from odqa.pipeline import Pipeline;"
+        "from odqa import registry; from odqa.execution.pipeline import Pipeline;"
         "from odqa.cache import Cache; from odqa.testing.toys import toy_components, toy_dataset;"
         "from odqa.spec.pipeline import parse_pipeline;"
         "entry = next(e for e in registry.entries('ranker') if e.name == 'shortest');"

@@ -24,7 +24,7 @@ def ask(
     from odqa.api import open_dataset, resolve_pipelines
     from odqa.cache import Cache
     from odqa.errors import DataError
-    from odqa.pipeline import Pipeline
+    from odqa.execution.pipeline import Pipeline
     from odqa.types import Question
 
     if not question.strip():

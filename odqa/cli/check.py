@@ -43,7 +43,7 @@ def check(
     Results of a benchmark are computed anew; the cache gives offline work only. Exit code 1 when
     something moved.
     """
-    from odqa.comparison.expected import expected_file, read_expected
+    from odqa.regression.expected import expected_file, read_expected
 
     width = _interval(allow)
     file = expected
@@ -61,8 +61,8 @@ def check(
 
 
 def _interval(allow: str) -> int | str:
-    from odqa.comparison.expected import BOOTSTRAP
     from odqa.errors import RunError
+    from odqa.regression.expected import BOOTSTRAP
 
     if allow.isdecimal():
         return int(allow)
@@ -92,8 +92,8 @@ def _result(target: Path, out: Path, cache: Path | None, no_cache: bool) -> Comp
 
 
 def _write(comparison: Comparison, file: Path, width: int | str) -> None:
-    from odqa.comparison.expected import expect
-    from odqa.comparison.expected_text import render_expected, write_expected
+    from odqa.regression.expected import expect
+    from odqa.regression.expected_text import render_expected, write_expected
 
     code = comparison.manifest.get("code")
     made_by = f"{comparison.manifest.get('odqa')}{f' ({code})' if code else ''}"
@@ -104,7 +104,7 @@ def _write(comparison: Comparison, file: Path, width: int | str) -> None:
 
 def _compare(comparison: Comparison, file: Path) -> bool:
     """Print what moved; whether anything did."""
-    from odqa.comparison.expected import check, other_specs, read_expected
+    from odqa.regression.expected import check, other_specs, read_expected
 
     found = read_expected(file)
     moved = check(found, comparison)

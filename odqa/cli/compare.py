@@ -25,7 +25,7 @@ from odqa.cli.options import (
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
-    from odqa.experiment.oracle import OracleStage
+    from odqa.execution.ceilings import OracleStage
 
 
 def compare(
@@ -58,7 +58,7 @@ def compare(
     from odqa.comparison.merge import is_run_folder
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
-    from odqa.experiment.explain import QUESTIONS
+    from odqa.execution.explain import QUESTIONS
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 

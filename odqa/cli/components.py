@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def components(
     role: Annotated[
-        str | None, typer.Argument(help="retriever, ranker or reader; all without it.")
+        str | None,
+        typer.Argument(help="rewriter, retriever, fusion, ranker or reader; all without it."),
     ] = None,
 ) -> None:
     """List component types with their place on the map and their parameters."""
@@ -20,10 +21,11 @@ def components(
     from odqa.registry import ROLES, entries
     from odqa.suggest import did_you_mean
 
-    if role is not None and role not in ROLES:
+    roles = [known for known in ROLES if role in (None, known)]
+    if role is not None and not roles:
         raise ComponentError(f"unknown role '{role}'", cure=did_you_mean(role, ROLES))
     broken = 0
-    for entry in entries(role):
+    for entry in (entry for known in roles for entry in entries(known)):
         try:
             kind = entry.load()
         except ComponentError as error:
@@ -36,7 +38,8 @@ def components(
         if summary:
             typer.echo(f"  {summary[0]}")
         place = f"{kind.representation} x {kind.interaction}"
-        typer.echo(f"  map: {'where its rankers are' if kind.Config.nested_rankers else place}")
+        if entry.role not in ("fusion", "rewriter"):
+            typer.echo(f"  map: {place}")
         if kind.precomputes:
             typer.echo(f"  offline: {', '.join(kind.precomputes)}")
         for name, field in kind.Config.model_fields.items():

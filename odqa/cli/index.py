@@ -15,18 +15,18 @@ def index(
     """Build indexes and stores; interrupted, it goes on where it stopped."""
     from odqa.api import open_dataset, resolve_pipelines
     from odqa.cache import Cache
-    from odqa.pipeline import make_component
+    from odqa.execution.components import make_component
 
     chosen = resolve_pipelines(specs or (), set_ or ())
     store = Cache(cache)
     dataset = open_dataset(data, store)
     for spec in chosen:
-        for stage in spec.stages:
-            component = make_component(stage)
+        for node in spec.graph.nodes:
+            component = make_component(node.stage)
             started = time.perf_counter()
             component.prepare(dataset.corpus, store)
             spent = time.perf_counter() - started
             size = sum(item.bytes for item in component.stored())
             component.close()
             done = f"{spent:.1f} s, {size / 1e6:.1f} MB"
-            typer.echo(f"{spec.name}: {stage.role} {stage.type}: {done}")
+            typer.echo(f"{spec.name}: {node.role} {node.id}: {done}")

@@ -35,9 +35,9 @@ def reproduce(
     from odqa.api import open_dataset
     from odqa.cache import Cache
     from odqa.cli.results import keep, run_folder
-    from odqa.comparison.reproduce import cut_as, find_data, metric_changes, run_again, unchanged
-    from odqa.comparison.reproduce_text import reproduction_lines
     from odqa.comparison.result import Comparison
+    from odqa.regression.reproduce import cut_as, find_data, metric_changes, run_again, unchanged
+    from odqa.regression.reproduce_text import reproduction_lines
 
     before = Comparison.load(folder)
     store = Cache(cache, enabled=cache is not None)

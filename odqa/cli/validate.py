@@ -35,7 +35,7 @@ def validate(specs: Specs = None, set_: Set = None) -> None:
             problems += errors.problems
             continue
         for ref, spec in zip(group, loaded, strict=True):
-            stages = " -> ".join(stage.type for stage in spec.stages)
+            stages = " -> ".join(node.id for node in spec.graph.nodes)
             typer.echo(f"{ref}: {spec.name} [{spec.hash}] {stages}")
     if problems:
         raise SpecErrors(problems)

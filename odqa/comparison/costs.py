@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from odqa.experiment.record import StageRecord
+from odqa.execution.record import StageRecord
 from odqa.meters.meter import Spent
 from odqa.registry import Role
 
@@ -22,7 +22,8 @@ class StageCost:
     batches took, charged in full to every pipeline that shares the stage. ``gflop`` is analytic,
     per question, the mean over a sample; `None` where no formula applies. ``stored_bytes`` is what
     the stage keeps on disk. ``reused`` marks an online part that was read from the cache,
-    ``offline_reused`` an offline part: the figures are those of the run that computed it.
+    ``offline_reused`` an offline part: the figures are those of the run that computed it. ``id`` is
+    the stage's in its pipeline.
     """
 
     role: Role
@@ -37,6 +38,12 @@ class StageCost:
     stored: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     offline_reused: bool = False
+    id: str = ""
+
+    @property
+    def stage_id(self) -> str:
+        """The id of the stage; its type in folders of version 0.1.0, which had none."""
+        return self.id or self.type
 
     @property
     def offline_seconds(self) -> float:
@@ -81,8 +88,8 @@ class StageCost:
         return cls(**values)
 
 
-def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
-    """The cost entry of one executed stage."""
+def stage_cost(record: StageRecord, shared_with: tuple[str, ...], stage_id: str) -> StageCost:
+    """The cost entry of one executed stage, which has this id in the pipeline."""
     stage = record.stage
     return StageCost(
         stage.role,
@@ -97,6 +104,7 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...]) -> StageCost:
         {item.name: item.bytes for item in record.stored},
         record.facts,
         record.offline_reused,
+        stage_id,
     )
 
 

@@ -17,8 +17,8 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
 
     One row a question: text, both values, both answers, what became of the question in each, and
     who wins. Where both pipelines answer, ``change`` says whether ``a`` fixed or broke the answer
-    of ``b``, and ``stage`` which stage of the wrong pipeline lost it. The largest differences
-    come first, those that ``a`` wins before those of ``b``.
+    of ``b``, ``stage`` which slot of the wrong pipeline lost it, and ``lost by`` which stages. The
+    largest differences come first, those that ``a`` wins before those of ``b``.
 
     Raises:
         RunError: no such pipeline or metric.
@@ -43,6 +43,9 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
         row["delta"] = delta
         change = changes.get(question.id)
         row["change"], row["stage"] = (change.change, change.stage) if change else ("", "")
+        wrong = b if change is not None and change.change == "fixed" else a
+        lost = comparison.lost_by.get(wrong, {}).get(question.id, ()) if row["stage"] else ()
+        row["lost by"] = " + ".join(lost)
         for name, values in ((a, left), (b, right)):
             answer = said[name].get(question.id)
             row[f"{metric} {name}"] = values[question.id]
@@ -50,6 +53,6 @@ def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataF
             row[f"outcome {name}"] = fates.get(name, {}).get(question.id, "")
         rows.append(row)
     rows.sort(key=lambda row: (row["winner"] != a, -abs(float(str(row["delta"])))))
-    columns = ["question", "text", "winner", "delta", "change", "stage"]
+    columns = ["question", "text", "winner", "delta", "change", "stage", "lost by"]
     columns += [f"{what} {name}" for name in (a, b) for what in (metric, "answer", "outcome")]
     return pd.DataFrame(rows, columns=columns)

@@ -12,6 +12,8 @@
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
     pipelines/NAME/explanations.jsonl    what the ranker saw in passages, where it says so
+    pipelines/NAME/stages/ID.trec        hits of a stage inside of a composition
+    pipelines/NAME/stages/ID.jsonl       texts to search for, of a rewriter
 
 What is made for readers stands beside it, see `odqa.report.write`.
 """
@@ -28,14 +30,16 @@ from odqa.comparison.result import Comparison, PipelineResult
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
-from odqa.experiment.explain import read_explanations, write_explanations
-from odqa.experiment.latency import Latency
+from odqa.execution.explain import read_explanations, write_explanations
+from odqa.execution.latency import Latency
 from odqa.metrics.rows import MetricRow
-from odqa.spec.pipeline import load_pipeline
+from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.types import Answer, Hit, Passage, Question
 
 #: Keys of the manifest that are fields of a `Comparison` of their own.
 _ABOUT = ("comparison", "baseline", "pipelines")
+#: Where what stages gave stands that leave no slot.
+_STAGES = "stages"
 
 
 def save(comparison: Comparison, folder: Path) -> None:
@@ -127,19 +131,23 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
     if result.explanations:
         write_explanations(folder / "explanations.jsonl", result.explanations.items())
     if result.latency is not None:
-        seconds = {role: list(all_) for role, all_ in result.latency.seconds.items()}
-        timed = {"questions": list(result.latency.questions), "seconds": seconds}
-        _write_json(folder / "latency.json", timed)
+        _write_json(folder / "latency.json", result.latency.to_dict())
+    if result.inner or result.texts:
+        (folder / _STAGES).mkdir(exist_ok=True)
+    for stage, hits in result.inner.items():
+        write_run(folder / _STAGES / f"{stage}.trec", hits, tag=stage)
+    for stage, by_question in result.texts.items():
+        lines = ({"id": key, "queries": queries} for key, queries in by_question.items())
+        _write_lines(folder / _STAGES / f"{stage}.jsonl", lines)
 
 
 def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResult:
     spec = load_pipeline(folder / "spec.yaml")
+    costs = tuple(StageCost.from_dict(cost) for cost in _read_json(folder / "costs.json"))
     timed = folder / "latency.json"
     latency = None
     if timed.is_file():
-        data = json.loads(timed.read_text(encoding="utf-8"))
-        seconds = {role: tuple(all_) for role, all_ in data["seconds"].items()}
-        latency = Latency(tuple(data["questions"]), seconds)
+        latency = _by_stage(Latency.from_dict(_read_json(timed)), costs)
     answers = None
     if spec.reader is not None:
         answers = {
@@ -147,16 +155,42 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
             for d in _read_lines(folder / "answers.jsonl")
         }
     explained = folder / "explanations.jsonl"
-    costs = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
+    retrieved, ranked = (
+        _load_hits(folder / f"{slot}.trec", questions) for slot in ("retrieved", "ranked")
+    )
+    inner, texts = _load_stages(folder / _STAGES, spec, questions)
     return PipelineResult(
         spec,
-        _load_hits(folder / "retrieved.trec", questions),
-        _load_hits(folder / "ranked.trec", questions),
+        retrieved,
+        ranked,
         answers,
-        tuple(StageCost.from_dict(cost) for cost in costs),
+        costs,
         latency,
         read_explanations(explained) if explained.is_file() else {},
+        inner,
+        texts,
     )
+
+
+def _load_stages(
+    folder: Path, spec: PipelineSpec, questions: Sequence[Question]
+) -> tuple[dict[str, dict[str, list[Hit]]], dict[str, dict[str, list[str]]]]:
+    """Hits and texts of the stages that have a file of their own."""
+    hits, texts = {}, {}
+    for node in spec.graph.nodes:
+        run, lines = folder / f"{node.id}.trec", folder / f"{node.id}.jsonl"
+        if run.is_file():
+            hits[node.id] = _load_hits(run, questions)
+        elif lines.is_file():
+            texts[node.id] = {row["id"]: row["queries"] for row in _read_lines(lines)}
+    return hits, texts
+
+
+def _by_stage(latency: Latency, costs: Sequence[StageCost]) -> Latency:
+    """By stage ids; version 0.1.0 wrote roles, of which every pipeline had one of each."""
+    roles = {cost.role: cost.stage_id for cost in costs if not cost.id}
+    seconds = {roles.get(stage, stage): each for stage, each in latency.seconds.items()}  # type: ignore[call-overload]
+    return Latency(latency.questions, seconds)
 
 
 def _load_hits(path: Path, questions: Sequence[Question]) -> dict[str, list[Hit]]:
@@ -178,6 +212,10 @@ def _answer_line(question_id: str, answer: Answer) -> dict[str, Any]:
         "start": answer.start,
         "end": answer.end,
     }
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _write_json(path: Path, data: Any) -> None:

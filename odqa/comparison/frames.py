@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from odqa.comparison.losses import lost_counts
 from odqa.comparison.table import TESTED, tests_for
-from odqa.experiment.latency import percentile
+from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
 
 
 #: Columns of words; all others are numbers.
-_WORDS = ("pipeline", "stage", "component", "offline", "device", "cached")
+_WORDS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
 
 
 def stage_frame(comparison: Comparison) -> pd.DataFrame:
     """One row a stage of a pipeline; what was not measured or not reported is NaN.
+
+    ``stage`` is its role, ``component`` its type, ``id`` its name in the pipeline; ``lost`` counts
+    the questions that it lost (`Comparison.lost_by`).
 
     ``offline`` columns are spent once per corpus: ``offline`` (in words), ``offline s``,
     ``stored MB``, ``offline peak MB``, ``offline J``. The others are for every question: ``online
@@ -32,7 +37,7 @@ def stage_frame(comparison: Comparison) -> pd.DataFrame:
 
     n = len(comparison.questions)
     rows = [
-        {"pipeline": name, **_stage(result, cost, n)}
+        {"pipeline": name, **_stage(result, cost, n, lost_counts(comparison, name))}
         for name, result in comparison.pipelines.items()
         for cost in result.costs
     ]
@@ -81,12 +86,15 @@ def cached_parts(cost: StageCost) -> str:
     return " + ".join(part for part, reused in parts.items() if reused)
 
 
-def _stage(result: PipelineResult, cost: StageCost, n: int) -> dict[str, object]:
-    alone = result.latency.seconds.get(cost.role, ()) if result.latency else ()
+def _stage(
+    result: PipelineResult, cost: StageCost, n: int, lost: Mapping[str, int]
+) -> dict[str, object]:
+    alone = result.latency.of(cost.stage_id) if result.latency else ()
     joules = cost.online.joules
     return {
         "stage": cost.role,
         "component": cost.type,
+        "id": cost.stage_id,
         "offline": cost.offline_words,
         "offline s": cost.offline.seconds,
         "stored MB": cost.stored_bytes / 1e6,
@@ -100,6 +108,7 @@ def _stage(result: PipelineResult, cost: StageCost, n: int) -> dict[str, object]
         "peak MB": _mega(cost.online.peak_bytes),
         "GPU peak MB": _mega(cost.online.gpu_peak_bytes),
         "J / question": None if joules is None else joules / n,
+        "lost": lost.get(cost.stage_id),
         "device": cost.facts.get("device", "cpu"),
         "cached": cached_parts(cost),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.costs import StageCost
 from odqa.errors import RunError
-from odqa.experiment.latency import Latency
+from odqa.execution.latency import Latency
 from odqa.explanation import Explanation
 from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """Everything one pipeline returned, by question id."""
+    """Everything one pipeline returned, by question id.
+
+    ``retrieved`` and ``ranked`` are the hits that left those slots. By stage id, ``inner`` are the
+    hits of stages inside of them, and ``texts`` what rewriters gave; version 0.1.0 kept neither.
+    """
 
     spec: PipelineSpec
     retrieved: Mapping[str, list[Hit]]
@@ -36,6 +40,15 @@ class PipelineResult:
     latency: Latency | None = None
     #: What the ranker saw in the best passages of some questions.
     explanations: Mapping[str, tuple[Explanation, ...]] = field(default_factory=dict)
+    inner: Mapping[str, Mapping[str, list[Hit]]] = field(default_factory=dict)
+    texts: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+
+    def hits_of(self, stage: str) -> Mapping[str, list[Hit]]:
+        """What a stage gave, by question id; empty where the run kept nothing of it."""
+        graph = self.spec.graph
+        # What the ranker's slot gives comes last: without a ranker it is the retriever's.
+        ends = {graph.retrieved: self.retrieved, graph.ranked: self.ranked}
+        return ends[stage] if stage in ends else self.inner.get(stage, {})
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,16 @@ class Comparison:
         from odqa.comparison.frames import paired_frame
 
         return paired_frame(self)
+
+    @cached_property
+    def lost_by(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Pipeline -> question id -> ids of the stages that lost it, several where all fused did.
+
+        Questions that were answered are left out; see `odqa.metrics.attribution.lost_by`.
+        """
+        from odqa.comparison.losses import losses
+
+        return losses(self)
 
     def diff(self, a: str, b: str, metric: str = "em") -> pd.DataFrame:
         """The questions on which two pipelines differ, and the stage that lost each."""

@@ -7,19 +7,24 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from odqa.cache import Cache
-from odqa.comparison.costs import stage_cost
+from odqa.comparison.costs import StageCost, stage_cost
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.score import Scorer
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
-from odqa.experiment.execute import Executor
-from odqa.experiment.explain import QUESTIONS, explain_ranking
-from odqa.experiment.latency import measure_latency
-from odqa.experiment.oracle import OracleStage, oracle_name, told_gold, with_oracle
-from odqa.experiment.plan import Plan
-from odqa.experiment.record import StageRecord
-from odqa.metrics.has_answer import AnswerFinder
-from odqa.metrics.rows import MetricRow, Stage, score_answers, score_hits
+from odqa.execution.ceilings import (
+    OracleStage,
+    ceiling_name,
+    named_as_ceilings,
+    told_gold,
+    with_oracle,
+)
+from odqa.execution.executor import Executor
+from odqa.execution.explain import QUESTIONS, Explanations, explain_ranking
+from odqa.execution.latency import Latency, kept_latency
+from odqa.execution.plan import Plan
+from odqa.execution.record import StageRecord
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
@@ -55,51 +60,41 @@ def run_comparison(
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
-    specs = told_gold([with_oracle(s) for s in specs] if oracle else specs, dataset, cache)
-    names = [spec.name for spec in specs]
-    if baseline is not None and baseline not in names and oracle_name(baseline) in names:
-        baseline = oracle_name(baseline)
-    if twice := [name for name in names if names.count(name) > 1]:
-        cure = "give each pipeline a name of its own"
-        raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
-    if baseline is not None and baseline not in names:
-        cure = did_you_mean(baseline, names)
-        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
+    specs = named_as_ceilings([with_oracle(s) for s in specs] if oracle else specs)
+    baseline = _checked(specs, dataset, baseline)
+    specs = told_gold(specs, dataset, cache)
     started = time.perf_counter()
     now, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
     executor = Executor(dataset, cache, results)
     plan = executor.plan(specs)
     records = executor.run(plan)
-    latencies = {s.name: measure_latency(s, dataset, cache, latency) for s in specs if latency}
-    explanations = {
-        key: explain_ranking(record, dataset, cache, explain)
-        for key, record in records.items()
-        if record.stage.role == "ranker"
+    latencies = {
+        s.name: kept_latency(s, dataset, cache, latency, keys=plan.keys[s.name], results=results)
+        for s in specs
+        if latency
     }
-    found = {}
+    outcome = {}
     for spec in specs:
-        stages = {role: records[key] for role, key in plan.chains[spec.name].items()}
-        retrieved = stages["retriever"].hits or {}
-        ranked = stages["ranker"].hits or {} if "ranker" in stages else retrieved
-        answers = stages["reader"].answers if "reader" in stages else None
-        costs = tuple(stage_cost(r, _sharers(plan, r, spec.name)) for r in stages.values())
-        found[spec.name] = PipelineResult(
+        stages = {stage: records[key] for stage, key in plan.keys[spec.name].items()}
+        outcome[spec.name] = _result(
             spec,
-            retrieved,
-            ranked,
-            answers,
-            costs,
+            stages,
+            tuple(
+                stage_cost(record, _sharers(plan, record, spec.name), stage)
+                for stage, record in stages.items()
+            ),
             latencies.get(spec.name),
-            explanations.get(plan.chains[spec.name].get("ranker", ""), {}),
+            _explanations(spec, stages, dataset, cache, explain),
         )
+    scorer = Scorer(dataset)
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
-        found,
-        tuple(row for result in found.values() for row in score(result, dataset)),
-        _shown_passages(found, dataset),
-        baseline or names[0],
+        outcome,
+        tuple(row for result in outcome.values() for row in scorer.rows(result)),
+        _shown_passages(outcome, dataset),
+        baseline,
         make_manifest(
             specs,
             dataset,
@@ -111,24 +106,68 @@ def run_comparison(
     )
 
 
-def score(result: PipelineResult, dataset: Dataset) -> list[MetricRow]:
-    """All per-question rows of one pipeline."""
-    questions = dataset.questions.questions
-    finder = AnswerFinder(dataset.corpus, dataset.matching)
-    name, ranker = result.spec.name, result.spec.ranker
-    depth = {"retrieved": result.spec.retriever.k}
-    depth["ranked"] = ranker.k if ranker else depth["retrieved"]
-    rows: list[MetricRow] = []
-    stages: tuple[tuple[Stage, Mapping[str, list[Hit]]], ...] = (
-        ("retrieved", result.retrieved),
-        ("ranked", result.ranked),
+def _checked(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:
+    """The baseline's name, of pipelines that can be compared on this dataset.
+
+    Raises:
+        RunError: two pipelines of one name, no such baseline, nothing to retrieve from.
+    """
+    names = [spec.name for spec in specs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        cure = "give each pipeline a name of its own"
+        raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
+    for spec in specs:
+        if spec.retriever is not None and not len(dataset.corpus):
+            raise RunError(
+                f"pipeline '{spec.name}' retrieves, and there is no corpus",
+                where=f"data {dataset.name}",
+                cure="name one (data.corpus of a benchmark), or say retriever: null",
+            )
+    if baseline is None:
+        return names[0]
+    if baseline not in names and ceiling_name(baseline) in names:
+        return ceiling_name(baseline)
+    if baseline not in names:
+        cure = did_you_mean(baseline, names)
+        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
+    return baseline
+
+
+def _result(
+    spec: PipelineSpec,
+    stages: Mapping[str, StageRecord],
+    costs: tuple[StageCost, ...],
+    latency: Latency | None,
+    explanations: Explanations,
+) -> PipelineResult:
+    graph = spec.graph
+    hits = {node.id: stages[node.id].hits for node in graph.with_hits}
+    nothing: Mapping[str, list[Hit]] = {}
+    return PipelineResult(
+        spec,
+        nothing if graph.retrieved is None else hits[graph.retrieved],
+        nothing if graph.ranked is None else hits[graph.ranked],
+        None if graph.answers is None else stages[graph.answers].answers,
+        costs,
+        latency,
+        explanations,
+        {key: each for key, each in hits.items() if key not in (graph.retrieved, graph.ranked)},
+        {node.id: stages[node.id].texts for node in graph.nodes if node.role == "rewriter"},
     )
-    for stage, hits in stages:
-        rows += score_hits(name, stage, questions, hits, finder, dataset.qrels, depth=depth[stage])
-    if result.answers is not None:
-        said, read = result.answers, result.ranked
-        rows += score_answers(name, questions, said, read, finder, dataset.matching)
-    return rows
+
+
+def _explanations(
+    spec: PipelineSpec,
+    stages: Mapping[str, StageRecord],
+    dataset: Dataset,
+    cache: Cache,
+    questions: int,
+) -> Explanations:
+    """What the ranker saw whose hits leave the ranker's slot."""
+    last = spec.graph.ranked
+    if last is None or stages[last].stage.role != "ranker":
+        return {}
+    return explain_ranking(stages[last], dataset, cache, questions)
 
 
 def _sharers(plan: Plan, record: StageRecord, name: str) -> tuple[str, ...]:

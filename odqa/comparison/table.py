@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED, joules_of
-from odqa.experiment.latency import percentile
+from odqa.execution.latency import percentile
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 
 if TYPE_CHECKING:

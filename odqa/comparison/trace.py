@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class TracedHit:
     """One passage as a pipeline saw it; ranks count from 1, `None` where a stage dropped it.
 
-    ``explanation`` says what the ranker looked at, where the run kept it.
+    ``explanation`` says what the ranker looked at, where the run kept it; ``inner`` its ranks in
+    the stages inside of compositions that have it.
     """
 
     passage: Passage
@@ -31,17 +32,29 @@ class TracedHit:
     relevant: bool
     holds_answer: bool
     explanation: Explanation | None = None
+    inner: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineTrace:
-    """What one pipeline did with the question."""
+    """What one pipeline did with the question.
+
+    ``lost_by`` are the ids of the stages that lost it; ``queries`` what was searched for, where a
+    rewriter said that.
+    """
 
     pipeline: str
     hits: tuple[TracedHit, ...]
     answer: Answer | None
     outcome: str
     metrics: Mapping[str, float]
+    lost_by: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+
+    @property
+    def fate(self) -> str:
+        """The outcome, with the stages that lost the question."""
+        return f"{self.outcome}: {' + '.join(self.lost_by)}" if self.lost_by else self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +69,14 @@ class QuestionTrace:
         lines.append(f"accepted: {' | '.join(self.question.answers) or '(none given)'}")
         for one in self.pipelines:
             said = "(no reader)" if one.answer is None else one.answer.text or "(no answer)"
-            fate = f"  [{one.outcome}]" if one.outcome else ""
+            fate = f"  [{one.fate}]" if one.outcome else ""
             lines.append(f"\n{one.pipeline}: {said}{fate}")
+            lines += [f"  searched for: {query}" for query in one.queries]
             for hit in one.hits:
                 mark = "*" if hit.relevant else "+" if hit.holds_answer else " "
                 before = hit.retrieved_rank if hit.retrieved_rank is not None else "-"
                 lines.append(
-                    f"  {mark} {hit.ranked_rank:>2} (was {before})  {hit.score:8.3f}  "
+                    f"  {mark} {hit.ranked_rank:>2} (was {before}{_inner(hit)})  {hit.score:8.3f}  "
                     f"{hit.passage.title}: {hit.passage.text[:90]}"
                 )
                 if hit.explanation is not None:
@@ -93,6 +107,10 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
     for name, result in comparison.pipelines.items():
         retrieved = result.retrieved.get(question_id, [])
         ranked = result.ranked.get(question_id, [])
+        inner = {
+            stage: {hit.passage_id: n for n, hit in enumerate(hits.get(question_id, ()), start=1)}
+            for stage, hits in result.inner.items()
+        }
         seen = {one.passage_id: one for one in result.explanations.get(question_id, ())}
         hits = [
             replace(
@@ -106,6 +124,11 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
                     comparison.matching,
                 ),
                 explanation=seen.get(hit.passage_id),
+                inner={
+                    stage: ranks[hit.passage_id]
+                    for stage, ranks in inner.items()
+                    if hit.passage_id in ranks
+                },
             )
             for rank, hit in enumerate(ranked[:depth], start=1)
             if hit.passage_id in comparison.passages
@@ -117,6 +140,8 @@ def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionT
                 result.answers.get(question_id) if result.answers is not None else None,
                 fates.get(name, {}).get(question_id, ""),
                 {row.metric: row.value for row in rows if row.pipeline == name},
+                comparison.lost_by.get(name, {}).get(question_id, ()),
+                tuple(q for texts in result.texts.values() for q in texts.get(question_id, ())),
             )
         )
     return QuestionTrace(question, tuple(traced))
@@ -137,9 +162,14 @@ def _traced(
     return TracedHit(passage, hit.score, before, rank, hit.passage_id in relevant, holds)
 
 
+def _inner(hit: TracedHit) -> str:
+    return "".join(f", {stage} {rank}" for stage, rank in hit.inner.items())
+
+
 def _column(one: PipelineTrace) -> str:
     said = "" if one.answer is None else escape(one.answer.text or "(no answer)")
-    head = f"<b>{escape(one.pipeline)}</b><br>{said} <i>{escape(one.outcome)}</i>"
+    head = f"<b>{escape(one.pipeline)}</b><br>{said} <i>{escape(one.fate)}</i>"
+    head += "".join(f"<br><small>searched for: {escape(query)}</small>" for query in one.queries)
     return f"<div style='flex:1'>{head}<ol>{''.join(map(_item, one.hits))}</ol></div>"
 
 
@@ -152,6 +182,7 @@ def _item(hit: TracedHit) -> str:
         shown = as_html(hit.explanation, hit.passage)
         seen = f"<details><summary>{what}</summary>{shown}</details>"
     return (
-        f"<li><small>was {hit.retrieved_rank or '-'}, {hit.score:.3f}{mark}</small><br>"
+        f"<li><small>was {hit.retrieved_rank or '-'}{escape(_inner(hit))}, "
+        f"{hit.score:.3f}{mark}</small><br>"
         f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}{seen}</li>"
     )

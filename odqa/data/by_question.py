@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from odqa.errors import DataError
-from odqa.types import Question
+from odqa.types import Query
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class ByQuestion(Generic[T]):
                 raise DataError(what, where=where, cure="drop one of them or add ids")
             self._by_text[key] = None
 
-    def of(self, questions: Sequence[Question]) -> list[T | None]:
+    def of(self, questions: Sequence[Query]) -> list[T | None]:
         """The value of each question, in order; `None` for one that the file does not have.
 
         Raises:
@@ -69,7 +69,7 @@ class ByQuestion(Generic[T]):
             )
         return found
 
-    def _find(self, question: Question) -> T | None:
+    def _find(self, question: Query) -> T | None:
         key = _key(question.text)
         if question.id not in self._by_id:
             return self._by_text.get(key)

@@ -11,6 +11,7 @@ import json
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,11 @@ class Corpus:
         return corpus
 
     @classmethod
+    def empty(cls) -> Corpus:
+        """No passages: for pipelines without a retriever."""
+        return cls("no corpus", [], IdIndex.build(array("Q")), hashlib.sha256().hexdigest())
+
+    @classmethod
     def write(
         cls,
         passages: Iterable[Passage],
@@ -98,6 +104,18 @@ class Corpus:
 
     def __len__(self) -> int:
         return self._starts[-1]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self):,} passages)"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(p.id)}</td><td>{escape(p.title)}</td>"
+            f"<td style='text-align:left'>{escape(p.text[:120])}</td></tr>"
+            for p in self.slice(0, 5)
+        )
+        head = "<tr><th>id</th><th>title</th><th>text</th></tr>"
+        return f"<b>{escape(str(self))}</b><table>{head}{rows}</table>"
 
     def __iter__(self) -> Iterator[Passage]:
         for batch in self._batches:

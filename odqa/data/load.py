@@ -32,8 +32,10 @@ _LOG = logging.getLogger(__name__)
 class DataConfig(ComponentConfig):
     """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
 
-    corpus: str = Field(
-        description="embedded, a DPR .tsv(.gz), a BEIR folder, or hf:owner/name:split."
+    corpus: str | None = Field(
+        default=None,
+        description="embedded, a DPR .tsv(.gz), a BEIR folder, or hf:owner/name:split; none for "
+        "pipelines without a retriever.",
     )
     questions: str = Field(
         description="embedded, nq-open, an NQ-open .jsonl, a DPR .csv or .json, "
@@ -105,8 +107,8 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         qrels = _of_questions(qrels, questions, config)
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
-    corpus = open_corpus(config.corpus, cache, base)
-    if qrels is not None:
+    corpus = Corpus.empty() if config.corpus is None else open_corpus(config.corpus, cache, base)
+    if qrels is not None and config.corpus is not None:
         _refuse_unknown_passages(qrels, corpus, config)
     dataset = Dataset(questions.name, corpus, questions, qrels, config.matching)
     if config.take is not None:
@@ -128,7 +130,7 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
 
 
 def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:
-    ref, folder = config.questions, base / Path(config.corpus).expanduser()
+    ref = config.questions
     if ref == "embedded":
         # The judgements speak of the embedded passages.
         own = config.corpus == "embedded" and config.qrels is None
@@ -138,7 +140,8 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
     path = base / Path(ref).expanduser()
-    if beir.is_beir(folder) and not path.is_file():
+    folder = None if config.corpus is None else base / Path(config.corpus).expanduser()
+    if folder is not None and beir.is_beir(folder) and not path.is_file():
         return beir.read_split(folder, ref)
     if not path.suffix and not path.exists():
         raise DataError(

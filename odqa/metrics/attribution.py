@@ -39,18 +39,43 @@ def outcomes(rows: Iterable[MetricRow]) -> dict[str, dict[str, Outcome]]:
     """Pipeline -> question id -> outcome, from the rows of whole pipelines.
 
     A right answer counts as answered wherever it came from, also when no passage holds it word
-    for word. Otherwise the first stage after which no passage holds an accepted answer lost the
-    question. Questions without accepted answers and pipelines without reader have no outcome.
+    for word. Otherwise the first slot after which no passage holds an accepted answer lost the
+    question (`lost_by` tells the stage); without a retriever, the reader. Questions without
+    accepted answers and pipelines without reader have no outcome.
     """
     needed: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
         if row.metric in _NEEDED:
             needed.setdefault((row.pipeline, row.question_id), {})[row.metric] = row.value
+    with_hits = {pipeline for (pipeline, _), values in needed.items() if len(values) > 1}
     result: dict[str, dict[str, Outcome]] = {}
     for (pipeline, question), values in needed.items():
         if len(values) == len(_NEEDED):
             result.setdefault(pipeline, {})[question] = _outcome(*(values[n] for n in _NEEDED))
+        elif pipeline not in with_hits and "em" in values:
+            result.setdefault(pipeline, {})[question] = _outcome(values["em"], True, True)
     return result
+
+
+def lost_by(
+    held: Mapping[str, float], inputs: Mapping[str, Sequence[str]], last: str
+) -> tuple[str, ...]:
+    """The stages that lost a question; none where a passage of the last one holds an answer.
+
+    A stage lost it that got a passage with an accepted answer and gave none, or that had the whole
+    corpus and gave none. Of a fusion whose members all gave none, those are asked that feed it.
+
+    Args:
+        held: stage -> whether one of its passages holds an accepted answer.
+        inputs: stage -> those of the stages that feed it which give passages too.
+        last: the stage whose passages are read.
+    """
+    if held.get(last):
+        return ()
+    sources = inputs.get(last, ())
+    if not sources or any(held.get(source) for source in sources):
+        return (last,)
+    return tuple(dict.fromkeys(s for source in sources for s in lost_by(held, inputs, source)))
 
 
 def loss_table(rows: Iterable[MetricRow]) -> dict[str, dict[Outcome, int]]:
@@ -84,7 +109,7 @@ def responsible(found: Sequence[Difference]) -> Mapping[tuple[Change, str], int]
     return dict(Counter((each.change, each.stage) for each in found).most_common())
 
 
-def _outcome(em: float, retrieved: float, ranked: float) -> Outcome:
+def _outcome(em: float, retrieved: float | bool, ranked: float | bool) -> Outcome:
     if em == 1.0:
         return "answered"
     if ranked:

@@ -1,8 +1,8 @@
 """Every metric of odqa by name: what it means, its unit, and which direction is better.
 
-Names say the stage first: ``retrieved_…`` judges what the retriever returned, ``ranked_…`` what
-the ranker made of it (the same hits in a pipeline without ranker), the others the answer. ``@k``
-stands for any cut.
+Names say first what is judged: ``retrieved_…`` the hits that leave the retriever's slot,
+``ranked_…`` those that leave the ranker's (the same in a pipeline without ranker), ``ID/…`` those
+of the stage with this id, the others the answer. ``@k`` stands for any cut.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
 )
 
+#: Metrics of the hits of a single stage, behind its id and a stroke.
+_OF_STAGE = {
+    name: Metric(name, meaning.format("passages of this stage")) for name, meaning in _HITS
+}
 _BY_NAME = {metric.name: metric for metric in CATALOGUE}
 _CUT = re.compile(r"@[1-9]\d*$")
 
@@ -70,10 +74,12 @@ def describe(name: str) -> Metric:
     Raises:
         RunError: no such metric, with the nearest right name.
     """
-    if name in _BY_NAME and not name.endswith("@k"):
-        return _BY_NAME[name]
-    cut = _CUT.search(name)
-    general = _BY_NAME.get(f"{name[: cut.start()]}@k") if cut else None
+    stage, _, rest = name.rpartition("/")
+    known = _OF_STAGE if stage else _BY_NAME
+    if rest in known and not rest.endswith("@k"):
+        return replace(known[rest], name=name)
+    cut = _CUT.search(rest)
+    general = known.get(f"{rest[: cut.start()]}@k") if cut else None
     if cut is None or general is None:
         raise RunError(f"unknown metric '{name}'", cure=did_you_mean(name, _BY_NAME))
     meaning = re.sub(r"\bk\b", cut.group()[1:], general.meaning)
@@ -81,14 +87,24 @@ def describe(name: str) -> Metric:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Metric names as the catalogue orders them, smaller cuts first; unknown names at the end."""
-    positions = {name: position for position, name in enumerate(_BY_NAME)}
+    """Metric names as the catalogue orders them, smaller cuts first.
 
-    def place(name: str) -> tuple[int, int, str]:
-        cut = _CUT.search(name)
-        if name in positions or cut is None:
-            return positions.get(name, len(positions)), 0, name
-        general = f"{name[: cut.start()]}@k"
-        return positions.get(general, len(positions)), int(cut.group()[1:]), name
+    Those of single stages stand behind, stage by stage; unknown names at the end.
+    """
+    positions = {name: position for position, name in enumerate((*_BY_NAME, *_OF_STAGE))}
+
+    def place(name: str) -> tuple[bool, str, int, int, str]:
+        stage, _, rest = name.rpartition("/")
+        cut = _CUT.search(rest)
+        if rest in positions or cut is None:
+            return bool(stage), stage, positions.get(rest, len(positions)), 0, name
+        general = f"{rest[: cut.start()]}@k"
+        at = positions.get(general, len(positions))
+        return bool(stage), stage, at, int(cut.group()[1:]), name
 
     return sorted(set(names), key=place)
+
+
+def stage_of(name: str) -> str:
+    """The id of the stage that a metric is of; empty for metrics of slots and answers."""
+    return name.rpartition("/")[0]

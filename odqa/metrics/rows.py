@@ -63,15 +63,40 @@ def score_hits(
         depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
             of a ranker that returns 20 says nothing about rank 100.
     """
+    return hit_rows(
+        pipeline, f"{stage}_", judge_hits(questions, hits, finder, qrels, cuts=cuts, depth=depth)
+    )
+
+
+def judge_hits(
+    questions: Sequence[Question],
+    hits: Hits,
+    finder: AnswerFinder,
+    qrels: Qrels | None = None,
+    *,
+    cuts: Sequence[int] = DEFAULT_CUTS,
+    depth: int | None = None,
+) -> dict[str, dict[str, float]]:
+    """Question id -> metric -> value, for the hits of any stage; see `score_hits`."""
     cuts = [k for k in cuts if depth is None or k <= depth]
     asked = {question.id: hits.get(question.id, ()) for question in questions}
     judged = score_ranking(asked, qrels, cuts) if qrels else {}
-    rows = []
+    values = {}
     for question in questions:
-        values = _answer_found(finder.first(question, asked[question.id]), cuts, question)
-        values |= judged.get(question.id, {})
-        rows += _rows(pipeline, question.id, {f"{stage}_{name}": values[name] for name in values})
-    return rows
+        first = finder.first(question, asked[question.id])
+        values[question.id] = _answer_found(first, cuts, question) | judged.get(question.id, {})
+    return values
+
+
+def hit_rows(
+    pipeline: str, prefix: str, values: Mapping[str, Mapping[str, float]]
+) -> list[MetricRow]:
+    """Rows of what `judge_hits` gave, every name behind a prefix: ``retrieved_``, ``colbert/``."""
+    return [
+        MetricRow(pipeline, question, f"{prefix}{name}", value)
+        for question, each in values.items()
+        for name, value in each.items()
+    ]
 
 
 def score_answers(

@@ -18,11 +18,11 @@ from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.errors import ComponentError
 from odqa.explanation import Explanation
 from odqa.indexes.token_store import TokenStore, build_token_store
-from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
 from odqa.progress import progress
 from odqa.rankers.alignment import alignment
-from odqa.ranking import interpolated, reranked
-from odqa.types import Hit, Passage, Question
+from odqa.ranking import reranked
+from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 _GROUP = 16
 
 
-class ColbertConfig(StageConfig, ModelConfig):
+class ColbertConfig(RankerConfig, ModelConfig):
     """Parameters of the ColBERT ranker."""
+
+    #: It had ``alpha`` from the first version on.
+    later_fields = ()
 
     checkpoint: str = Field(
         "embedded:colbert",
@@ -49,9 +52,6 @@ class ColbertConfig(StageConfig, ModelConfig):
     store: Literal["offline", "online"] = Field(
         "offline",
         description="Encode all passages once and keep them (float16), or those asked for, anew.",
-    )
-    alpha: float = Field(
-        0.0, ge=0, description="Weight of the incoming score: score = maxsim + alpha * incoming."
     )
     batch_size: int = Field(
         32, ge=1, description="Questions, or passages of 128 tokens, per forward pass."
@@ -112,7 +112,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         self._corpus = corpus
 
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         asked = [i for i, found in enumerate(hits) if found]
         queries = self._encoder.encode_queries([questions[i].text for i in asked])
@@ -127,10 +127,10 @@ class ColbertRanker(Ranker[ColbertConfig]):
             for at, i in enumerate(group):
                 scores = self._score(queries[first + at], sorted(set(rows[at])), online)
                 new = [scores[row] for row in rows[at]]
-                out[i] = reranked(hits[i], interpolated(hits[i], new, self.config.alpha), k)
+                out[i] = reranked(hits[i], new, k)
         return out
 
-    def align(self, question: Question, passage: Passage) -> list[TokenMatch]:
+    def align(self, question: Query, passage: Passage) -> list[TokenMatch]:
         """Which passage token each question token chose: what the score is made of.
 
         Returns:
@@ -151,7 +151,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         ]
 
     def explain(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         """The alignment of every hit, from the vectors that `rank` scores with."""
         queries = self._encoder.encode_queries([question.text for question in questions])
@@ -165,7 +165,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
             return ()
         return (Stored("passage token vectors", self._store.bytes),)
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and one dot product per pair of tokens.
 
         Every question has ``query_maxlen`` tokens. Without a store every passage goes through the
@@ -211,7 +211,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         return dict(zip(rows, parts, strict=True))
 
     def _alignments(
-        self, question: Question, query: np.ndarray, hits: Sequence[Hit]
+        self, question: Query, query: np.ndarray, hits: Sequence[Hit]
     ) -> list[Explanation]:
         names = self._encoder.query_tokens(question.text)
         rows = self._bound.rows([hit.passage_id for hit in hits])

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig
+from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
 from odqa.progress import progress
-from odqa.ranking import interpolated, reranked
-from odqa.types import Hit, Question
+from odqa.ranking import reranked
+from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 _GROUP = 16
 
 
-class CrossEncoderConfig(StageConfig, ModelConfig):
+class CrossEncoderConfig(RankerConfig, ModelConfig):
     """Parameters of the cross-encoder ranker."""
+
+    #: It had ``alpha`` from the first version on.
+    later_fields = ()
 
     checkpoint: str = Field(
         "embedded:cross-encoder",
         description="Folder, embedded:NAME or hub id of a sequence classifier with 1 or 2 labels.",
     )
     max_length: int = Field(256, ge=8, description="Tokens per question-passage pair.")
-    alpha: float = Field(
-        0.0, ge=0, description="Weight of the incoming score: score = logit + alpha * incoming."
-    )
     batch_size: int = Field(32, ge=1, description="Pairs per forward pass.")
 
 
@@ -81,7 +81,7 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         out: list[list[Hit]] = []
         groups = range(0, len(questions), _GROUP)
@@ -91,11 +91,10 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
             # Each distinct pair once: equal texts get equal scores, whatever their ids.
             scores = self._score(sorted({pair for asked in pairs for pair in asked}))
             for i, asked in zip(group, pairs, strict=True):
-                new = [scores[pair] for pair in asked]
-                out.append(reranked(hits[i], interpolated(hits[i], new, self.config.alpha), k))
+                out.append(reranked(hits[i], [scores[pair] for pair in asked], k))
         return out
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each question-passage pair."""
         from odqa.encoders.flops import encoder_gflop
 

@@ -17,10 +17,10 @@ from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.explanation import Explanation, Piece
 from odqa.indexes.neighbour_store import NeighbourStore
-from odqa.interfaces import Cost, ModelConfig, Ranker, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
 from odqa.progress import progress
-from odqa.ranking import interpolated, reranked
-from odqa.types import Hit, Question
+from odqa.ranking import reranked
+from odqa.types import Hit, Query, Question
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from odqa.retro.scorer import Asked, RetroScorer
 
 
-class RetroRankerConfig(StageConfig, ModelConfig):
+class RetroRankerConfig(RankerConfig, ModelConfig):
     """Parameters of the RETRO ranker."""
+
+    #: It had ``alpha`` from the first version on.
+    later_fields = ()
 
     checkpoint: str = Field(
         "embedded:retro",
@@ -63,10 +66,12 @@ class RetroRankerConfig(StageConfig, ModelConfig):
     similarity: float | None = Field(
         None, ge=0, description="Weight of the mean encodings' cosine; default: as trained."
     )
-    alpha: float = Field(
-        0.0, ge=0, description="Weight of the incoming score: score = retro + alpha * incoming."
-    )
     batch_size: int = Field(32, ge=1, description="Passages of 128 tokens per forward pass.")
+
+    @property
+    def sees_answers(self) -> bool:
+        """An answer's likelihood can only be had with the answer."""
+        return self.mode == "answer_likelihood"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -105,18 +110,18 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             self._store = self._open_store(corpus, cache)
 
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         self._check_answers(questions)
         out: list[list[Hit]] = []
         pairs = zip(questions, hits, strict=True)
         for question, found in progress(pairs, "RETRO ranks", len(questions), unit="question"):
             scores = self._scores(question, found) if found else []
-            out.append(reranked(found, interpolated(found, scores, self.config.alpha), k))
+            out.append(reranked(found, scores, k))
         return out
 
     def explain(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         """The question's attention to every token, each question's hits read together.
 
@@ -132,13 +137,13 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             return ()
         return (Stored(f"neighbour {self.config.neighbours}", self._store.bytes),)
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """From shapes; see `odqa.retro.question_cost`."""
         from odqa.retro.question_cost import question_gflop
 
         scorer, config = self._scorer, self.config
         if config.mode == "answer_likelihood":
-            frames = [scorer.frame_answer(question.text, answer) for answer in question.answers]
+            frames = [scorer.frame_answer(question.text, answer) for answer in _answers(question)]
         else:
             frames = [scorer.frame(question.text, config.mode)]
         # A text's last token is read out before it is fed.
@@ -228,11 +233,11 @@ class RetroRanker(Ranker[RetroRankerConfig]):
     def _budget(self) -> int:
         return 128 * self.config.batch_size
 
-    def _check_answers(self, questions: Sequence[Question]) -> None:
+    def _check_answers(self, questions: Sequence[Query]) -> None:
         if self.config.mode != "answer_likelihood":
             return
         for question in questions:
-            if not any(answer.strip() for answer in question.answers):
+            if not any(answer.strip() for answer in _answers(question)):
                 raise ComponentError(
                     f"question '{question.id}' has no answers to rank by",
                     where="retro: mode answer_likelihood",
@@ -244,7 +249,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             raise ComponentError("not prepared", where="retro", cure="call prepare first")
         return [self._corpus.get(hit.passage_id).full_text for hit in hits]
 
-    def _scores(self, question: Question, hits: Sequence[Hit]) -> list[float]:
+    def _scores(self, question: Query, hits: Sequence[Hit]) -> list[float]:
         """One score per hit; equal texts are read once, so that they tie."""
         import torch
 
@@ -282,7 +287,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         return found
 
     def _batches(
-        self, question: Question, texts: Sequence[str], ids: Sequence[str]
+        self, question: Query, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Tensor]]:
         """Places of some texts and their scores [len(places)], until all are scored."""
         import torch
@@ -298,7 +303,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             return
         if mode == "answer_likelihood":
             # All answers stand behind the same first chunk, so passages are read once for all.
-            each_answer = [scorer.ask_answer(question.text, answer) for answer in question.answers]
+            each_answer = [scorer.ask_answer(question.text, a) for a in _answers(question)]
             for batch, part in self._candidates(each_answer[0], texts, ids):
                 likely = [scorer.score(asked, part, mode) for asked in each_answer]
                 yield batch, torch.stack(likely).amax(0)
@@ -336,3 +341,8 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             full = self._scorer.passage_tokens
             self._cut.update(i for i, row in zip(ids, tokens, strict=True) if len(row) == full)
         return tokens
+
+
+def _answers(question: Query) -> tuple[str, ...]:
+    """The accepted answers, which only a mode that declares to see them is given."""
+    return question.answers if isinstance(question, Question) else ()

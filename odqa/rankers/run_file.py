@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING
 
 from odqa.data.foreign_run import RunFileConfig, read_foreign_run
 from odqa.errors import DataError
-from odqa.interfaces import Ranker
+from odqa.interfaces import Ranker, RankerConfig
 from odqa.ranking import reranked
-from odqa.types import Hit, Question
+from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
 
-class RunFileRanker(Ranker[RunFileConfig]):
+class RunFileRankerConfig(RunFileConfig, RankerConfig):
+    """Parameters of `RunFileRanker`."""
+
+    def identity(self) -> Mapping[str, object]:
+        """That of the file, and the weight of the incoming score where there is one."""
+        weight = {"alpha": self.alpha} if self.alpha else {}
+        return {**super().identity(), **weight}
+
+
+class RunFileRanker(Ranker[RunFileRankerConfig]):
     """Scores of a run file (TREC, or DPR's retrieval JSON) for the hits of the retriever.
 
     The file should rank what this retriever finds, at least as deep as ``k``:
@@ -29,7 +38,7 @@ class RunFileRanker(Ranker[RunFileConfig]):
       ranker's. So is one of whose ranked passages none was retrieved.
     """
 
-    Config = RunFileConfig
+    Config = RunFileRankerConfig
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Read the file and check that its passages exist.
@@ -40,7 +49,7 @@ class RunFileRanker(Ranker[RunFileConfig]):
         self._run = read_foreign_run(Path(self.config.path), corpus)
 
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         """The best ``k`` hits by the scores of the file.
 
@@ -54,7 +63,7 @@ class RunFileRanker(Ranker[RunFileConfig]):
         ]
 
     def _ranked(
-        self, question: Question, hits: Sequence[Hit], scored: Sequence[Hit], k: int
+        self, question: Query, hits: Sequence[Hit], scored: Sequence[Hit], k: int
     ) -> list[Hit]:
         if not hits:
             return []

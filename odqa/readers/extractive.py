@@ -17,7 +17,7 @@ from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.progress import progress
 from odqa.readers.merge import Compare, merged, passage_prior
 from odqa.readers.windows import Window, make_windows
-from odqa.types import Answer, Hit, Passage, Question
+from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -121,7 +121,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         self._parameters = sum(p.numel() for p in model.parameters())
         self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
-    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         out: list[Answer] = []
         groups = range(0, len(questions), _GROUP)
         for start in progress(groups, "reading", len(groups), unit="group"):
@@ -130,14 +130,14 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
             out.extend(best[0] if best else Answer("", 0.0) for best in found)
         return out
 
-    def spans(self, question: Question, hits: Sequence[Hit], n: int) -> list[Answer]:
+    def spans(self, question: Query, hits: Sequence[Hit], n: int) -> list[Answer]:
         """The ``n`` best different answers to one question, best first.
 
         An empty answer stands where the reader would abstain; empty when there is nothing to read.
         """
         return self._n_best([question], [hits], n)[0]
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each window."""
         from odqa.encoders.flops import encoder_gflop
 
@@ -162,7 +162,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         self._corpus = None
 
     def _n_best(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], n: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], n: int
     ) -> list[list[Answer]]:
         passages = [self._passages(found) for found in hits]
         windows = [
@@ -183,7 +183,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
             raise ComponentError("not prepared", where="extractive", cure="call prepare first")
         return [self._corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
 
-    def _windows(self, question: Question, passages: Sequence[Passage]) -> list[Window]:
+    def _windows(self, question: Query, passages: Sequence[Passage]) -> list[Window]:
         return make_windows(
             self._tokenizer,
             question.text,

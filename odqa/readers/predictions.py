@@ -11,7 +11,7 @@ from pydantic import Field
 from odqa.data.foreign_run import content_or_path
 from odqa.data.predictions import read_predictions
 from odqa.interfaces import ComponentConfig, Reader
-from odqa.types import Answer, Hit, Question
+from odqa.types import Answer, Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -25,6 +25,11 @@ class PredictionsConfig(ComponentConfig):
         description="SQuAD's {id: answer} (.json) or NQ-open's predictions (.jsonl), plain or "
         "gzipped; relative to the working folder."
     )
+
+    @property
+    def reads_passages(self) -> bool:
+        """The answers are there already."""
+        return False
 
     def identity(self) -> Mapping[str, object]:
         """The file counts by its content; a missing one is reported by ``prepare``."""
@@ -44,7 +49,7 @@ class PredictionsReader(Reader[PredictionsConfig]):
         """
         self._predictions = read_predictions(Path(self.config.path))
 
-    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         """The predictions, without evidence; a question that the file does not have gets none.
 
         Raises:

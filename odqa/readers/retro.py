@@ -20,7 +20,7 @@ from pydantic import Field
 from odqa.errors import CheckpointError, ComponentError
 from odqa.interfaces import Cost, ModelConfig, Reader, Stored
 from odqa.progress import progress
-from odqa.types import Answer, Hit, Passage, Question
+from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -57,6 +57,11 @@ class RetroReaderConfig(ModelConfig):
     beams: int = Field(1, ge=1, description="Beams of the search; 1 is greedy.")
     batch_size: int = Field(8, ge=1, description="Questions per forward pass.")
 
+    @property
+    def reads_passages(self) -> bool:
+        """A closed book needs none."""
+        return self.layout != "closed-book"
+
 
 class RetroReader(Reader[RetroReaderConfig]):
     """Generates one answer per question; score and evidence as in `Answering.answer`.
@@ -90,7 +95,7 @@ class RetroReader(Reader[RetroReaderConfig]):
                 self._checkpoint, cache, corpus, keys=keys, budget=budget
             )
 
-    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         answers = [Answer("", 0.0)] * len(questions)
         closed = self.config.layout == "closed-book"
         asked = [i for i, found in enumerate(hits) if found or closed]
@@ -103,7 +108,7 @@ class RetroReader(Reader[RetroReaderConfig]):
                 answers[i] = self._asking.answer(generated, passages)
         return answers
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """Prompt, passages, and ``max_answer_tokens`` new tokens, from shapes."""
         from odqa.retro.flops import UnitCosts
 

@@ -9,8 +9,11 @@ a question shows shrinks until the whole stays under `BUDGET`::
     passages   [id, title, text]
     questions  [id, text, [accepted answer], [relevant passage]]
     rows       pipeline -> question -> [outcome, answer, its passage, start, end, values, right,
-               hits, relevant]; ``hits`` is flat: passage, rank before ranking (0: not retrieved),
-               score, …; ``relevant`` is flat: passage, rank before, rank after (0: not there), …
+               hits, relevant, lost, inner]; ``hits`` is flat: passage, rank before ranking (0: not
+               retrieved), score, …; ``relevant`` is flat: passage, rank before, rank after (0: not
+               there), …; ``lost`` the stages that lost the question, as text; ``inner`` is flat:
+               for every hit its rank in each of the pipeline's ``inner`` stages (0: not there)
+    inner      ids of the stages inside of compositions, per pipeline
     explained  what rankers saw in some of the passages, see `odqa.report.explained`
 """
 
@@ -21,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.table import headline_metrics
-from odqa.comparison.text import deciding_metric
+from odqa.comparison.verdict import deciding_metric
 from odqa.metrics.attribution import OUTCOMES, outcomes
 from odqa.report.explained import explained
 
@@ -49,6 +52,7 @@ def browser_data(comparison: Comparison, budget: int = BUDGET) -> dict[str, Any]
     return {
         "pipelines": list(comparison.pipelines),
         "baseline": comparison.baseline,
+        "inner": [list(result.inner) for result in comparison.pipelines.values()],
         "ranked": [result.spec.ranker is not None for result in comparison.pipelines.values()],
         "read": [result.answers is not None for result in comparison.pipelines.values()],
         "outcomes": list(OUTCOMES),
@@ -83,6 +87,7 @@ class _Rows:
         name = result.spec.name
         self._values = [comparison.by_question.get((name, metric), {}) for metric in metrics]
         self._fates = outcomes(comparison.rows).get(name, {})
+        self._lost = comparison.lost_by.get(name, {})
         deciding = deciding_metric(comparison)
         self._deciding = comparison.by_question.get((name, deciding or ""), {})
 
@@ -102,6 +107,8 @@ class _Rows:
             values,
             int(self._deciding.get(key) == 1.0),
             *self._hits(key),
+            " + ".join(self._lost.get(key, ())),
+            self._inner(key),
         ]
 
     def _place(self, answer: Answer | None) -> tuple[int, int, int]:
@@ -125,6 +132,15 @@ class _Rows:
             for passage in wanted:
                 gold += [self._numbers[passage], before.get(passage, 0), after.get(passage, 0)]
         return hits, gold
+
+    def _inner(self, key: str) -> list[int]:
+        places = [_ranks(hits.get(key, ())) for hits in self._result.inner.values()]
+        shown = [
+            hit.passage_id
+            for hit in self._result.ranked.get(key, ())[: self._depth]
+            if hit.passage_id in self._numbers
+        ]
+        return [ranks.get(passage, 0) for passage in shown for ranks in places]
 
 
 def _ranks(hits: Iterable[Hit]) -> dict[str, int]:

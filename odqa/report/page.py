@@ -5,15 +5,20 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from odqa.comparison.text import SMALL_MODELS, notices, verdict
+from odqa.comparison.verdict import SMALL_MODELS, notices, verdict
 from odqa.report.data import as_script, browser_data
 from odqa.report.figures.losses import losses_figure
 from odqa.report.figures.paradigms import paradigm_map
 from odqa.report.figures.pareto import online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.sections.costs import offline_table, online_table
-from odqa.report.sections.losses import changes_table
-from odqa.report.sections.quality import metrics_table, quality_table, tests_table
+from odqa.report.sections.losses import changes_table, stages_table
+from odqa.report.sections.quality import (
+    metrics_table,
+    quality_table,
+    stage_metrics_table,
+    tests_table,
+)
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -47,10 +52,12 @@ def render_page(comparison: Comparison) -> str:
         data=Markup(as_script(data)),
         quality=quality_table(comparison),
         metrics=metrics_table(comparison),
+        stage_metrics=stage_metrics_table(comparison),
         tests=tests_table(comparison),
         offline=offline_table(comparison),
         online=online_table(comparison),
         changes=changes_table(comparison),
+        stages=stages_table(comparison),
         quality_figures=[Markup(figure) for figure in quality_figures(comparison)],
         cost_figures=[
             Markup(figure)

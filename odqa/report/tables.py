@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.text import notices, verdict
+from odqa.comparison.verdict import notices, verdict
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison

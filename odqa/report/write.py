@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from odqa.comparison.text import render
 from odqa.errors import RunError
 from odqa.report.figures.files import figure_files
 from odqa.report.page import render_page
 from odqa.report.tables import to_latex, to_markdown
+from odqa.report.terminal.render import render
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison

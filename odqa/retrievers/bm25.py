@@ -20,7 +20,7 @@ from odqa.indexes.lucene import (
     start_java,
 )
 from odqa.interfaces import Retriever, StageConfig, Stored
-from odqa.types import Hit, Question
+from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,9 +80,9 @@ class Bm25Retriever(Retriever[Bm25Config]):
         self._index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b)
         self._corpus = corpus
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         assert self._index is not None and self._corpus is not None, "prepare comes first"
-        texts = [question.text for question in questions]
+        texts = [question.text for question in queries]
         hits = []
         for found in self._index.search(texts, k, self.config.threads):
             ids = self._corpus.ids([row for row, _ in found])

@@ -18,7 +18,7 @@ from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
 from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
-from odqa.types import Hit, Passage, Question
+from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -61,6 +61,8 @@ class DprRetriever(Retriever[DprConfig]):
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("passage vectors",)
+    #: An exact search reads every vector of the corpus once per call.
+    questions_per_call = 2048
 
     def __init__(self, config: DprConfig) -> None:
         super().__init__(config)
@@ -95,14 +97,14 @@ class DprRetriever(Retriever[DprConfig]):
         # Online only questions are encoded.
         found.close()
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
-        texts = [question.text for question in questions]
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        texts = [question.text for question in queries]
         return self._index.hits(self._question_encoder.encode(texts), k)
 
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
         encoder = self._question_encoder
         gflop = encoder.gflop(question.text) + self._index.gflop()

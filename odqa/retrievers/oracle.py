@@ -1,7 +1,7 @@
 """Gold passages in the place of a retriever: what the later stages could do with perfect retrieval.
 
 A spec says ``retriever: {type: oracle}``; a comparison fills in which passages that means on its
-dataset (`odqa.experiment.oracle`).
+dataset (`odqa.execution.ceilings`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from odqa.cache import content_key
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.errors import ComponentError
 from odqa.interfaces import Retriever, StageConfig
-from odqa.types import Hit, Question
+from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -31,6 +31,11 @@ class OracleConfig(StageConfig):
     gold: str = Field(
         "", description="Digest of the gold passages; a comparison fills it in from the qrels."
     )
+
+    @property
+    def sees_answers(self) -> bool:
+        """It is told the relevant passages."""
+        return True
 
 
 def keep_gold(qrels: Mapping[str, Mapping[str, int]], cache: Cache) -> str:
@@ -61,9 +66,9 @@ class OracleRetriever(Retriever[OracleConfig]):
         gold = read_qrels(folder / _FILE)
         self._hits = {question: _hits(judged, corpus) for question, judged in gold.items()}
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         """The most relevant ``k``; a question without a gold passage gets no hits."""
-        return [self._hits.get(question.id, [])[:k] for question in questions]
+        return [self._hits.get(question.id, [])[:k] for question in queries]
 
     def describe(self) -> Mapping[str, str]:
         """How many questions have gold passages."""

@@ -24,7 +24,7 @@ from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
 from odqa.retro.chunks import chunk_document
-from odqa.types import Hit, Passage, Question
+from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -61,6 +61,8 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("chunk keys",)
+    #: An exact search reads every vector of the corpus once per call.
+    questions_per_call = 2048
 
     def __init__(self, config: RetroRetrieverConfig) -> None:
         super().__init__(config)
@@ -103,11 +105,11 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
 
         self._index.prepare(corpus, cache, identity, encoder.dim, encode)
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
-        keys = self._keys(questions)
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        keys = self._keys(queries)
         wanted = min(k, self._index.file.items)
-        out: list[list[Hit]] = [[] for _ in questions]
-        todo = np.arange(len(questions))
+        out: list[list[Hit]] = [[] for _ in queries]
+        todo = np.arange(len(queries))
         fetch = 2 * wanted
         while len(todo):
             scores, rows = self._index.search(keys[todo], fetch)
@@ -125,11 +127,11 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             fetch *= 2
         return out
 
-    def retrieve_chunks(self, questions: Sequence[Question], k: int) -> list[list[ChunkHit]]:
+    def retrieve_chunks(self, queries: Sequence[Query], k: int) -> list[list[ChunkHit]]:
         """The best ``k`` chunks per question; several may be of one passage."""
-        if not questions:
+        if not queries:
             return []
-        scores, rows = self._index.search(self._keys(questions), k)
+        scores, rows = self._index.search(self._keys(queries), k)
         owners = self._owners(rows)
         offsets = self._index.file.offsets
         numbers = rows - (owners if offsets is None else offsets[owners])
@@ -144,7 +146,7 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search among all chunks."""
         gflop = self._encoder.gflop(question.text) + self._index.gflop()
         return Cost(parameters=self._encoder.parameters, gflop=gflop)
@@ -161,10 +163,10 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
         self._encoder.close()
         self._index.close()
 
-    def _keys(self, questions: Sequence[Question]) -> np.ndarray:
+    def _keys(self, queries: Sequence[Query]) -> np.ndarray:
         """Questions are pooled exactly as chunks are; of a longer one, the first chunk is used."""
         tokens = self._encoder.tokens
-        texts = tokens.bare([question.text for question in questions])
+        texts = tokens.bare([question.text for question in queries])
         chunks = [_keyed(ids, self.config.chunk_tokens) for ids in texts]
         self._cut += sum(len(found) > 1 for found in chunks)
         return self._encoder.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))

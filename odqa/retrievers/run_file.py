@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from odqa.data.foreign_run import RunFileConfig, read_foreign_run
 from odqa.interfaces import Retriever
-from odqa.types import Hit, Question
+from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -28,13 +28,13 @@ class RunFileRetriever(Retriever[RunFileConfig]):
         """
         self._run = read_foreign_run(Path(self.config.path), corpus)
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         """The best ``k`` of the file; a question that it does not have gets no hits.
 
         Raises:
             DataError: the file was made for another question set.
         """
-        return [(hits or [])[:k] for hits in self._run.of(questions)]
+        return [(hits or [])[:k] for hits in self._run.of(queries)]
 
     def describe(self) -> Mapping[str, str]:
         """How many questions the file answers."""

@@ -17,7 +17,7 @@ from odqa.encoders.text import TextEncoder
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
 from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
-from odqa.types import Hit, Passage, Question
+from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -57,6 +57,8 @@ class SentenceRetriever(Retriever[SentenceConfig]):
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("passage vectors",)
+    #: An exact search reads every vector of the corpus once per call.
+    questions_per_call = 2048
 
     def __init__(self, config: SentenceConfig) -> None:
         super().__init__(config)
@@ -93,14 +95,14 @@ class SentenceRetriever(Retriever[SentenceConfig]):
 
         self._index.prepare(corpus, cache, identity, encoder.dim, encode)
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
-        texts = [self._query_prefix + question.text for question in questions]
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        texts = [self._query_prefix + question.text for question in queries]
         return self._index.hits(self._encoder.encode(texts), k)
 
     def stored(self) -> tuple[Stored, ...]:
         return self._index.stored()
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
         gflop = self._encoder.gflop(self._query_prefix + question.text) + self._index.gflop()
         return Cost(parameters=self._encoder.parameters, gflop=gflop)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from odqa.errors import SpecError
-from odqa.registry import ROLES
+from odqa.registry import SLOTS
 from odqa.spec.locate import built_in_specs
 from odqa.spec.source import KeyPath, Source, parse_value, read_source
 
 #: Survives when a stage changes its type: it means the same for every retriever and ranker.
 _COMMON_KEYS = ("k",)
+#: The keys that tell a stage from a fusion.
+_KINDS = ("type", "fuse")
 
 
 def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
@@ -50,7 +52,7 @@ def lay_over(base: Source, top: Source) -> Source:
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    if "type" in top and "type" in base and top["type"] != base["type"]:
+    if _is_other_stage(base, top):
         base = {key: base[key] for key in _COMMON_KEYS if key in base}
     merged = dict(base)
     for key, value in top.items():
@@ -61,6 +63,14 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
             value = value.laid_over(below)
         merged[key] = value
     return merged
+
+
+def _is_other_stage(base: dict[str, Any], top: dict[str, Any]) -> bool:
+    """Whether ``top`` puts another stage, or another kind of composition, in the place of one."""
+    kinds = [next((key for key in _KINDS if key in each), None) for each in (base, top)]
+    if None in kinds:
+        return False
+    return kinds[0] != kinds[1] or ("type" in top and top["type"] != base["type"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Override:
     @property
     def stage(self) -> str | None:
         """The role whose stage must be there before this word makes sense."""
-        return str(self.path[0]) if self.path[0] in ROLES and not self.makes_stage else None
+        return str(self.path[0]) if self.path[0] in SLOTS and not self.makes_stage else None
 
     @property
     def makes_stage(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from odqa.errors import OdqaError, SpecError, SpecErrors
 from odqa.interfaces import Device, Precision
-from odqa.registry import ROLES
+from odqa.registry import SLOTS, Slot
+from odqa.spec.composition import SlotSpec
+from odqa.spec.graph import Graph, build_graph
 from odqa.spec.locate import find_spec
 from odqa.spec.merge import Override, apply_overrides, parse_overrides, read_with_parents
 from odqa.spec.problems import build
+from odqa.spec.slots import parse_slot
 from odqa.spec.source import Source, parse_source
-from odqa.spec.stage import StageSpec, parse_stage
+from odqa.spec.stage import NAME, Parsing, StageSpec
 from odqa.suggest import did_you_mean
 
 #: Keys of the header that stand for every stage which has them and says nothing else.
 _FOR_ALL = ("device", "precision")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 class Header(BaseModel):
@@ -45,27 +48,47 @@ class Header(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PipelineSpec:
-    """A whole pipeline, validated. Equal content gives an equal `hash` on every machine."""
+    """A whole pipeline, validated. Equal content gives an equal `hash` on every machine.
+
+    Every slot holds a stage or a composition (`odqa.spec.composition`); what they are as stages
+    that feed each other says `graph`.
+    """
 
     name: str
-    retriever: StageSpec
-    ranker: StageSpec | None = None
-    reader: StageSpec | None = None
+    retriever: SlotSpec | None
+    ranker: SlotSpec | None = None
+    reader: SlotSpec | None = None
     description: str = ""
     notices: tuple[str, ...] = ()
+    rewriter: SlotSpec | None = None
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its stages with their ids and inputs, in the order in which they run."""
+        return build_graph(self.rewriter, self.retriever, self.ranker, self.reader)
 
     @property
     def stages(self) -> tuple[StageSpec, ...]:
-        """The stages that are there, in the order in which they run."""
-        found = (self.retriever, self.ranker, self.reader)
-        return tuple(stage for stage in found if stage is not None)
+        """All stages, those inside of compositions too, in the order in which they run."""
+        return tuple(node.stage for node in self.graph.nodes)
+
+    @property
+    def slots(self) -> Mapping[str, SlotSpec]:
+        """What its slots hold, in the order in which they run; empty slots are left out."""
+        slots = {slot: getattr(self, slot) for slot in SLOTS}
+        return {slot: value for slot, value in slots.items() if value is not None}
+
+    @property
+    def sees_answers(self) -> bool:
+        """Whether one of its stages is told accepted answers: its figures are then ceilings."""
+        return any(stage.config.sees_answers for stage in self.stages)
 
     @property
     def hash(self) -> str:
         """16 hex digits over everything that decides results; names and devices are left out."""
-        content = [[stage.role, stage.identity()] for stage in self.stages]
+        content = [[slot, value.identity()] for slot, value in self.slots.items()]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -74,12 +97,37 @@ class PipelineSpec:
 
         With ``defaults`` it still does when a later version has other defaults.
         """
-        found: dict[str, Any] = {"name": self.name}
+        plain: dict[str, Any] = {"name": self.name}
         if self.description:
-            found["description"] = self.description
+            plain["description"] = self.description
         if self.notices:
-            found["notices"] = list(self.notices)
-        return found | {stage.role: stage.to_dict(defaults) for stage in self.stages}
+            plain["notices"] = list(self.notices)
+        if self.retriever is None:
+            plain["retriever"] = None
+        return plain | {slot: value.to_dict(defaults) for slot, value in self.slots.items()}
+
+    def tree(self) -> str:
+        """The stages as lines, the last one first, what feeds a stage indented below it."""
+        graph, fed = self.graph, {i for node in self.graph.nodes for i in node.inputs}
+        lines = [f"{self.name} [{self.hash}]"]
+
+        def add(node_id: str, depth: int) -> None:
+            node = graph[node_id]
+            said = ", ".join(f"{k}={v}" for k, v in node.stage.parameters().items())
+            named = (
+                node.stage.type if node.id == node.stage.type else f"{node.id}: {node.stage.type}"
+            )
+            lines.append(f"{'  ' * depth}{node.role} {named}{f'({said})' if said else ''}")
+            for source in node.inputs:
+                add(source, depth + 1)
+
+        for node in graph.nodes:
+            if node.id not in fed:
+                add(node.id, 1)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.tree())}</pre>"
 
     def to_yaml(self, defaults: bool = False) -> str:
         """The same as YAML text."""
@@ -173,7 +221,7 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
     elif not isinstance(source, Source):
         source = Source(dict(source), {}, "spec")
     problems: list[SpecError] = []
-    known = [*Header.model_fields, *ROLES, "extends"]
+    known = [*Header.model_fields, *SLOTS, "extends"]
     if "extends" in source.data:
         where = source.where(("extends",))
         problems.append(SpecError("nothing to extend from here", where=where, cure="use a file"))
@@ -185,7 +233,7 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
         if key not in known
     ]
     header = build(Header, source.data, source, (), problems)
-    if header is not None and not _NAME.fullmatch(header.name):
+    if header is not None and not NAME.fullmatch(header.name):
         problems.append(
             SpecError(
                 f"'{header.name}' is no name",
@@ -194,24 +242,37 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
             )
         )
     common = header.model_dump(include=set(_FOR_ALL), exclude_none=True) if header else {}
-    stages = {
-        role: None
-        if values is None
-        else parse_stage(role, values, source, (role,), common, problems)
-        for role, values in ((role, source.data.get(role)) for role in ROLES)
+    parsing = Parsing(source, common, problems)
+    slots = {
+        slot: None if values is None else parse_slot(slot, values, parsing, (slot,))
+        for slot, values in ((slot, source.data.get(slot)) for slot in SLOTS)
     }
-    if source.data.get("retriever") is None:
-        problems.append(
-            SpecError("no retriever", where=source.where(("retriever",)), cure="add one")
-        )
+    _check_flow(slots, parsing)
     if problems:
         raise SpecErrors(problems)
-    assert header is not None and stages["retriever"] is not None
+    assert header is not None
     return PipelineSpec(
         header.name,
-        stages["retriever"],
-        stages["ranker"],
-        stages["reader"],
+        slots["retriever"],
+        slots["ranker"],
+        slots["reader"],
         header.description,
         header.notices,
+        slots["rewriter"],
     )
+
+
+def _check_flow(slots: Mapping[Slot, SlotSpec | None], parsing: Parsing) -> None:
+    """Whether every slot gets what it needs from those before it."""
+    data = parsing.source.data
+    if data.get("retriever") is not None:
+        return
+    said = "retriever" in data
+    needing = [slot for slot in ("rewriter", "ranker") if data.get(slot) is not None]
+    reader = slots["reader"]
+    if data.get("reader") is None or not said or needing:
+        cure = "add one" if said or needing else "add one, or say null for a reader alone"
+        parsing.problem("no retriever", ("retriever",), cure)
+    elif isinstance(reader, StageSpec) and reader.config.reads_passages:
+        what = f"reader '{reader.type}' reads passages, and there is no retriever"
+        parsing.problem(what, ("reader",), "add one, or choose a reader that answers without")

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from odqa.registry import ROLES, Role, entries
+from odqa.registry import ROLES, SLOTS, Role, Slot, entries
+from odqa.spec.composition import DEFAULT_FUSION
 from odqa.spec.pipeline import Header
+from odqa.spec.slots import CascadeKeys
+from odqa.spec.stage import NAME
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_NULL = {"type": "null"}
+_READER_ALONE = {
+    "properties": {"reader": {"not": _NULL}, "rewriter": _NULL, "ranker": _NULL},
+    "required": ["reader"],
+}
+_ID = {
+    "type": "string",
+    "pattern": f"^{NAME.pattern}$",
+    "description": "How tables call this stage; its type by default.",
+}
 
 
 def pipeline_schema() -> dict[str, Any]:
@@ -17,9 +30,14 @@ def pipeline_schema() -> dict[str, Any]:
     required of it; what it does say is checked all the same.
     """
     definitions: dict[str, Any] = {}
+    for role in ROLES:
+        _define(role, definitions)
     extends = {"type": "string", "description": "File or built-in spec this one is laid over."}
-    whole = {role: _stage(role, definitions) for role in ROLES}
-    laid_over = {role: _laid_over(role, definitions) for role in ROLES}
+    whole: dict[str, Any] = {slot: {"anyOf": [_ref(f"{slot}-slot"), _NULL]} for slot in SLOTS}
+    laid_over: dict[str, Any] = {
+        slot: {"anyOf": [*_without_required(slot, definitions), _ref(f"{slot}-slot"), _NULL]}
+        for slot in SLOTS
+    }
     return {
         "$schema": _DIALECT,
         "title": "odqa pipeline",
@@ -27,12 +45,16 @@ def pipeline_schema() -> dict[str, Any]:
         "properties": {
             **Header.model_json_schema()["properties"],
             "extends": extends,
-            **dict.fromkeys(ROLES, True),
+            **dict.fromkeys(SLOTS, True),
         },
         "additionalProperties": False,
         "if": {"required": ["extends"]},
         "then": {"properties": laid_over},
-        "else": {"properties": whole, "required": ["name", "retriever"]},
+        "else": {
+            "properties": whole,
+            "required": ["name", "retriever"],
+            "anyOf": [{"properties": {"retriever": {"not": _NULL}}}, _READER_ALONE],
+        },
         "$defs": definitions,
     }
 
@@ -51,34 +73,62 @@ def benchmark_schema() -> dict[str, Any]:
     return {"$schema": _DIALECT, **schema, "anyOf": [{"required": ["extends"]}, alone]}
 
 
-def _stage(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
+def _define(role: Role, definitions: dict[str, Any]) -> None:
+    """Every type of a role, the role itself (any of them), and what its slot can hold."""
     branches = []
     for entry in entries(role):
-        config = entry.load().Config
-        found = config.model_json_schema(ref_template="#/$defs/{model}")
-        for key in config.nested_rankers:
-            found["properties"][key]["items"] = {"$ref": "#/$defs/ranker"}
-        definitions.update(found.pop("$defs", {}))
+        schema = entry.load().Config.model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(schema.pop("$defs", {}))
         name = f"{role}-{entry.name}"
-        found["title"] = name
-        found["properties"] = {"type": {"const": entry.name}, **found.get("properties", {})}
-        found["required"] = ["type", *found.get("required", [])]
-        definitions[name] = found
-        branches.append({"$ref": f"#/$defs/{name}"})
-    # By its role alone, for components that are made of others.
+        key = "by" if role == "fusion" else "type"
+        own = {key: {"const": entry.name}, "id": _ID}
+        # A fusion stands where its members do, and reciprocal ranks are meant where none is named.
+        members = {"fuse": True} if role == "fusion" else {}
+        schema["title"] = name
+        schema["properties"] = {**own, **members, **schema.get("properties", {})}
+        implied = role == "fusion" and entry.name == DEFAULT_FUSION
+        schema["required"] = [*([] if implied else [key]), *schema.get("required", [])]
+        definitions[name] = schema
+        branches.append(_ref(name))
     definitions[role] = {"anyOf": branches}
-    empty = [] if role == "retriever" else [{"type": "null"}]
-    return {"anyOf": [{"$ref": f"#/$defs/{role}"}, *empty]}
+    if role in ("retriever", "ranker"):
+        definitions[f"{role}-slot"] = {"anyOf": [_ref(role), *_compositions(role)]}
+    elif role != "fusion":
+        definitions[f"{role}-slot"] = _ref(role)
 
 
-def _laid_over(role: Role, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The same without required keys; which type they belong to may stand in another file."""
-    branches = [
+def _compositions(role: Role) -> list[dict[str, Any]]:
+    member = _ref(f"{role}-slot")
+    members = {"type": "array", "minItems": 2, "items": member}
+    fused = {"allOf": [{"required": ["fuse"], "properties": {"fuse": members}}, _ref("fusion")]}
+    rankers = _ref("ranker-slot")
+    if role == "ranker":
+        cascade = CascadeKeys.model_json_schema()
+        cascade["properties"]["type"] = {"const": "cascade"}
+        cascade["properties"]["stages"]["items"] = rankers
+        cascade["required"] = ["type", "stages"]
+        return [fused, {"type": "array", "minItems": 1, "items": rankers}, cascade]
+    chain = {"type": "array", "minItems": 1, "prefixItems": [member], "items": rankers}
+    inner = {
+        "type": "object",
+        "properties": {"rewriter": _ref("rewriter"), "retriever": member, "ranker": rankers},
+        "required": ["retriever"],
+        "additionalProperties": False,
+    }
+    return [fused, chain, inner]
+
+
+def _without_required(slot: Slot, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The types of a slot without their required keys: these may stand in another file."""
+    return [
         {
             key: part
-            for key, part in definitions[f"{role}-{entry.name}"].items()
+            for key, part in definitions[f"{slot}-{entry.name}"].items()
             if key != "required"
         }
-        for entry in entries(role)
+        for entry in entries(slot)
     ]
-    return {"anyOf": [*branches, {"type": "null"}]}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}

@@ -3,106 +3,124 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import PlainSerializer, PlainValidator, SerializationInfo, WithJsonSchema
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from odqa import registry
+from odqa.code_identity import code_identity
 from odqa.errors import ComponentError, SpecError
 from odqa.interfaces import ComponentConfig, StageConfig
 from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
 
+#: What names of pipelines and ids of stages look like: they become names of files.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """One stage: its role, the type's registered name and its validated parameters."""
+    """One stage: its role, the type's registered name and its validated parameters.
+
+    ``id`` is how tables call it; `None` leaves that to the pipeline. It decides no result.
+    """
 
     role: Role
     type: str
     config: ComponentConfig
+    id: str | None = None
 
     @property
     def k(self) -> int:
-        """How many passages it returns per question; retrievers and rankers only."""
+        """How many passages it returns per question; only for stages that give hits."""
         assert isinstance(self.config, StageConfig)
         return self.config.k
 
+    def cut(self, k: int) -> Self:
+        """The same with at most ``k`` passages per question."""
+        if self.k <= k:
+            return self
+        return replace(self, config=self.config.model_copy(update={"k": k}))
+
+    def leaves(self) -> tuple[StageSpec, ...]:
+        """Itself."""
+        return (self,)
+
     def identity(self) -> dict[str, Any]:
         """What decides this stage's results, as plain values; feeds every cache key."""
-        version = registry.get(self.role, self.type).version
-        return {"type": self.type, "version": version, "config": dict(self.config.identity())}
+        kind = registry.get(self.role, self.type)
+        config = dict(self.config.identity())
+        return {"type": self.type, "version": kind.version, "config": config, **code_identity(kind)}
 
     def to_dict(self, defaults: bool = False) -> dict[str, Any]:
         """``type`` and the parameters: all, or those that differ from their defaults."""
+        named = {} if self.id is None else {"id": self.id}
+        return {"type": self.type, **named, **self.parameters(defaults)}
+
+    def parameters(self, defaults: bool = False) -> dict[str, Any]:
+        """The parameters as plain values: all, or those that differ from their defaults."""
         text = self.config.model_dump_json(exclude_defaults=not defaults)
-        return {"type": self.type, **json.loads(text)}
+        return dict(json.loads(text))
+
+
+@dataclass(slots=True)
+class Parsing:
+    """A spec while it is validated.
+
+    ``common`` are parameters of every stage that knows them and says nothing else; what is wrong
+    is added to ``problems``; ``ids`` are the places of the ids that were given so far.
+    """
+
+    source: Source
+    common: Mapping[str, Any] = field(default_factory=dict)
+    problems: list[SpecError] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def problem(self, what: str, at: KeyPath, cure: str = "") -> None:
+        """Note what is wrong at a place of the source."""
+        self.problems.append(SpecError(what, where=self.source.where(at), cure=cure))
 
 
 def parse_stage(
-    role: Role,
-    values: object,
-    source: Source,
-    at: KeyPath,
-    common: Mapping[str, Any],
-    problems: list[SpecError],
+    role: Role, values: object, parsing: Parsing, at: KeyPath, *, type_key: str = "type"
 ) -> StageSpec | None:
-    """Validate one stage, and the rankers it is made of, each with its own place.
+    """Validate one stage.
 
     Args:
-        values: what stands ``at`` this place of ``source``.
-        common: parameters of every stage that knows them and says nothing else.
-        problems: what is wrong is added here; `None` is returned then.
+        values: what stands ``at`` this place of the source.
+        type_key: the key that names the type.
+
+    Returns:
+        `None` where something is wrong; it is then among ``parsing.problems``.
     """
-    if not isinstance(values, dict) or not isinstance(values.get("type"), str):
-        what, cure = "expected a type and its parameters", "add 'type: …'"
-        problems.append(SpecError(what, where=source.where(at), cure=cure))
+    if not isinstance(values, dict) or not isinstance(values.get(type_key), str):
+        parsing.problem("expected a type and its parameters", at, f"add '{type_key}: …'")
         return None
     values = dict(values)
-    name = values.pop("type")
+    name = values.pop(type_key)
     try:
         kind = registry.get(role, name)
     except ComponentError as error:
-        place = source.where((*at, "type"))
-        problems.append(SpecError(error.what, where=place, cure=error.cure))
+        parsing.problem(error.what, (*at, type_key), error.cure)
         return None
-    for key in kind.Config.nested_rankers:
-        if not isinstance(values.get(key), list):
-            continue
-        inner = [
-            parse_stage("ranker", each, source, (*at, key, position), common, problems)
-            for position, each in enumerate(values[key])
-        ]
-        if None in inner:
-            return None
-        values[key] = [stage.to_dict(defaults=True) for stage in inner if stage is not None]
-    values = {k: v for k, v in common.items() if k in kind.Config.model_fields} | values
-    config = build(kind.Config, values, source, at, problems)
-    return None if config is None else StageSpec(role, name, config)
+    stage_id = _parse_id(values, parsing, at)
+    fields = kind.Config.model_fields
+    values = {key: value for key, value in parsing.common.items() if key in fields} | values
+    config = build(kind.Config, values, parsing.source, at, parsing.problems)
+    return None if config is None else StageSpec(role, name, config, stage_id)
 
 
-def _ranker(value: object) -> StageSpec:
-    """A ranker from plain values; a spec's own are parsed before, with their places."""
-    if isinstance(value, StageSpec):
-        return value
-    problems: list[SpecError] = []
-    stage = parse_stage("ranker", value, Source({}, {}, "ranker"), (), {}, problems)
-    if stage is None:
-        raise ValueError("; ".join(problem.what for problem in problems))
-    return stage
-
-
-def _plain(stage: StageSpec, info: SerializationInfo) -> dict[str, Any]:
-    return stage.to_dict(defaults=not info.exclude_defaults)
-
-
-#: A ranker among the parameters of a component that lists its key in ``Config.nested_rankers``.
-NestedRanker = Annotated[
-    StageSpec,
-    PlainValidator(_ranker),
-    PlainSerializer(_plain),
-    WithJsonSchema({"type": "object", "required": ["type"]}),
-]
+def _parse_id(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> str | None:
+    if "id" not in values:
+        return None
+    given, place = values.pop("id"), (*at, "id")
+    if not isinstance(given, str) or not NAME.fullmatch(given):
+        parsing.problem(f"{given!r} is no id", place, "use letters, digits and . _ + - only")
+        return None
+    if given in parsing.ids:
+        what = f"the id '{given}' is taken by the stage at {parsing.ids[given]}"
+        parsing.problem(what, place, "give each stage an id of its own")
+    parsing.ids.setdefault(given, parsing.source.where(place))
+    return given

@@ -6,6 +6,8 @@ Each takes a prepared component and raises `AssertionError` with what was broken
     check_ranker(my_ranker, questions, hits)
 
 Scores are compared to a relative 1e-4: batching may round differently, nothing else may differ.
+Questions may come with accepted answers: each suite asks with the answers blanked too, and nothing
+may change, unless the component declares that it sees them.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from odqa.interfaces import Ranker, Reader, Retriever
-from odqa.types import Answer, Hit, Question
+from odqa.interfaces import Component, Fusion, Ranker, Reader, Retriever, Rewriter
+from odqa.types import Answer, Hit, Query
 
 _TOLERANCE = 1e-4
+_BLIND = "accepted answers must not matter"
 
 
-def check_retriever(retriever: Retriever[Any], questions: Sequence[Question], size: int) -> None:
+def check_retriever(retriever: Retriever[Any], questions: Sequence[Query], size: int) -> None:
     """Order, uniqueness, cut, prefix property and independence of the batch.
 
     Args:
@@ -41,13 +44,16 @@ def check_retriever(retriever: Retriever[Any], questions: Sequence[Question], si
         _check_same(few, all_[: len(few)], "a smaller k must give a prefix of a larger one")
     for question, hits in zip(questions, found, strict=True):
         _check_same(retriever.retrieve([question], 5)[0], hits, "the batch must not matter")
+    blanked = retriever.retrieve(_blanked(retriever, questions), 5)
+    for hits, again in zip(found, blanked, strict=True):
+        _check_same(hits, again, _BLIND)
     backwards = retriever.retrieve(list(questions)[::-1], 5)[::-1]
     for hits, again in zip(found, backwards, strict=True):
         _check_same(hits, again, "the order of questions must not matter")
 
 
 def check_ranker(
-    ranker: Ranker[Any], questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    ranker: Ranker[Any], questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
 ) -> None:
     """Same ids out as in (or the best k), falling scores, independence of order and batch.
 
@@ -63,6 +69,9 @@ def check_ranker(
         assert _ids(got) == _ids(given), "ids out must be the ids in"
     for few, all_ in zip(ranker.rank(questions, hits, 2), full, strict=True):
         _check_same(few, all_[:2], "k must cut the full ranking")
+    blanked = ranker.rank(_blanked(ranker, questions), hits, most)
+    for got, again in zip(full, blanked, strict=True):
+        _check_same(got, again, _BLIND)
     shuffled = [random.Random(n).sample(list(each), len(each)) for n, each in enumerate(hits)]
     for got, again in zip(full, ranker.rank(questions, shuffled, most), strict=True):
         _check_same(got, again, "the order of the hits must not matter")
@@ -75,7 +84,7 @@ def check_ranker(
 
 
 def check_reader(
-    reader: Reader[Any], questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
+    reader: Reader[Any], questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
 ) -> None:
     """One answer per question, from the given passages, independent of the batch."""
     assert reader.read([], []) == [], "no questions must give no answers"
@@ -87,8 +96,47 @@ def check_reader(
             assert answer.passage_id in _ids(given), "an answer comes from a given passage"
     for question, given, answer in zip(questions, hits, answers, strict=True):
         alone = reader.read([question], [given])[0]
-        _check_same_answer(alone, answer)
+        _check_same_answer(alone, answer, "the batch must not matter")
+    for again, answer in zip(reader.read(_blanked(reader, questions), hits), answers, strict=True):
+        _check_same_answer(again, answer, _BLIND)
     assert reader.read([questions[0]], [[]])[0].passage_id is None, "no hits, no evidence"
+
+
+def check_rewriter(rewriter: Rewriter[Any], questions: Sequence[Query]) -> None:
+    """Texts to search for, at least one each, independent of the batch."""
+    assert rewriter.rewrite([]) == [], "no questions must give no lists"
+    texts = rewriter.rewrite(questions)
+    assert len(texts) == len(questions), "one list of texts per question, in order"
+    assert all(each and all(text.strip() for text in each) for each in texts), "no empty text"
+    for question, each in zip(questions, texts, strict=True):
+        assert rewriter.rewrite([question]) == [each], "the batch must not matter"
+    assert rewriter.rewrite(_blanked(rewriter, questions)) == texts, _BLIND
+
+
+def check_fusion(fusion: Fusion[Any], hits: Sequence[Sequence[Hit]]) -> None:
+    """The passages of all lists, once each, whatever the order of questions and of lists.
+
+    Args:
+        hits: two lists or more for one question, with different passages in them.
+    """
+    assert fusion.fuse([], 3) == [], "no questions must give no lists"
+    (full,) = fusion.fuse([hits], 10_000)
+    _check_sorted(full)
+    assert _ids(full) == {hit.passage_id for each in hits for hit in each}, "all passages, once"
+    (few,) = fusion.fuse([hits], 2)
+    _check_same(few, full[:2], "k must cut the fused list")
+    if getattr(fusion.config, "weights", None) is None:
+        (again,) = fusion.fuse([list(reversed(hits))], 10_000)
+        _check_same(again, full, "the order of the lists must not matter")
+    together = fusion.fuse([hits, [[] for _ in hits], hits], 10_000)
+    assert together == [full, [], full], "the batch must not matter"
+
+
+def _blanked(component: Component[Any], questions: Sequence[Query]) -> Sequence[Query]:
+    """The same without accepted answers, for a component that must not look at them."""
+    if component.config.sees_answers:
+        return questions
+    return [Query(question.id, question.text) for question in questions]
 
 
 def _check_sorted(hits: Sequence[Hit]) -> None:
@@ -113,8 +161,7 @@ def _near_ties(hits: Sequence[Hit]) -> bool:
     )
 
 
-def _check_same_answer(first: Answer, second: Answer) -> None:
-    rule = "the batch must not matter"
+def _check_same_answer(first: Answer, second: Answer, rule: str) -> None:
     assert math.isclose(first.score, second.score, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE), rule
     assert first.text == second.text, rule
 

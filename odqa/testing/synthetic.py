@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from odqa.comparison.costs import StageCost
 from odqa.comparison.result import Comparison, PipelineResult
-from odqa.experiment.latency import Latency
+from odqa.execution.latency import Latency
 from odqa.explanation import Explanation, Match, Piece
 from odqa.meters.meter import Spent
 from odqa.metrics.rows import MetricRow
@@ -185,15 +185,16 @@ def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
             sum(stored[stage.role].values()),
             stored[stage.role],
             {"device": "cpu"},
+            id=stage_id,
         )
-        for stage in spec.stages
+        for stage_id, stage in ((node.id, node.stage) for node in spec.graph.nodes)
     )
 
 
 def _timed(spec: PipelineSpec, asked: Sequence[Question]) -> Latency:
     some = tuple(question.id for question in asked[:5])
-    seconds = {stage.role: 0.004 * n for n, stage in enumerate(spec.stages, start=1)}
-    return Latency(some, {role: (each,) * len(some) for role, each in seconds.items()})
+    seconds = {node.id: 0.004 * n for n, node in enumerate(spec.graph.nodes, start=1)}
+    return Latency(some, {stage: (each,) * len(some) for stage, each in seconds.items()})
 
 
 def _explanations(
@@ -202,7 +203,7 @@ def _explanations(
     ranked: Mapping[str, list[Hit]],
     passages: Mapping[str, Passage],
 ) -> dict[str, tuple[Explanation, ...]]:
-    kind = spec.ranker.type if spec.ranker is not None else ""
+    kind = next((stage.type for stage in spec.stages if stage.role == "ranker"), "")
     if kind not in ("colbert", "retro"):
         return {}
     chance, found = random.Random(11), {}

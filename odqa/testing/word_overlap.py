@@ -8,8 +8,16 @@ from pydantic import Field
 
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
-from odqa.interfaces import ComponentConfig, Cost, Ranker, Reader, Retriever, StageConfig
-from odqa.types import Answer, Hit, Passage, Question
+from odqa.interfaces import (
+    ComponentConfig,
+    Cost,
+    Ranker,
+    RankerConfig,
+    Reader,
+    Retriever,
+    StageConfig,
+)
+from odqa.types import Answer, Hit, Passage, Query
 
 
 def overlap(question: str, passage: Passage) -> float:
@@ -23,6 +31,12 @@ class OverlapConfig(StageConfig):
     weight: float = Field(1.0, ge=0, description="Factor on the number of shared words.")
 
 
+class OverlapRankerConfig(RankerConfig):
+    """Parameters of the ranker that counts words."""
+
+    weight: float = Field(1.0, ge=0, description="Factor on the number of shared words.")
+
+
 class OverlapRetriever(Retriever[OverlapConfig]):
     """Finds passages that share words with the question."""
 
@@ -32,7 +46,7 @@ class OverlapRetriever(Retriever[OverlapConfig]):
         """Bind the corpus."""
         self.corpus = corpus
 
-    def retrieve(self, questions: Sequence[Question], k: int) -> list[list[Hit]]:
+    def retrieve(self, questions: Sequence[Query], k: int) -> list[list[Hit]]:
         """Best ``k`` by shared words; ties in corpus order."""
         found = []
         for question in questions:
@@ -41,22 +55,22 @@ class OverlapRetriever(Retriever[OverlapConfig]):
             found.append(sorted(hits, key=lambda hit: -hit.score)[:k])
         return found
 
-    def cost(self, question: Question, hits: Sequence[Hit]) -> Cost:
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One operation per word."""
         return Cost(gflop=len(question.text.split()) / 1e9)
 
 
-class OverlapRanker(Ranker[OverlapConfig]):
+class OverlapRanker(Ranker[OverlapRankerConfig]):
     """Ranks by the share of the passage's words that the question has."""
 
-    Config = OverlapConfig
+    Config = OverlapRankerConfig
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Bind the corpus."""
         self.corpus = corpus
 
     def rank(
-        self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]], k: int
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         """Best ``k`` by shared words per word of the passage."""
         return [
@@ -66,7 +80,7 @@ class OverlapRanker(Ranker[OverlapConfig]):
             for q, each in zip(questions, hits, strict=True)
         ]
 
-    def _hit(self, question: Question, hit: Hit) -> Hit:
+    def _hit(self, question: Query, hit: Hit) -> Hit:
         passage = self.corpus.get(hit.passage_id)
         share = overlap(question.text, passage) / len(passage.full_text.split())
         return Hit(hit.passage_id, self.config.weight * share)
@@ -81,7 +95,7 @@ class FirstWordReader(Reader[ComponentConfig]):
         """Bind the corpus."""
         self.corpus = corpus
 
-    def read(self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
+    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         """First word of the first hit."""
         return [self._answer(each) for each in hits]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from odqa.comparison.text import verdict
+from odqa.comparison.verdict import verdict
 from odqa.tracking.values import pipeline_metrics, pipeline_params
 
 if TYPE_CHECKING:

@@ -6,28 +6,31 @@ folder, under the id that the span carries.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from odqa.metrics.attribution import outcomes
-from odqa.registry import Role
+from odqa.registry import ROLES, Role
 from odqa.types import Answer, Hit, Passage, Question
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.spec.graph import GraphNode
 
 #: How many passages a span lists, and how much of each text.
 HITS_SHOWN = 10
 TEXT_SHOWN = 200
 #: MLflow's names of what a span does.
 SPAN_TYPES: Mapping[Role, str] = {
+    "rewriter": "PARSER",
     "retriever": "RETRIEVER",
+    "fusion": "RERANKER",
     "ranker": "RERANKER",
     "reader": "PARSER",
 }
-_NAMES: Mapping[Role, str] = {"retriever": "retrieve", "ranker": "rank", "reader": "read"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,15 @@ class TraceBuilder:
         whole = round(1e9 * sum(seconds.values()))
         start = self._started_ns + self._positions[question_id] * whole
         at, stages = start, []
-        for stage in result.spec.stages:
-            end = at + round(1e9 * seconds.get(stage.role, 0.0))
-            given, made = self._content(result, stage.role, question)
-            facts = {"odqa.type": stage.type, "odqa.timing": timing}
-            name, kind = _NAMES[stage.role], SPAN_TYPES[stage.role]
-            stages.append(SpanRecord(name, kind, at, end, given, made, facts))
+        graph = result.spec.graph
+        several = Counter(node.role for node in graph.nodes)
+        for node in graph.nodes:
+            end = at + round(1e9 * seconds.get(node.id, 0.0))
+            given, made = self._content(result, node, question)
+            facts = {"odqa.stage": node.id, "odqa.type": node.stage.type, "odqa.timing": timing}
+            verb = ROLES[node.role].verb
+            name = verb if several[node.role] == 1 else f"{verb} {node.id}"
+            stages.append(SpanRecord(name, SPAN_TYPES[node.role], at, end, given, made, facts))
             at = end
         fate = self._outcomes.get(pipeline, {}).get(question_id, "")
         answer = (result.answers or {}).get(question_id)
@@ -101,30 +107,38 @@ class TraceBuilder:
             about,
         )
         tags = {"odqa.pipeline": pipeline, "odqa.question": question_id, "odqa.outcome": fate}
+        lost = self._comparison.lost_by.get(pipeline, {}).get(question_id, ())
+        tags["odqa.lost_by"] = " + ".join(lost)
         return TraceRecord(pipeline, question_id, root, tuple(stages), tags)
 
     def _seconds(
         self, pipeline: str, result: PipelineResult, question_id: str
-    ) -> tuple[dict[Role, float], str]:
+    ) -> tuple[dict[str, float], str]:
         position = self._alone.get(pipeline, {}).get(question_id)
         if position is not None and result.latency is not None:
             alone = result.latency.seconds.items()
-            return {role: each[position] for role, each in alone}, "measured alone"
+            return {stage: each[position] for stage, each in alone}, "measured alone"
         n = len(self._comparison.questions)
-        share = {cost.role: cost.online_seconds / n for cost in result.costs}
+        share = {cost.stage_id: cost.online_seconds / n for cost in result.costs}
         return share, "equal share of the batched time"
 
-    def _content(self, result: PipelineResult, role: Role, question: Question) -> tuple[Any, Any]:
-        retrieved = result.retrieved.get(question.id, [])
-        ranked = result.ranked.get(question.id, [])
-        if role == "retriever":
-            return {"question": question.text}, self._shown(retrieved)
-        if role == "ranker":
-            given = [hit.passage_id for hit in retrieved[:HITS_SHOWN]]
-            return {"question": question.text, "passages": given}, self._shown(ranked)
-        given = [hit.passage_id for hit in ranked[:HITS_SHOWN]]
-        answer = (result.answers or {}).get(question.id)
-        return {"question": question.text, "passages": given}, _answer(answer)
+    def _content(
+        self, result: PipelineResult, node: GraphNode, question: Question
+    ) -> tuple[Any, Any]:
+        given: dict[str, Any] = {"question": question.text}
+        info = ROLES[node.role]
+        if info.takes == "queries" and node.inputs:
+            given["queries"] = result.texts.get(node.inputs[0], {}).get(question.id, [])
+        elif info.takes == "hits":
+            feeds = [result.hits_of(each).get(question.id, []) for each in node.inputs]
+            ids = [[hit.passage_id for hit in hits[:HITS_SHOWN]] for hits in feeds]
+            several = dict(zip(node.inputs, ids, strict=True))
+            given["passages"] = several if info.several else next(iter(ids), [])
+        if info.gives == "queries":
+            return given, result.texts.get(node.id, {}).get(question.id, [])
+        if info.gives == "answers":
+            return given, _answer((result.answers or {}).get(question.id))
+        return given, self._shown(result.hits_of(node.id).get(question.id, []))
 
     def _shown(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
         # The form in which MLflow's own viewer shows retrieved documents.

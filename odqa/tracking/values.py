@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import joules_of
+from odqa.comparison.losses import lost_counts
 from odqa.comparison.table import TESTED, tests_for
-from odqa.experiment.latency import percentile
+from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
     from odqa.comparison.costs import StageCost
@@ -25,10 +27,18 @@ LONGEST_PARAM = 6000
 def pipeline_params(spec: PipelineSpec) -> dict[str, str]:
     """The whole spec, defaults included, flattened: ``ranker.k`` -> ``"20"``."""
     found = {"name": spec.name}
-    for stage in spec.stages:
-        found[f"{stage.role}.type"] = stage.type
-        found |= flatten(json.loads(stage.config.model_dump_json()), stage.role)
+    for slot, value in spec.slots.items():
+        found |= flatten(_by_place(value.to_dict(defaults=True)), slot)
     return found
+
+
+def _by_place(value: object) -> Mapping[str, object]:
+    """Compositions as mappings: items of a list by their place."""
+    if isinstance(value, Mapping):
+        composed = ("fuse", "stages", "retriever", "ranker")
+        return {k: _by_place(v) if k in composed else v for k, v in value.items()}
+    items = value if isinstance(value, list) else []
+    return {str(place): _by_place(item) for place, item in enumerate(items)}
 
 
 def flatten(values: Mapping[str, object], prefix: str) -> dict[str, str]:
@@ -62,6 +72,8 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
         for test in tests_for(comparison, metric):
             if test.candidate == name:
                 found |= _test(test)
+    for stage, lost in lost_counts(comparison, name).items():
+        found[f"lost/{stage}"] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return found | {f"cost/{key}": value for key, value in costs.items()}
 
@@ -89,16 +101,20 @@ def _test(test: PairedComparison) -> dict[str, float]:
 
 
 def pipeline_costs(result: PipelineResult, questions: int) -> dict[str, float]:
-    """Costs of a whole pipeline and, under ``STAGE/``, of every stage.
+    """Costs of a whole pipeline and, under ``ID/``, of every stage.
+
+    Under its role too, where the pipeline has no other stage in that role.
 
     What was not measured, and what the machine did not report, is left out.
     """
     costs = result.costs
     found = _figures(costs, questions, result.latency.total() if result.latency is not None else ())
+    several = Counter(cost.role for cost in costs)
     for cost in costs:
-        alone = result.latency.seconds.get(cost.role, ()) if result.latency is not None else ()
+        alone = result.latency.of(cost.stage_id) if result.latency is not None else ()
         stage = _figures([cost], questions, alone)
-        found |= {f"{cost.role}/{key}": value for key, value in stage.items()}
+        names = [cost.stage_id, *([cost.role] if several[cost.role] == 1 else [])]
+        found |= {f"{name}/{key}": value for name in names for key, value in stage.items()}
     return found
 
 

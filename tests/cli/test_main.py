@@ -50,7 +50,8 @@ def test_components_lists_every_type() -> None:
     assert done.returncode == 0, done.stderr
     assert "ranker colbert" in done.stdout
     assert "map: intra-passage dynamic x query-document" in done.stdout
-    assert "map: where its rankers are" in done.stdout
+    assert "fusion rrf  (odqa)" in done.stdout
+    assert "rewriter keywords  (odqa)" in done.stdout
     assert "did you mean 'ranker'" in refused("components", "rankr")
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from odqa.comparison.costs import NOT_REPORTED
 from odqa.comparison.result import Comparison
-from odqa.comparison.text import render
 from odqa.meters.meter import Spent
+from odqa.report.terminal.render import render
 from odqa.testing.synthetic import synthetic_comparison
 
 

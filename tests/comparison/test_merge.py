@@ -10,11 +10,12 @@ from odqa.comparison.folder import save
 from odqa.comparison.merge import is_run_folder, merge
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
-from odqa.comparison.text import MACHINES, notices, render
+from odqa.comparison.verdict import MACHINES, notices
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.metrics.statistics.pairs import compare_pairs
 from odqa.report.page import render_page
+from odqa.report.terminal.render import render
 from odqa.spec.pipeline import parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
 

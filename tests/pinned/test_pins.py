@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 
 import odqa
-from odqa.comparison.reproduce import (
+from odqa.regression.reproduce import (
     find_data,
     hits_changes,
     metric_changes,
     other_answers,
     run_again,
 )
-from odqa.comparison.text import render
+from odqa.report.terminal.render import render
 from odqa.report.write import write_report
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import load_pipeline

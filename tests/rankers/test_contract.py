@@ -117,16 +117,6 @@ def test_empty_and_single_input(make: Make) -> None:
     assert [[hit.passage_id for hit in ranked] for ranked in mixed] == [[], ["p1"], []]
 
 
-def test_alpha_adds_the_incoming_score(make: Make) -> None:
-    (plain,) = make().rank(QUESTIONS[:1], [hits(IDS)], 100)
-    (mixed,) = make(alpha=0.5).rank(QUESTIONS[:1], [hits(IDS)], 100)
-    incoming = {hit.passage_id: hit.score for hit in hits(IDS)}
-    scores = {hit.passage_id: hit.score for hit in plain}
-    for hit in mixed:
-        expected = scores[hit.passage_id] + 0.5 * incoming[hit.passage_id]
-        assert hit.score == pytest.approx(expected, abs=1e-6)
-
-
 def test_closed_and_prepared_again(make: Make, tmp_path: Path) -> None:
     ranker = make()
     before = ranker.rank(QUESTIONS, [hits(IDS)] * 3, 3)

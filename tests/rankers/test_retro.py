@@ -158,12 +158,6 @@ def test_similarity_is_added_with_its_weight(folders: dict[bool, Path], tmp_path
     assert np.abs(one - none).max() <= 1 + 1e-5
 
 
-def test_alpha_adds_the_incoming_score(folders: dict[bool, Path], tmp_path: Path) -> None:
-    plain = scores(make(folders[True], tmp_path))
-    mixed = scores(make(folders[True], tmp_path, alpha=0.5))
-    np.testing.assert_allclose(mixed - plain, [0.5 * hit.score for hit in hits()], atol=1e-5)
-
-
 def test_attention_sums_to_one(folders: dict[bool, Path], tmp_path: Path) -> None:
     found = scores(make(folders[True], tmp_path, mode="attention"))
     # One of the two equal texts is read once for both.

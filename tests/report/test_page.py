@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from odqa.comparison.result import Comparison
-from odqa.comparison.text import SMALL_MODELS, render, verdict
+from odqa.comparison.verdict import SMALL_MODELS, verdict
 from odqa.errors import RunError
 from odqa.report.page import render_page
+from odqa.report.terminal.render import render
 from odqa.report.write import write_report
 from odqa.testing.synthetic import synthetic_comparison
 
@@ -89,7 +90,7 @@ def test_verdict_notices_and_small_models_are_said(
 
 def test_every_table_and_figure_is_there(outline: Outline) -> None:
     tables = [a["id"] for tag, a in outline.tags if tag == "table"]
-    assert tables == ["quality", "tests", "metrics", "offline", "online", "changes"]
+    assert tables == ["quality", "tests", "metrics", "offline", "online", "stages", "changes"]
     figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]
     assert len(figures) == 5 + 2 + 1 + 1
     assert any("Map of paradigms" in said for said in figures)

@@ -6,7 +6,7 @@ import pytest
 
 from odqa.api import resolve_pipelines
 from odqa.errors import SpecErrors
-from odqa.experiment.explain import QUESTIONS
+from odqa.execution.explain import QUESTIONS
 from odqa.spec.benchmark import is_benchmark, load_benchmark
 
 ROOT = Path(__file__).resolve().parents[2]

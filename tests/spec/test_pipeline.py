@@ -57,7 +57,8 @@ def test_the_hash_follows_content_not_names(tmp_path: Path) -> None:
 def test_an_unknown_key_names_file_line_key_and_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("weight:", "wieght:"))
     assert lines_of(path) == [
-        f"{path}:5: ranker.wieght: unknown key 'wieght'; did you mean 'weight'? (known: k, weight)"
+        f"{path}:5: ranker.wieght: unknown key 'wieght'; did you mean 'weight'? "
+        "(known: alpha, k, weight)"
     ]
 
 

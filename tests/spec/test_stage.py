@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from odqa.errors import SpecErrors
+from odqa.spec.composition import ChainSpec
 from odqa.spec.pipeline import load_pipeline, parse_pipeline
-from odqa.spec.stage import StageSpec
 
 CASCADE = """\
 name: good
@@ -27,18 +27,18 @@ def lines_of(text: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def ranker_of(text: str) -> StageSpec:
+def ranker_of(text: str) -> ChainSpec:
     ranker = parse_pipeline(text).ranker
-    assert ranker is not None
+    assert isinstance(ranker, ChainSpec)
     return ranker
 
 
 def test_rankers_in_a_ranker_are_stages_with_the_keys_of_the_header() -> None:
-    late, cross = ranker_of(CASCADE).config.nested()
+    late, cross = ranker_of(CASCADE).stages
     assert (late.type, late.k) == ("colbert", 20)
     assert (cross.type, cross.config.model_dump()["alpha"]) == ("cross_encoder", 2.0)
     assert {each.config.model_dump()["precision"] for each in (late, cross)} == {"bfloat16"}
-    assert late.config.nested() == ()
+    assert [stage.k for stage in ranker_of(CASCADE).leaves()] == [20, 5]
 
 
 def test_round_trip_with_and_without_defaults() -> None:
@@ -63,8 +63,8 @@ def test_set_reaches_one_ranker_of_several(tmp_path: Path) -> None:
     file.write_text(CASCADE, encoding="utf-8")
     words = ["ranker.stages.0.k=10", "ranker.stages.1.type=retro", "ranker.stages.1.batch_size=2"]
     ranker = load_pipeline(file, words).ranker
-    assert ranker is not None
-    late, retro = ranker.config.nested()
+    assert isinstance(ranker, ChainSpec)
+    late, retro = ranker.stages
     assert (late.type, late.k, ranker.k) == ("colbert", 10, 5)
     assert retro.type == "retro"
     assert retro.config.model_dump()["batch_size"] == 2

@@ -30,22 +30,19 @@ class Placed:
 
 
 def placed_components(comparison: Comparison) -> list[Placed]:
-    """Every component that can be imported; the others have nothing to declare.
-
-    One that is made of others is shown by these.
-    """
+    """Every component that has a place and can be imported; the others have nothing to declare."""
     used: dict[tuple[str, str], list[str]] = {}
     for name, result in comparison.pipelines.items():
-        for stage in result.spec.stages:
-            for each in stage.config.nested() or (stage,):
-                used.setdefault((each.role, each.type), []).append(name)
+        for key in dict.fromkeys((stage.role, stage.type) for stage in result.spec.stages):
+            used.setdefault(key, []).append(name)
     found = []
     for entry in entries():
         try:
             kind = entry.load()
         except ComponentError:
             continue
-        if kind.Config.nested_rankers:
+        if entry.role in ("fusion", "rewriter"):
+            # They represent no passage.
             continue
         by = tuple(used.get((entry.role, entry.name), ()))
         found.append(Placed(entry.role, entry.name, kind.representation, kind.interaction, by))

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odqa.comparison.text import deciding_metric
-from odqa.experiment.latency import percentile
-from odqa.experiment.oracle import is_oracle
+from odqa.comparison.verdict import deciding_metric
+from odqa.execution.latency import percentile
 from odqa.report.figures.svg import dot, line, log_ticks, picture, plain, shorten, text, ticks
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _figure(comparison: Comparison, costs: dict[str, float], axis: str) -> str |
     for name, cost in costs.items():
         cell = comparison.summaries.get((name, metric)) if metric else None
         # Gold passages cost nothing: an oracle would be every figure's front.
-        if cell is not None and not is_oracle(comparison.pipelines[name].spec):
+        if cell is not None and not comparison.pipelines[name].spec.sees_answers:
             low, high = cell.interval.low, cell.interval.high
             points.append(Point(name, max(cost, _LEAST), cell.mean, low, high))
     if not points or metric is None:

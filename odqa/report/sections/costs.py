@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED, joules_of
-from odqa.experiment.latency import percentile
+from odqa.execution.latency import percentile
 from odqa.report.sections.table import Cell, Column, Table, name, number, significant
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def offline_table(comparison: Comparison) -> Table:
             (
                 name(pipeline),
                 name(cost.role),
-                name(cost.type),
+                name(_component(cost)),
                 name(cost.offline_words),
                 number(cost.offline_seconds, 1),
                 number(cost.stored_bytes / 1e6, 1, _parts(cost)),
@@ -83,11 +83,11 @@ def online_table(comparison: Comparison) -> Table:
 def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -> tuple[Cell, ...]:
     marks = ["cached"] if cost.reused else []
     marks += [f"shared with {', '.join(cost.shared_with)}"] if cost.shared_with else []
-    alone = result.latency.seconds.get(cost.role, ()) if result.latency else ()
+    alone = result.latency.of(cost.stage_id) if result.latency else ()
     return (
         name(pipeline),
         name(cost.role),
-        name(cost.type),
+        name(_component(cost)),
         *_speed(cost.online_seconds, n),
         significant(cost.gflop),
         *_percentiles(alone),
@@ -113,6 +113,10 @@ def _sum_row(pipeline: str, result: PipelineResult, n: int) -> tuple[Cell, ...]:
         name(""),
         name(""),
     )
+
+
+def _component(cost: StageCost) -> str:
+    return cost.type if cost.stage_id == cost.type else f"{cost.type} ({cost.stage_id})"
 
 
 def _speed(seconds: float, n: int) -> tuple[Cell, Cell]:

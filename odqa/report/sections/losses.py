@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from odqa.comparison.losses import lost_counts
 from odqa.metrics.attribution import Change, differences, outcomes
-from odqa.report.sections.table import Cell, Column, Table, name
+from odqa.report.sections.table import Cell, Column, Table, name, number
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -20,6 +21,18 @@ _COLUMNS = (
     Column("what lost them here", number=False),
     Column("both right"),
     Column("both wrong"),
+)
+
+
+_STAGES = (
+    Column("pipeline", number=False),
+    Column("stage", "its id in the pipeline", number=False),
+    Column("role", number=False),
+    Column(
+        "questions lost",
+        "it got a passage with an accepted answer and gave none; a reader: the "
+        "answer was another. Members of a fusion that all found none count each",
+    ),
 )
 
 
@@ -36,7 +49,9 @@ def changes_table(comparison: Comparison) -> Table | None:
         stages: dict[Change, Counter[str]] = {"fixed": Counter(), "broken": Counter()}
         for each in found:
             if each.change in stages:
-                stages[each.change][each.stage] += 1
+                wrong = base if each.change == "fixed" else pipeline
+                lost = comparison.lost_by[wrong].get(each.question_id, ())
+                stages[each.change][" + ".join(lost)] += 1
         rows.append(
             (
                 name(pipeline),
@@ -50,6 +65,20 @@ def changes_table(comparison: Comparison) -> Table | None:
         )
     caption = f"Questions fixed and broken against the baseline {base}"
     return Table("changes", caption, _COLUMNS, tuple(rows))
+
+
+def stages_table(comparison: Comparison) -> Table | None:
+    """How many questions every stage lost; `None` where nothing can be attributed."""
+    if not comparison.lost_by:
+        return None
+    rows = [
+        (name(pipeline), name(node.id), name(node.role), number(lost[node.id], 0))
+        for pipeline in comparison.lost_by
+        for lost in [lost_counts(comparison, pipeline)]
+        for node in comparison.pipelines[pipeline].spec.graph.nodes
+        if node.id in lost
+    ]
+    return Table("stages", "Questions lost by each stage", _STAGES, tuple(rows))
 
 
 def _linked(count: int, right: str, wrong: str) -> Cell:

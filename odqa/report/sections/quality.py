@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.table import TESTED, headline_metrics, tests_for
 from odqa.errors import RunError
-from odqa.metrics.catalogue import describe, in_order
+from odqa.metrics.catalogue import describe, in_order, stage_of
 from odqa.report.sections.table import Cell, Column, Table, name, number
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def quality_table(comparison: Comparison) -> Table:
 
 def metrics_table(comparison: Comparison) -> Table:
     """Every metric that was measured: one row each, pipelines as columns."""
-    measured = in_order({metric for _, metric in comparison.by_question})
+    measured = in_order({m for _, m in comparison.by_question if not stage_of(m)})
     columns = [Column("metric", number=False)]
     columns += [Column(pipeline) for pipeline in comparison.pipelines]
     columns.append(Column("meaning", number=False))
@@ -45,6 +45,27 @@ def metrics_table(comparison: Comparison) -> Table:
         for metric in measured
     ]
     return Table("metrics", "All metrics that were measured", tuple(columns), tuple(rows))
+
+
+def stage_metrics_table(comparison: Comparison) -> Table | None:
+    """Every stage that gives passages: one row each; `None` without any."""
+    measured = {m.rpartition("/")[2] for _, m in comparison.by_question if stage_of(m)}
+    metrics = in_order(f"/{m}" for m in measured)
+    columns = [Column("pipeline", number=False), Column("stage", number=False)]
+    columns += [Column(m.removeprefix("/"), meaning(f"stage{m}")) for m in metrics]
+    rows = [
+        (
+            name(pipeline),
+            name(node.id),
+            *(_mean(comparison, pipeline, f"{node.id}{m}") for m in metrics),
+        )
+        for pipeline, result in comparison.pipelines.items()
+        for node in result.spec.graph.with_hits
+        if any((pipeline, f"{node.id}{m}") in comparison.summaries for m in metrics)
+    ]
+    if not rows:
+        return None
+    return Table("stage-metrics", "Passages that each stage gives", tuple(columns), tuple(rows))
 
 
 def tests_table(comparison: Comparison) -> Table | None:

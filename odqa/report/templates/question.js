@@ -1,6 +1,7 @@
 // One question through all pipelines, side by side; built when it is opened.
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const [FATE, ANSWER, ANSWER_AT, START, END, VALUES, RIGHT, HITS, GOLD] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const [FATE, ANSWER, ANSWER_AT, START, END, VALUES, RIGHT, HITS, GOLD, LOST, INNER] =
+  [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
 // How many passages stand open; the others are one click away.
 const FIRST = 5;
@@ -12,7 +13,8 @@ function fateName(row) {
 function fateChip(pipeline, row) {
   const fate = fateName(row);
   const words = fate || (row[RIGHT] ? "right" : "not right");
-  return element("span", `fate ${fate.replace(" ", "-")}`, `${pipeline}: ${words}`);
+  const lost = row[LOST] ? ` (${row[LOST]})` : "";
+  return element("span", `fate ${fate.replace(" ", "-")}`, `${pipeline}: ${words}${lost}`);
 }
 
 function showQuestion(q) {
@@ -63,6 +65,8 @@ function showHit(row, [number, before, score], rank, p, q) {
   const [, , answers, gold] = DATA.questions[q];
   const head = element("div", "rank", element("b", "", String(rank)));
   if (DATA.ranked[p]) head.append(before ? ` (was ${before})` : " (was not retrieved)");
+  const inner = DATA.inner[p].map((stage, n) => [stage, row[INNER][(rank - 1) * DATA.inner[p].length + n]]);
+  if (inner.length) head.append(` · ${inner.map(([stage, at]) => `${stage} ${at || "–"}`).join(", ")}`);
   head.append(` · score ${score} · ${id} `);
   if (gold.includes(number)) head.append(element("span", "tag", "relevant"), " ");
   if (answerRanges(text, answers).length) head.append(element("span", "tag", "holds an answer"));

@@ -1,0 +1,57 @@
+"""Per-question rows of a pipeline: of its slots, its answers, and every stage that gives hits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from odqa.metrics.has_answer import AnswerFinder
+from odqa.metrics.rows import MetricRow, hit_rows, judge_hits, score_answers
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import PipelineResult
+    from odqa.data.dataset import Dataset
+    from odqa.types import Hit
+
+_Values = Mapping[str, Mapping[str, float]]
+
+
+class Scorer:
+    """Scores pipelines on one dataset; hits that several of them share are judged once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._finder = AnswerFinder(dataset.corpus, dataset.matching)
+        # The hits stand in the value, so that their id is not given to others.
+        self._judged: dict[tuple[int, int], tuple[Mapping[str, list[Hit]], _Values]] = {}
+
+    def rows(self, result: PipelineResult) -> list[MetricRow]:
+        """``retrieved_…``, ``ranked_…``, the answers, then ``ID/…`` of every stage with hits."""
+        name, graph = result.spec.name, result.spec.graph
+        rows: list[MetricRow] = []
+        slots = {"retrieved_": graph.retrieved, "ranked_": graph.ranked}
+        for prefix, stage in slots.items():
+            if stage is not None:
+                rows += hit_rows(name, prefix, self._values(result, stage))
+        if result.answers is not None:
+            rows += score_answers(
+                name,
+                self._dataset.questions.questions,
+                result.answers,
+                None if graph.ranked is None else result.ranked,
+                self._finder,
+                self._dataset.matching,
+            )
+        for node in graph.with_hits:
+            rows += hit_rows(name, f"{node.id}/", self._values(result, node.id))
+        return rows
+
+    def _values(self, result: PipelineResult, stage: str) -> _Values:
+        hits, depth = result.hits_of(stage), result.spec.graph[stage].stage.k
+        key = (id(hits), depth)
+        if key not in self._judged:
+            data = self._dataset
+            questions = data.questions.questions
+            values = judge_hits(questions, hits, self._finder, data.qrels, depth=depth)
+            self._judged[key] = (hits, values)
+        return self._judged[key][1]

@@ -1,0 +1,116 @@
+"""Which pipeline is better, in one sentence, and what a reader of the figures must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from odqa.comparison.table import tests_for
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
+    from odqa.metrics.statistics.pairs import PairedComparison
+    from odqa.metrics.statistics.summary import Summary
+    from odqa.spec.pipeline import PipelineSpec
+
+#: Which metric decides, best first: the answer where there is a reader, else the ranking.
+_DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
+
+#: Said wherever results of the embedded models are shown.
+SMALL_MODELS = (
+    "Models named embedded:… are small ones that ship with odqa, not the state of the art."
+)
+
+
+#: Said of every pipeline with an oracle.
+ORACLE = (
+    "an oracle feeds the gold passages (qrels) to the later stages; these figures are ceilings "
+    "with perfect retrieval, not results of a whole pipeline."
+)
+
+
+#: Said of every pipeline with another stage that sees accepted answers, behind the stage.
+CEILING = "sees the accepted answers; these figures are ceilings, not results of a whole pipeline."
+
+
+#: Said of runs that were made elsewhere.
+MACHINES = "The runs are of different machines: compare their quality, not their seconds."
+
+
+def deciding_metric(comparison: Comparison) -> str | None:
+    """The first of em, MRR@10, … that was measured."""
+    measured = {metric for _, metric in comparison.by_question}
+    return next((metric for metric in _DECIDING if metric in measured), None)
+
+
+def verdict(comparison: Comparison, metric: str | None = None) -> str:
+    """Which pipeline is better, by how much and how sure, in one sentence."""
+    metric = metric or deciding_metric(comparison)
+    if metric is None:
+        return "Nothing could be scored: the questions have neither answers nor qrels."
+    cells = {name: cell for (name, m), cell in comparison.summaries.items() if m == metric}
+    real = [name for name in cells if not comparison.pipelines[name].spec.sees_answers]
+    if not real:
+        return f"With gold passages in place of retrieval: {_best(comparison, metric, cells)}"
+    # What an oracle reaches decides nothing between pipelines that have to retrieve.
+    return _best(comparison, metric, {name: cells[name] for name in real})
+
+
+def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> str:
+    means = {name: cell.mean for name, cell in cells.items()}
+    best = max(means, key=lambda name: means[name])
+    asked = f"on {cells[best].questions} questions"
+    if len(means) == 1:
+        return f"{best} has {metric} {means[best]:.3f} {asked}."
+    equal = [name for name in means if means[name] == means[best]]
+    base = comparison.baseline
+    if len(equal) > 1:
+        names = " and ".join([", ".join(equal[:-1]), equal[-1]])
+        if base in equal or base not in means:
+            return f"{names} have the same {metric}, {means[best]:.3f}, {asked}."
+        against = f"against {means[base]:.3f} of the baseline {base}"
+        return f"{names} share the highest {metric}, {means[best]:.3f}, {against}, {asked}."
+    top = f"{best} has the highest {metric}, {means[best]:.3f}"
+    tests = {test.candidate: test for test in tests_for(comparison, metric)}
+    if best in tests:
+        against = f"against {comparison.summaries[base, metric].mean:.3f} of the baseline {base}"
+        return f"{top}, {against}: {_difference(tests[best])}, {asked}."
+    runner = max((n for n in means if n in tests), key=lambda n: means[n], default=None)
+    if runner is None:
+        return f"{top}, {asked}."
+    return (
+        f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(tests[runner])}, {asked}."
+    )
+
+
+def notices(comparison: Comparison) -> list[str]:
+    """What a reader of the results must know: licences, small models."""
+    found = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
+    # Whole configs: a checkpoint that is embedded by default is not in the spec's text.
+    stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
+    if any("embedded:" in stage.config.model_dump_json() for stage in stages):
+        found[SMALL_MODELS] = None
+    seeing = {name: _seeing(r.spec) for name, r in comparison.pipelines.items()}
+    oracles = [name for name, types in seeing.items() if "oracle" in types]
+    if oracles:
+        found[f"{', '.join(oracles)}: {ORACLE}"] = None
+    for name, types in seeing.items():
+        told = [kind for kind in types if kind != "oracle"]
+        if told:
+            found[f"{name}: {', '.join(told)} {CEILING}"] = None
+    merged = comparison.manifest.get("merged", {}).values()
+    machines = [each.get("machine", {}) for each in merged]
+    if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
+        found[MACHINES] = None
+    return list(found)
+
+
+def _difference(test: PairedComparison) -> str:
+    sure = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
+    interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
+    return f"difference {test.difference:+.3f} {interval}, {sure}"
+
+
+def _seeing(spec: PipelineSpec) -> list[str]:
+    """Types of the stages that are told accepted answers or relevant passages."""
+    return [stage.type for stage in spec.stages if stage.config.sees_answers]

@@ -1,0 +1,1 @@
+"""Several pipelines over one question set: every stage once, resumable, recorded."""

@@ -1,0 +1,185 @@
+"""One online call of one prepared stage: what it is given, and what is made of what it returns.
+
+The one place that knows how each role is called. The incoming score is added here
+(`odqa.interfaces.RankerConfig.alpha`), and the hits of several texts for one question are fused
+here, so that no component has to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from odqa import registry
+from odqa.execution.contract import check_answers, check_hits, check_texts
+from odqa.interfaces import (
+    Component,
+    Fusion,
+    FusionConfig,
+    Ranker,
+    RankerConfig,
+    Reader,
+    Retriever,
+    Rewriter,
+    RewriterConfig,
+)
+from odqa.ranking import interpolated
+from odqa.registry import Role
+from odqa.spec.stage import StageSpec
+from odqa.types import Answer, Hit, Query, Question
+
+#: What a stage gives for one question: texts to search for, hits, or an answer.
+Output = list[str] | list[Hit] | Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one of the stages before gave, one value per question, in order.
+
+    ``stage`` is `None` for values that were given from outside.
+    """
+
+    stage: StageSpec | None
+    values: Sequence[Output]
+
+
+def call_stage(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed] = (),
+) -> list[Output]:
+    """What a prepared stage gives for a batch of questions, its contract checked.
+
+    Args:
+        feeds: what the stages that feed it gave, in the order of its inputs.
+
+    Raises:
+        ComponentError: the component returned something its contract forbids.
+    """
+    return _CALLS[stage.role](stage, component, questions, feeds)
+
+
+def _shown(stage: StageSpec, questions: Sequence[Question]) -> Sequence[Query]:
+    """The questions as the component may see them: answers only where it declares that it does."""
+    if stage.config.sees_answers:
+        return questions
+    return [question.query for question in questions]
+
+
+def _hits(feeds: Sequence[Feed], n: int) -> Sequence[list[Hit]]:
+    return cast(Sequence[list[Hit]], feeds[0].values) if feeds else [[] for _ in range(n)]
+
+
+def _rewrite(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed],
+) -> list[Output]:
+    rewriter = cast(Rewriter[Any], component)
+    queries, owners = _queries(stage, questions, feeds)
+    texts = rewriter.rewrite(queries)
+    check_texts(stage, texts, len(queries))
+    together: list[dict[str, None]] = [{} for _ in questions]
+    for owner, each in zip(owners, texts, strict=True):
+        together[owner].update(dict.fromkeys(each))
+    return [list(each) for each in together]
+
+
+def _retrieve(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed],
+) -> list[Output]:
+    retriever = cast(Retriever[Any], component)
+    queries, owners = _queries(stage, questions, feeds)
+    hits = retriever.retrieve(queries, stage.k)
+    check_hits(stage, hits, len(queries), stage.k)
+    if not feeds:
+        return list(hits)
+    lists: list[list[list[Hit]]] = [[] for _ in questions]
+    for owner, each in zip(owners, hits, strict=True):
+        lists[owner].append(each)
+    rewriter = feeds[0].stage
+    assert rewriter is not None
+    fusion = _fusion_of(rewriter, stage.k)
+    return [each[0] if len(each) == 1 else fusion.fuse([each], stage.k)[0] for each in lists]
+
+
+def _queries(
+    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
+) -> tuple[Sequence[Query], Sequence[int]]:
+    """The queries of all questions in a row, and the place of the question of each."""
+    shown = _shown(stage, questions)
+    if not feeds:
+        return shown, range(len(questions))
+    queries, owners = [], []
+    for owner, (question, texts) in enumerate(zip(shown, feeds[0].values, strict=True)):
+        for number, text in enumerate(cast(list[str], texts), start=1):
+            own = question if text == question.text else Query(f"{question.id}/{number}", text)
+            queries.append(own)
+            owners.append(owner)
+    return queries, owners
+
+
+def _fusion_of(rewriter: StageSpec, k: int) -> Fusion[Any]:
+    kind = registry.get("fusion", cast(RewriterConfig, rewriter.config).by)
+    return cast(Fusion[Any], kind(cast(type[FusionConfig], kind.Config)(k=k)))
+
+
+def _fuse(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed],
+) -> list[Output]:
+    fusion = cast(Fusion[Any], component)
+    lists = [cast(Sequence[list[Hit]], feed.values) for feed in feeds]
+    by_question = [list(each) for each in zip(*lists, strict=True)]
+    hits = fusion.fuse(by_question, stage.k)
+    given = [[hit for each in several for hit in each] for several in by_question]
+    check_hits(stage, hits, len(questions), stage.k, given)
+    return list(hits)
+
+
+def _rank(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed],
+) -> list[Output]:
+    ranker, given = cast(Ranker[Any], component), _hits(feeds, len(questions))
+    alpha = stage.config.alpha if isinstance(stage.config, RankerConfig) else 0.0
+    # Any of the incoming hits may be among the best once its incoming score is added.
+    k = max((len(hits) for hits in given), default=1) if alpha else stage.k
+    ranked = ranker.rank(_shown(stage, questions), given, k)
+    check_hits(stage, ranked, len(questions), k, given)
+    if not alpha:
+        return list(ranked)
+    pairs = zip(given, ranked, strict=True)
+    return [interpolated(incoming, own, alpha, stage.k) for incoming, own in pairs]
+
+
+def _read(
+    stage: StageSpec,
+    component: Component[Any],
+    questions: Sequence[Question],
+    feeds: Sequence[Feed],
+) -> list[Output]:
+    reader, given = cast(Reader[Any], component), _hits(feeds, len(questions))
+    answers = reader.read(_shown(stage, questions), given)
+    check_answers(stage, answers, given)
+    return list(answers)
+
+
+_Call = Callable[[StageSpec, Component[Any], Sequence[Question], Sequence[Feed]], list[Output]]
+_CALLS: Mapping[Role, _Call] = {
+    "rewriter": _rewrite,
+    "retriever": _retrieve,
+    "fusion": _fuse,
+    "ranker": _rank,
+    "reader": _read,
+}

@@ -1,0 +1,32 @@
+"""From a stage of a spec to its component, and to the content of the files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from odqa import registry
+from odqa.interfaces import Component, ModelConfig
+from odqa.spec.stage import StageSpec
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+
+def make_component(stage: StageSpec) -> Component[Any]:
+    """The component a stage describes; cheap, nothing is loaded."""
+    return registry.get(stage.role, stage.type)(stage.config)
+
+
+def stage_sources(stage: StageSpec, cache: Cache) -> Mapping[str, str]:
+    """Content hashes of the files that a stage names: checkpoints, and what its component adds.
+
+    Raises:
+        CheckpointError, EnvironmentProblem: one of them cannot be found.
+    """
+    sources: dict[str, str] = {}
+    if isinstance(stage.config, ModelConfig):
+        from odqa.encoders.checkpoints import checkpoint_sources
+
+        sources |= checkpoint_sources(cache, *stage.config.checkpoints())
+    return {**sources, **make_component(stage).sources(cache)}

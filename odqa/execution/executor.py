@@ -1,0 +1,233 @@
+"""Run the nodes of a plan: each once, from the cache where it ran before."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from odqa.cache import Cache, content_key
+from odqa.data.dataset import Dataset
+from odqa.execution.call import Feed, Output, call_stage
+from odqa.execution.components import make_component, stage_sources
+from odqa.execution.plan import Node, Plan, make_plan, running
+from odqa.execution.record import (
+    Batch,
+    StageRecord,
+    drop_batches,
+    read_batch,
+    read_batches,
+    write_batch,
+)
+from odqa.interfaces import Component, Cost, Stored
+from odqa.meters.meter import NOTHING, Meter, Spent
+from odqa.progress import progress
+from odqa.registry import ROLES
+from odqa.spec.pipeline import PipelineSpec
+from odqa.spec.stage import StageSpec
+from odqa.types import Question
+
+_LOG = logging.getLogger(__name__)
+
+#: Over how many questions the analytic cost is averaged.
+COST_SAMPLE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An open component, what its first preparation took, and whether that was an earlier run's."""
+
+    component: Component[Any]
+    offline: Spent
+    reused: bool
+
+
+class Executor:
+    """Runs plans on one dataset, keeping a component open while later nodes need it.
+
+    Args:
+        cache: where offline work is kept, and results of stages too.
+        results: where results of stages are kept instead; an empty one reuses none.
+    """
+
+    def __init__(self, dataset: Dataset, cache: Cache, results: Cache | None = None) -> None:
+        self.dataset = dataset
+        self.cache = cache
+        self.results = results or cache
+        self._open: dict[str, _Prepared] = {}
+
+    def plan(self, specs: Sequence[PipelineSpec]) -> Plan:
+        """What has to run for these pipelines on this dataset.
+
+        Raises:
+            OdqaError: a checkpoint that a spec names cannot be had.
+        """
+        data = self.dataset
+        return make_plan(
+            specs,
+            data.corpus.fingerprint,
+            data.questions.fingerprint,
+            lambda stage: stage_sources(stage, self.cache),
+        )
+
+    def run(self, plan: Plan) -> dict[str, StageRecord]:
+        """All records by node key.
+
+        Raises:
+            OdqaError: whatever a component finds wrong; batches done so far stay in the cache.
+        """
+        waiting = Counter(_component_key(node.stage) for node in plan.nodes)
+        records: dict[str, StageRecord] = {}
+        try:
+            for node in plan.nodes:
+                records[node.key] = self._run_node(node, [records[key] for key in node.inputs])
+                key = _component_key(node.stage)
+                waiting[key] -= 1
+                if not waiting[key] and key in self._open:
+                    self._open.pop(key).component.close()
+        finally:
+            for prepared in self._open.values():
+                prepared.component.close()
+            self._open.clear()
+        return records
+
+    def _run_node(self, node: Node, inputs: Sequence[StageRecord]) -> StageRecord:
+        questions = self.dataset.questions.questions
+        reused = offline_reused = True
+
+        def build(work: Path) -> None:
+            nonlocal reused, offline_reused
+            prepared = self._prepared(node.stage)
+            offline_reused = prepared.reused
+            reused = self._run_batches(node, prepared.component, questions, inputs, work) > 0
+            facts = self._facts(node.stage, prepared, questions, inputs)
+            (work / "stage.json").write_text(json.dumps(facts), encoding="utf-8")
+
+        folder = self.results.artifact("stages", node.identity, build)
+        facts = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+        online = NOTHING
+        rows: dict[str, Output] = {}
+        for batch in read_batches(folder):
+            online += batch.spent
+            rows.update(batch.rows)
+        return StageRecord(
+            node.stage,
+            node.key,
+            rows,
+            online,
+            reused,
+            # Stages of earlier versions know the seconds alone.
+            Spent.from_dict(facts.get("offline") or {"seconds": facts["offline_seconds"]}),
+            offline_reused,
+            facts["parameters"],
+            facts["gflop"],
+            tuple(Stored(name, size) for name, size in facts["stored"]),
+            facts["facts"],
+        )
+
+    def _prepared(self, stage: StageSpec) -> _Prepared:
+        """The component and its offline cost: that of building what it found built, too, but not
+        the time in which another process built it."""
+        key = _component_key(stage)
+        if key in self._open:
+            return self._open[key]
+        component = make_component(stage)
+        _LOG.info("prepare %s '%s'", stage.role, stage.type)
+        found, waited = len(self.cache.found), self.cache.waited
+        with Meter() as meter:
+            component.prepare(self.dataset.corpus, self.cache)
+        own = replace(meter.spent, seconds=meter.spent.seconds - (self.cache.waited - waited))
+        spent = sum(self.cache.found[found:], own)
+        self._open[key] = self._remember_offline(stage, component, spent)
+        return self._open[key]
+
+    def _remember_offline(
+        self, stage: StageSpec, component: Component[Any], spent: Spent
+    ) -> _Prepared:
+        """With the cost of the first preparation on this corpus, also when it was long ago."""
+        identity = {
+            "stage": _prepare_identity(stage),
+            "sources": dict(component.sources(self.cache)),
+            "corpus": self.dataset.corpus.fingerprint,
+            **running(stage),
+        }
+        reused = True
+
+        def build(work: Path) -> None:
+            nonlocal reused
+            reused = False
+            (work / "spent.json").write_text(json.dumps(spent.to_dict()), encoding="utf-8")
+
+        folder = self.cache.artifact("prepare-spent", identity, build)
+        first = json.loads((folder / "spent.json").read_text(encoding="utf-8"))
+        return _Prepared(component, Spent.from_dict(first), reused)
+
+    def _run_batches(
+        self,
+        node: Node,
+        component: Component[Any],
+        questions: Sequence[Question],
+        inputs: Sequence[StageRecord],
+        work: Path,
+    ) -> int:
+        """Run what is not there yet; returns how many batches an earlier run left behind."""
+        left_behind = 0
+        size = max(1, component.questions_per_call)
+        starts = range(0, len(questions), size)
+        name = f"{node.stage.role} {node.stage.type}"
+        for number, start in enumerate(progress(starts, name, len(starts), "batch")):
+            some = questions[start : start + size]
+            done = read_batch(work, number)
+            # Another version may have cut its batches elsewhere.
+            if done is not None and list(done.rows) == [question.id for question in some]:
+                left_behind += 1
+                continue
+            feeds = [Feed(each.stage, [each.rows[q.id] for q in some]) for each in inputs]
+            with Meter() as meter:
+                outputs = call_stage(node.stage, component, some, feeds)
+            rows = {q.id: output for q, output in zip(some, outputs, strict=True)}
+            write_batch(work, number, Batch(meter.spent, rows))
+        drop_batches(work, len(starts))
+        return left_behind
+
+    def _facts(
+        self,
+        stage: StageSpec,
+        prepared: _Prepared,
+        questions: Sequence[Question],
+        inputs: Sequence[StageRecord],
+    ) -> dict[str, Any]:
+        component = prepared.component
+        step = max(1, len(questions) // COST_SAMPLE)
+        sample = questions[::step][:COST_SAMPLE]
+        takes_hits = ROLES[stage.role].takes == "hits" and inputs
+        hits = inputs[0].hits if takes_hits else {}
+        shown = sample if stage.config.sees_answers else [q.query for q in sample]
+        costs = [component.cost(question, hits.get(question.id, ())) for question in shown]
+        return {
+            "offline": prepared.offline.to_dict(),
+            "parameters": max((c.parameters for c in costs), default=0),
+            "gflop": _mean_gflop(costs),
+            "stored": [[item.name, item.bytes] for item in component.stored()],
+            "facts": dict(component.describe()),
+        }
+
+
+def _mean_gflop(costs: Sequence[Cost]) -> float | None:
+    known = [c.gflop for c in costs if c.gflop is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _prepare_identity(stage: StageSpec) -> dict[str, Any]:
+    # How many passages a stage returns changes nothing about what it prepares.
+    identity = stage.identity()
+    config = {key: value for key, value in identity["config"].items() if key != "k"}
+    return {"role": stage.role, **identity, "config": config}
+
+
+def _component_key(stage: StageSpec) -> str:
+    return content_key({**_prepare_identity(stage), **running(stage)})

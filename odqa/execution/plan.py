@@ -1,0 +1,93 @@
+"""Which stages have to run: equal stages over equal inputs are one node, in whatever pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from odqa.cache import content_key
+from odqa.spec.graph import GraphNode
+from odqa.spec.pipeline import PipelineSpec
+from odqa.spec.stage import StageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One stage over the results of others; ``key`` is the content hash of all that decides it.
+
+    ``inputs`` are the keys of the nodes that feed it.
+    """
+
+    stage: StageSpec
+    key: str
+    inputs: tuple[str, ...]
+    identity: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All nodes in an order in which each comes after those that feed it."""
+
+    nodes: tuple[Node, ...]
+    #: pipeline name -> id of the stage in it -> node key
+    keys: Mapping[str, Mapping[str, str]]
+
+    def shared_by(self, key: str) -> list[str]:
+        """The pipelines that use a node."""
+        return [name for name, keys in self.keys.items() if key in keys.values()]
+
+
+def make_plan(
+    specs: Sequence[PipelineSpec],
+    corpus: str,
+    questions: str,
+    sources: Callable[[StageSpec], Mapping[str, str]],
+) -> Plan:
+    """Lay the graphs of all pipelines over each other.
+
+    Args:
+        corpus: fingerprint of the corpus.
+        questions: fingerprint of the question set.
+        sources: content hashes of the files that a stage names.
+    """
+    nodes: dict[str, Node] = {}
+    keys: dict[str, dict[str, str]] = {}
+    for spec in specs:
+        own: dict[str, str] = {}
+        for each in spec.graph.nodes:
+            inputs = tuple(own[source] for source in each.inputs)
+            identity = {
+                "role": each.role,
+                "stage": each.stage.identity(),
+                "sources": dict(sources(each.stage)),
+                "upstream": _upstream(inputs),
+                "corpus": None if _needs_no_corpus(each) else corpus,
+                "questions": questions,
+                **running(each.stage),
+            }
+            key = own[each.id] = content_key(identity)
+            nodes.setdefault(key, Node(each.stage, key, inputs, identity))
+        keys[spec.name] = own
+    return Plan(tuple(nodes.values()), keys)
+
+
+def _upstream(inputs: Sequence[str]) -> str | list[str] | None:
+    # One input stands alone: so it did before stages could have several.
+    if len(inputs) < 2:
+        return inputs[0] if inputs else None
+    return list(inputs)
+
+
+def _needs_no_corpus(node: GraphNode) -> bool:
+    """A reader that gets no passages answers the same over any corpus."""
+    return node.role == "reader" and not node.inputs
+
+
+def running(stage: StageSpec) -> dict[str, object]:
+    """How a stage is to run (device, batch size), where its spec says so.
+
+    It changes no result beyond rounding, and so neither a spec's hash nor an index; but a record
+    of seconds on one device must not be shown for another.
+    """
+    said = dict(stage.config.running())
+    return {"running": said} if said else {}

@@ -1,0 +1,133 @@
+"""What one stage did over all questions, and its form on disk.
+
+A stage is written batch by batch (``batch-00000.json``), each file whole or absent, so that a
+killed run goes on where it stopped and a finished stage is read back exactly as it was made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from odqa.execution.call import Output
+from odqa.interfaces import Stored
+from odqa.meters.meter import NOTHING, Spent
+from odqa.registry import ROLES
+from odqa.spec.stage import StageSpec
+from odqa.types import Answer, Hit
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """Results and costs of one stage.
+
+    ``rows`` maps question ids to what the stage gave: texts, hits or an answer. ``offline`` is what
+    the first `prepare` of this component on this corpus took, ``online`` what the online batches
+    took when they were computed. ``reused`` says that the online part, or some batches of it, was
+    read from the cache, ``offline_reused`` that the offline figures are those of an earlier run.
+    """
+
+    stage: StageSpec
+    key: str
+    rows: Mapping[str, Output]
+    online: Spent
+    reused: bool
+    offline: Spent = NOTHING
+    offline_reused: bool = False
+    parameters: int = 0
+    gflop: float | None = None
+    stored: tuple[Stored, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hits(self) -> Mapping[str, list[Hit]]:
+        """Its rows, of a stage that gives hits."""
+        assert ROLES[self.stage.role].gives == "hits"
+        return cast(Mapping[str, list[Hit]], self.rows)
+
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """Its rows, of a stage that gives answers."""
+        assert ROLES[self.stage.role].gives == "answers"
+        return cast(Mapping[str, Answer], self.rows)
+
+    @property
+    def texts(self) -> Mapping[str, list[str]]:
+        """Its rows, of a stage that gives texts to search for."""
+        assert ROLES[self.stage.role].gives == "queries"
+        return cast(Mapping[str, list[str]], self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One written batch: what it took and one result per question id."""
+
+    spent: Spent
+    rows: Mapping[str, Output]
+
+
+def write_batch(folder: Path, number: int, batch: Batch) -> None:
+    """Write one batch atomically."""
+    target = _batch_file(folder, number)
+    rows = [{"id": key, **_to_json(value)} for key, value in batch.rows.items()]
+    draft = target.with_suffix(".tmp")
+    text = json.dumps({**batch.spent.to_dict(), "rows": rows})
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(target)
+
+
+def read_batch(folder: Path, number: int) -> Batch | None:
+    """A batch written before; `None` where there is none, or none that can be read."""
+    source = _batch_file(folder, number)
+    if not source.is_file():
+        return None
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+        rows = {row["id"]: _from_json(row) for row in data["rows"]}
+        return Batch(Spent.from_dict(data), rows)
+    except (ValueError, KeyError, TypeError):
+        # A power cut may leave an empty file behind a rename; finished stages have checksums.
+        return None
+
+
+def read_batches(folder: Path) -> Iterator[Batch]:
+    """All batches of a finished stage, in order."""
+    number = 0
+    while (batch := read_batch(folder, number)) is not None:
+        yield batch
+        number += 1
+
+
+def drop_batches(folder: Path, start: int) -> None:
+    """Remove batch ``start`` and those behind it, left by a version that cut smaller ones."""
+    number = start
+    while (file := _batch_file(folder, number)).exists():
+        file.unlink()
+        number += 1
+
+
+def _batch_file(folder: Path, number: int) -> Path:
+    return folder / f"batch-{number:05d}.json"
+
+
+def _to_json(value: Output) -> dict[str, Any]:
+    if isinstance(value, Answer):
+        span = (value.start, value.end)
+        start, end = (None if offset is None else int(offset) for offset in span)
+        return {"answer": (value.text, float(value.score), value.passage_id, start, end)}
+    if value and isinstance(value[0], str):
+        return {"texts": value}
+    # Components may return numpy's numbers; what comes back is always plain.
+    hits = cast(Sequence[Hit], value)
+    return {"hits": [[hit.passage_id, float(hit.score)] for hit in hits]}
+
+
+def _from_json(row: Mapping[str, Any]) -> Output:
+    if "answer" in row:
+        return Answer(*row["answer"])
+    if "texts" in row:
+        return [str(text) for text in row["texts"]]
+    return [Hit(passage_id, score) for passage_id, score in row["hits"]]

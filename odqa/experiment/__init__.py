@@ -1,1 +1,0 @@
-"""Several pipelines over one question set: shared prefixes once, resumable, recorded."""

@@ -1,0 +1,1 @@
+"""Expected scores, and runs done again: what came out otherwise than before."""

@@ -1,0 +1,56 @@
+"""An expected file as text, made for reading and for diffs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from odqa.errors import RunError
+from odqa.regression.expected import BOOTSTRAP, Expected
+
+
+def render_expected(expected: Expected, allow: int | str, made_by: str) -> str:
+    """YAML with one line a score.
+
+    Args:
+        allow: as `odqa.regression.expected.expect` took it.
+        made_by: the version of odqa, and of its code, that the scores are of.
+    """
+    width = "their 95 % bootstrap intervals" if allow == BOOTSTRAP else f"{allow} questions"
+    lines = [
+        f"# Expected scores of '{expected.benchmark}', by odqa {made_by}; intervals: {width}.",
+        "# odqa check compares a run with them; odqa check RUN_DIR --write makes them anew.",
+    ]
+    head = expected.model_dump(include={"benchmark", "data", "questions", "specs"})
+    lines += yaml.safe_dump(head, sort_keys=False, allow_unicode=True).splitlines()
+    lines.append("scores:")
+    for pipeline, metrics in expected.scores.items():
+        lines.append(f"  {_word(pipeline)}:")
+        for metric, score in metrics.items():
+            ends = f"value: {score.value}, low: {score.low}, high: {score.high}"
+            lines.append(f"    {_word(metric)}: {{{ends}}}")
+    return "\n".join(lines) + "\n"
+
+
+def write_expected(path: Path, text: str) -> None:
+    """Write the file whole or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        cure = "choose another --expected"
+        raise RunError(
+            f"cannot be written ({error.strerror})", where=str(path), cure=cure
+        ) from None
+
+
+def _word(text: str) -> str:
+    """A key as YAML writes it: quoted where it would read as something else, such as ``1.5``."""
+    return str(yaml.safe_dump(text, allow_unicode=True)).splitlines()[0]

@@ -1,0 +1,1 @@
+"""A comparison as plain text for a terminal."""

@@ -1,0 +1,110 @@
+"""What a slot of a spec can hold: a stage, a fusion of several, or one after the other.
+
+::
+
+    retriever:
+      fuse: [{type: bm25}, {type: sentence}]      # any number, each a stage or a composition
+      by: rrf                                     # a registered fusion, its parameters beside it
+    ranker:
+      - {type: colbert, k: 20}                    # a list is a cascade
+      - {type: cross_encoder, k: 10}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from odqa.spec.stage import StageSpec
+
+#: The fusion that is meant where a spec names none.
+DEFAULT_FUSION = "rrf"
+
+
+@dataclass(frozen=True, slots=True)
+class FusedSpec:
+    """Several stages or compositions over the same input, their hits made one list."""
+
+    members: tuple[SlotSpec, ...]
+    method: StageSpec
+
+    @property
+    def k(self) -> int:
+        """How many passages it returns per question."""
+        return self.method.k
+
+    def cut(self, k: int) -> Self:
+        """The same with at most ``k`` passages per question."""
+        return replace(self, method=self.method.cut(k))
+
+    def leaves(self) -> tuple[StageSpec, ...]:
+        """All stages in the order in which they run, the fusion last."""
+        return (*(leaf for member in self.members for leaf in member.leaves()), self.method)
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its results, as plain values."""
+        members = [member.identity() for member in self.members]
+        return {"fuse": members, "by": self.method.identity()}
+
+    def to_dict(self, defaults: bool = False) -> dict[str, Any]:
+        """Plain data that parses to an equal one."""
+        plain: dict[str, Any] = {"fuse": [member.to_dict(defaults) for member in self.members]}
+        if defaults or self.method.type != DEFAULT_FUSION:
+            plain["by"] = self.method.type
+        if self.method.id is not None:
+            plain["id"] = self.method.id
+        return plain | self.method.parameters(defaults)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSpec:
+    """Stages or compositions one after the other, each over what the one before it left.
+
+    Rankers are a cascade. In the retriever's slot (or a member of a fusion there) a retriever comes
+    first, before it perhaps a rewriter, rankers come behind it. ``k`` cuts what the last one
+    returns (``type: cascade`` has it).
+    """
+
+    stages: tuple[SlotSpec, ...]
+    last_k: int | None = None
+
+    @property
+    def k(self) -> int:
+        """How many passages it returns per question."""
+        k = self.stages[-1].k
+        return k if self.last_k is None else min(k, self.last_k)
+
+    def cut(self, k: int) -> Self:
+        """The same with at most ``k`` passages per question."""
+        return replace(self, stages=(*self.stages[:-1], self.stages[-1].cut(k)), last_k=None)
+
+    def in_order(self) -> tuple[SlotSpec, ...]:
+        """The stages as they run: the last one returns no more than is asked for."""
+        if self.last_k is None:
+            return self.stages
+        return (*self.stages[:-1], self.stages[-1].cut(self.last_k))
+
+    def leaves(self) -> tuple[StageSpec, ...]:
+        """All stages in the order in which they run."""
+        return tuple(leaf for stage in self.in_order() for leaf in stage.leaves())
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its results; rankers in a row are what ``type: cascade`` was."""
+        stages = [stage.identity() for stage in self.stages]
+        if all(leaf.role in ("ranker", "fusion") for leaf in self.leaves()):
+            k = self.stages[-1].k if self.last_k is None else self.last_k
+            return {"type": "cascade", "version": 1, "config": {"k": k, "stages": stages}}
+        return {"chain": stages}
+
+    def to_dict(self, defaults: bool = False) -> dict[str, Any] | list[Any]:
+        """Plain data that parses to an equal one."""
+        plain = [stage.to_dict(defaults) for stage in self.stages]
+        first = self.stages[0]
+        if isinstance(first, StageSpec) and first.role == "rewriter":
+            return {"rewriter": plain[0], "retriever": plain[1:]}
+        if self.last_k is None:
+            return plain
+        return {"type": "cascade", "k": self.last_k, "stages": plain}
+
+
+SlotSpec = StageSpec | FusedSpec | ChainSpec

@@ -1,0 +1,63 @@
+"""Pipelines from Python by operators, and every component by itself.
+
+::
+
+    from odqa.stages import bm25, colbert, extractive, sentence
+
+    pipeline = (bm25(k=100) + sentence(k=100)) >> colbert(k=20) >> extractive()
+    odqa.compare([pipeline, "embedded/sbert-colbert"])
+
+    with sentence(k=5).open("embedded") as retriever:
+        retriever.search("who designed the eiffel tower")
+
+Every registered type is here under its name; one that several roles have is here with its role
+(``retro_retriever``, ``retro_ranker``, ``retro_reader``). A type that was registered at run time is
+here from then on, blanks and hyphens in its name as underscores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from odqa.registry import SLOTS, Slot, entries
+from odqa.stages.part import Part, fuse, stage
+
+__all__ = ["Part", "fuse", "stage"]
+
+
+def __getattr__(name: str) -> Callable[..., Part]:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    known = _names()
+    if name not in known:
+        several = [each for each in known if each.startswith(f"{name}_")]
+        hint = f"; there are {', '.join(several)}" if several else ""
+        raise AttributeError(f"no component type '{name}'{hint}")
+    role, type_name = known[name]
+
+    def make(*, id: str | None = None, **parameters: Any) -> Part:  # noqa: A002
+        return stage(role, type_name, id=id, **parameters)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"A {role} of type '{type_name}'; the parameters are those of its spec."
+    return make
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_names()])
+
+
+def _names() -> dict[str, tuple[Slot, str]]:
+    """Name here -> role and registered type."""
+    types: dict[str, list[Slot]] = {}
+    for slot in SLOTS:
+        for entry in entries(slot):
+            types.setdefault(entry.name, []).append(slot)
+    names: dict[str, tuple[Slot, str]] = {}
+    for type_name, slots in types.items():
+        plain = re.sub(r"\W", "_", type_name)
+        for slot in slots:
+            names[plain if len(slots) == 1 else f"{plain}_{slot}"] = (slot, type_name)
+    return names

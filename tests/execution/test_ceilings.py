@@ -1,0 +1,93 @@
+"""Oracle pipelines, from the spec to the last table: scored as others are, never mistaken."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from odqa.cache import Cache
+from odqa.comparison.folder import save
+from odqa.comparison.result import Comparison
+from odqa.comparison.run import run_comparison
+from odqa.comparison.verdict import ORACLE, notices, verdict
+from odqa.errors import RunError
+from odqa.execution.ceilings import ceiling_name, with_oracle
+from odqa.report.figures.pareto import online_figure
+from odqa.report.terminal.render import render
+from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.toys import toy_components, toy_dataset
+from odqa.types import Hit
+
+with toy_components():
+    BLIND = parse_pipeline(
+        "{name: blind, retriever: {type: overlap, k: 3, weight: 0}, reader: {type: first_word}}"
+    )
+    CEILING = parse_pipeline("{name: top, retriever: {type: oracle}, reader: {type: first_word}}")
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+def test_names_and_records_say_it() -> None:
+    made = with_oracle(BLIND)
+    assert (made.name, made.retriever.type, made.retriever.k) == ("oracle+blind", "oracle", 3)
+    assert made.reader == BLIND.reader and made.hash != BLIND.hash
+    assert "in place of what retriever overlap finds" in made.description
+    assert made.sees_answers and not BLIND.sees_answers
+    assert with_oracle(made) == made
+    assert ceiling_name("my-oracle") == "my-oracle"
+
+
+def test_gold_passages_go_through_the_same_stages_and_scorer(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    real = run_comparison([BLIND], toy_dataset(), cache)
+    found = run_comparison([BLIND], toy_dataset(), cache, baseline="blind", oracle="retriever")
+    assert list(found.pipelines) == ["oracle+blind"] == [found.baseline]
+    assert found.result("oracle+blind").retrieved == {
+        "q1": [Hit("p3", 1.0)],
+        "q2": [Hit("p2", 1.0)],
+        "q3": [],
+    }
+    # The reader takes the first word: of the gold passage it is right, of corpus order wrong.
+    assert found.values("oracle+blind", "em") == {"q1": 1.0, "q2": 1.0, "q3": 0.0}
+    assert found.values("oracle+blind", "retrieved_recall@1") == {"q1": 1.0, "q2": 1.0}
+    assert real.values("blind", "em") == {"q1": 0.0, "q2": 0.0, "q3": 0.0}
+    # Neither takes the other's results from the cache.
+    again = run_comparison([BLIND], toy_dataset(), cache)
+    assert again.rows == real.rows and all(c.reused for c in again.result("blind").costs)
+    save(found, tmp_path / "run")
+    loaded = Comparison.load(tmp_path / "run")
+    assert loaded.result("oracle+blind").spec.sees_answers
+    assert verdict(loaded) == (
+        "With gold passages in place of retrieval: oracle+blind has em 0.667 on 3 questions."
+    )
+
+
+def test_other_judgements_are_other_results(tmp_path: Path) -> None:
+    cache, data = Cache(tmp_path / "cache"), toy_dataset()
+    run_comparison([BLIND], data, cache, oracle="retriever")
+    other = run_comparison(
+        [BLIND], replace(data, qrels={"q1": {"p1": 1}}), cache, oracle="retriever"
+    )
+    assert other.values("oracle+blind", "em") == {"q1": 0.0, "q2": 0.0, "q3": 0.0}
+
+
+def test_beside_real_pipelines_it_decides_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        found = run_comparison([BLIND, CEILING], toy_dataset(), Cache(enabled=False))
+    assert "1 of 3 questions have no gold passage" in caplog.text
+    assert list(found.pipelines) == ["blind", "oracle+top"]
+    assert verdict(found) == "blind has em 0.000 on 3 questions."
+    assert notices(found) == [f"oracle+top: {ORACLE}"]
+    assert f"note: oracle+top: {ORACLE}" in render(found)
+    figure = online_figure(found)
+    assert figure is not None and "blind" in figure and "oracle+top" not in figure
+
+
+@pytest.mark.parametrize("qrels", [None, {"q1": {"p1": 0}}])
+def test_without_gold_passages_it_is_refused(qrels: dict[str, dict[str, int]] | None) -> None:
+    data = replace(toy_dataset(), qrels=qrels)
+    with pytest.raises(RunError, match="data toy: an oracle retriever needs gold passages"):
+        run_comparison([BLIND], data, Cache(enabled=False), oracle="retriever")

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from odqa.cache import Cache
+from odqa.data.corpus import Corpus
+from odqa.errors import ComponentError
+from odqa.execution.executor import Executor
+from odqa.execution.plan import make_plan
+from odqa.execution.record import StageRecord
+from odqa.meters.meter import Spent
+from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.spec.stage import StageSpec
+from odqa.testing.toys import toy_components, toy_dataset
+from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
+from odqa.types import Hit
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+with toy_components():
+    BARE = parse_pipeline("{name: bare, retriever: {type: overlap, k: 3}}")
+    RANKED = parse_pipeline(
+        "{name: ranked, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 2}}"
+    )
+    WIDER_BARE = parse_pipeline("{name: bare, retriever: {type: overlap, k: 4}}")
+    WIDER = parse_pipeline(
+        "{name: wider, retriever: {type: overlap, k: 4}, ranker: {type: overlap, k: 2}}"
+    )
+
+
+def no_sources(stage: StageSpec) -> dict[str, str]:
+    return {}
+
+
+def test_equal_prefixes_become_one_node() -> None:
+    plan = make_plan([BARE, RANKED, WIDER], "corpus", "questions", no_sources)
+    assert len(plan.nodes) == 4
+    assert plan.keys["bare"]["overlap"] == plan.keys["ranked"]["overlap-retriever"]
+    assert plan.shared_by(plan.keys["bare"]["overlap"]) == ["bare", "ranked"]
+    assert plan.keys["ranked"]["overlap-ranker"] != plan.keys["wider"]["overlap-ranker"]
+
+
+def test_keys_follow_corpus_and_questions() -> None:
+    keys = {
+        make_plan([BARE], corpus, questions, no_sources).nodes[0].key
+        for corpus in ("a", "b")
+        for questions in ("a", "b")
+    }
+    assert len(keys) == 4
+
+
+def run(cache: Cache, *specs: PipelineSpec) -> dict[str, dict[str, list[Hit]]]:
+    executor = Executor(toy_dataset(), cache)
+    plan = executor.plan(specs)
+    records = executor.run(plan)
+    return {
+        name: dict(records[list(chain.values())[-1]].hits or {})
+        for name, chain in plan.keys.items()
+    }
+
+
+def test_a_second_run_is_read_from_the_cache_and_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(Cache(tmp_path), BARE, RANKED)
+    monkeypatch.setattr(OverlapRetriever, "retrieve", None)
+    monkeypatch.setattr(OverlapRanker, "rank", None)
+    assert run(Cache(tmp_path), BARE, RANKED) == first
+    # "which river flows through Paris": p3 shares flows, through, Paris in 6 words of full text.
+    assert first["ranked"]["q1"][0].passage_id == "p3"
+
+
+def test_shared_stages_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    retrieve = OverlapRetriever.retrieve
+    monkeypatch.setattr(OverlapRetriever, "retrieve", lambda *a: calls.append(1) or retrieve(*a))
+    run(Cache(tmp_path), BARE, RANKED)
+    assert len(calls) == 1
+
+
+def test_a_killed_run_goes_on_at_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OverlapRetriever, "questions_per_call", 1)
+    asked: list[str] = []
+    retrieve = OverlapRetriever.retrieve
+
+    def dying(self, questions, k):  # type: ignore[no-untyped-def]
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.extend(q.id for q in questions)
+        return retrieve(self, questions, k)
+
+    monkeypatch.setattr(OverlapRetriever, "retrieve", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(Cache(tmp_path), BARE)
+    again: list[str] = []
+
+    def noting(self, questions, k):  # type: ignore[no-untyped-def]
+        again.extend(q.id for q in questions)
+        return retrieve(self, questions, k)
+
+    monkeypatch.setattr(OverlapRetriever, "retrieve", noting)
+    found = run(Cache(tmp_path), BARE)
+    assert (asked, again) == (["q1", "q2"], ["q3"])
+    assert list(found["bare"]) == ["q1", "q2", "q3"]
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        ([[Hit("p1", 1.0)]], "1 lists of hits for 3 questions"),
+        ([[Hit("p1", 1.0), Hit("p1", 0.5)]] * 3, "one passage twice"),
+        ([[Hit("p1", 0.1), Hit("p2", 0.5)]] * 3, "scores that rise"),
+        ([[Hit("p1", float("nan"))]] * 3, "no finite number"),
+        ([[Hit("p9", 1.0)]] * 3, "a passage it was not given"),
+        ([[Hit("p1", 0.2), Hit("p2", 0.2), Hit("p3", 0.1)]] * 3, "3 passages, asked for 2"),
+    ],
+)
+def test_a_component_that_breaks_its_contract_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: list[list[Hit]], complaint: str
+) -> None:
+    monkeypatch.setattr(OverlapRanker, "rank", lambda *a: result)
+    with pytest.raises(ComponentError, match=f"ranker 'overlap' broke its contract.*{complaint}"):
+        run(Cache(tmp_path), RANKED)
+
+
+def test_new_weights_under_an_old_name_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(Cache(tmp_path), BARE)
+    calls = []
+    retrieve = OverlapRetriever.retrieve
+    monkeypatch.setattr(OverlapRetriever, "retrieve", lambda *a: calls.append(1) or retrieve(*a))
+    run(Cache(tmp_path), BARE)
+    assert not calls
+    monkeypatch.setattr(OverlapRetriever, "sources", lambda *a: {"checkpoint": "changed"})
+    run(Cache(tmp_path), BARE)
+    assert calls
+
+
+def retrieved(cache: Cache, spec: PipelineSpec = BARE) -> StageRecord:
+    executor = Executor(toy_dataset(), cache)
+    (record,) = executor.run(executor.plan([spec])).values()
+    return record
+
+
+def test_seconds_from_the_cache_are_marked_and_those_of_the_run(tmp_path: Path) -> None:
+    first, second = retrieved(Cache(tmp_path)), retrieved(Cache(tmp_path))
+    assert (first.reused, second.reused) == (False, True)
+    assert first.online == second.online and first.online.seconds > 0
+
+
+def test_a_resumed_stage_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OverlapRetriever, "questions_per_call", 2)
+    retrieve = OverlapRetriever.retrieve
+
+    def dying(self, questions, k):  # type: ignore[no-untyped-def]
+        if questions[0].id == "q3":
+            raise KeyboardInterrupt
+        return retrieve(self, questions, k)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OverlapRetriever, "retrieve", dying)
+        with pytest.raises(KeyboardInterrupt):
+            retrieved(Cache(tmp_path))
+    resumed = retrieved(Cache(tmp_path))
+    assert resumed.reused
+    assert resumed.hits == retrieved(Cache(enabled=False)).hits
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (32, 2)])
+def test_batches_cut_elsewhere_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    monkeypatch.setattr(OverlapRetriever, "questions_per_call", before)
+    monkeypatch.setattr(Executor, "_facts", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        retrieved(Cache(tmp_path))
+    monkeypatch.undo()
+    monkeypatch.setattr(OverlapRetriever, "questions_per_call", after)
+    found = retrieved(Cache(tmp_path))
+    assert found.hits == retrieved(Cache(enabled=False)).hits
+    batches = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
+    assert len(list(batches.glob("batch-*.json"))) == -(-3 // after)
+
+
+def prepare_an_index(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
+    """Offline work of a twentieth of a second, kept in the cache."""
+    self.corpus = corpus
+    cache.artifact("index", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
+
+
+def test_offline_seconds_survive_and_include_what_was_built_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
+    # `odqa index` builds ahead, and is not where seconds are kept.
+    OverlapRetriever(BARE.retriever.config).prepare(toy_dataset().corpus, Cache(tmp_path))
+    first = retrieved(Cache(tmp_path))
+    assert first.offline.seconds >= 0.05
+    deeper = retrieved(Cache(tmp_path), WIDER_BARE)
+    assert not deeper.reused
+    assert deeper.offline == first.offline
+
+
+def test_waiting_for_another_process_is_no_offline_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
+    other = OverlapRetriever(BARE.retriever.config)
+    other.prepare(toy_dataset().corpus, Cache(tmp_path))
+    (built,) = (tmp_path / "index").glob("*.lock")
+    held = threading.Event()
+
+    def hold() -> None:
+        with FileLock(built):
+            held.set()
+            time.sleep(1.0)
+
+    threading.Thread(target=hold).start()
+    held.wait()
+    cache = Cache(tmp_path)
+    found = retrieved(cache).offline.seconds
+    assert 0.05 <= found < cache.waited
+
+
+def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
+    def key(keys: str) -> str:
+        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, checkpoint: x{keys}}}}}")
+        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
+
+    assert key("") == key(", device: cpu")
+    assert len({key(""), key(", device: cuda"), key(", batch_size: 7")}) == 3
+
+
+def test_two_runs_at_once_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
+    assert both[0] == both[1] == run(Cache(enabled=False), BARE, RANKED)
+
+
+def test_without_cache_nothing_is_reused() -> None:
+    assert not retrieved(Cache(enabled=False)).reused
+    assert not retrieved(Cache(enabled=False)).reused
+
+
+def test_memory_is_measured_and_kept_with_the_results(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    second = retrieved(Cache(tmp_path))
+    for spent in (first.offline, first.online):
+        assert spent.peak_bytes is not None and spent.peak_bytes > 10_000_000
+    assert (second.online, second.offline) == (first.online, first.offline)
+    assert (first.offline_reused, second.offline_reused) == (False, True)
+
+
+def test_results_apart_from_the_cache_are_computed_anew(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    executor = Executor(toy_dataset(), Cache(tmp_path), Cache(enabled=False))
+    (again,) = executor.run(executor.plan([BARE])).values()
+    assert not again.reused and again.offline_reused
+    assert again.hits == first.hits and again.offline == first.offline
+
+
+def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    first = retrieved(Cache(tmp_path))
+    stage = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
+    (stage / "manifest.json").write_text('{"files": {}}')
+    facts = json.loads((stage / "stage.json").read_text())
+    facts["offline_seconds"] = facts.pop("offline")["seconds"]
+    (stage / "stage.json").write_text(json.dumps(facts))
+    batch = json.loads((stage / "batch-00000.json").read_text())
+    (stage / "batch-00000.json").write_text(
+        json.dumps({"seconds": batch["seconds"], "rows": batch["rows"]})
+    )
+    again = retrieved(Cache(tmp_path))
+    assert again.hits == first.hits
+    assert (again.online, again.offline) == (
+        Spent(first.online.seconds),
+        Spent(first.offline.seconds),
+    )
