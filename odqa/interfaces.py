@@ -164,7 +164,7 @@ class Component(ABC, Generic[C_co]):
         """
         if not isinstance(self.config, ModelConfig):
             return {}
-        from odqa.encoders.checkpoints import checkpoint_sources
+        from odqa.checkpoints.resolve import checkpoint_sources
 
         return checkpoint_sources(cache, *self.config.checkpoints())
 
