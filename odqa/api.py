@@ -15,11 +15,12 @@ from pathlib import Path
 from odqa.cache import Cache
 from odqa.comparison.result import Comparison
 from odqa.data.dataset import Dataset
-from odqa.data.load import DataConfig, load_dataset
+from odqa.data.load import load_dataset
 from odqa.errors import SpecErrors
 from odqa.execution.ceilings import OracleStage
 from odqa.execution.explain import QUESTIONS
-from odqa.spec.benchmark import Benchmark, is_benchmark, load_benchmark
+from odqa.spec.benchmark import Benchmark
+from odqa.spec.datasets import cut, open_dataset
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.stages.part import Part
@@ -94,7 +95,7 @@ def compare_benchmark(
     dataset = load_dataset(keys.data, cache, benchmark.folder)
     return run_comparison(
         benchmark.specs,
-        _cut(dataset, take),
+        cut(dataset, take),
         cache,
         name=keys.name,
         baseline=keys.baseline,
@@ -118,24 +119,6 @@ def resolve_pipelines(pipelines: Pipelines, overrides: Iterable[str] = ()) -> li
     refs = [ref for ref in wanted if not isinstance(ref, PipelineSpec)]
     loaded = iter(load_pipelines(refs, overrides)) if refs else iter(())
     return [ref if isinstance(ref, PipelineSpec) else next(loaded) for ref in wanted]
-
-
-def open_dataset(data: str | Path | Dataset, cache: Cache, take: int | None = None) -> Dataset:
-    """The dataset a short name means.
-
-    Raises:
-        DataError: no such dataset; SpecErrors: a broken benchmark spec.
-    """
-    if isinstance(data, Dataset):
-        return _cut(data, take)
-    if is_benchmark(data):
-        benchmark = load_benchmark(data)
-        return _cut(load_dataset(benchmark.keys.data, cache, benchmark.folder), take)
-    return _cut(load_dataset(DataConfig.named(str(data)), cache, Path()), take)
-
-
-def _cut(dataset: Dataset, take: int | None) -> Dataset:
-    return dataset if take is None else dataset.take(take)
 
 
 __all__ = [

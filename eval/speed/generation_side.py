@@ -14,9 +14,9 @@ from eval.speed.inputs import batch, synchronise
 from eval.speed.ours import config
 from eval.speed.sizes import Sizes
 from eval.speed.worker import Job, serve
-from odqa.retro.decoding import CachedDecoder
-from odqa.retro.model import Neighbours, RetroModel
-from odqa.retro.prepacked import prepack
+from odqa.retro.model.decoding import CachedDecoder
+from odqa.retro.model.model import Neighbours, RetroModel
+from odqa.retro.model.prepacked import prepack
 
 
 def build(settings: Mapping[str, Any]) -> tuple[Job, Mapping[str, Any]]:

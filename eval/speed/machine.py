@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from odqa.devices import device_name, fast_bfloat16, pick_device
-from odqa.retro.prepacked import prepack
+from odqa.retro.model.prepacked import prepack
 
 PEAK_SIZE = 2048
 NO_BFLOAT16 = "no bfloat16 instructions on this CPU"

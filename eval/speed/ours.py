@@ -11,9 +11,9 @@ import torch
 from eval.speed.inputs import batch, synchronise
 from eval.speed.sizes import Sizes
 from eval.speed.worker import Job, serve
-from odqa.retro.config import RetroConfig, SelfPosition, StackConfig
-from odqa.retro.model import RetroModel
-from odqa.retro.prepacked import prepack
+from odqa.retro.model.config import RetroConfig, SelfPosition, StackConfig
+from odqa.retro.model.model import RetroModel
+from odqa.retro.model.prepacked import prepack
 
 
 def config(sizes: Sizes, position: SelfPosition = "xl", *, score_head: bool = False) -> RetroConfig:

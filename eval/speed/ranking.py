@@ -15,7 +15,7 @@ from eval.speed.options import Options, parse
 from eval.speed.ranking_side import ranking_config
 from eval.speed.results import spread, table, verdict, write_section
 from eval.speed.worker import Worker
-from odqa.retro.flops import Ranking, ranking_gflop
+from odqa.retro.rank.flops import Ranking, ranking_gflop
 
 CANDIDATES = 100
 PRESET = "172m"

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from eval.speed.inputs import synchronise
 from eval.speed.worker import Job, serve
-from odqa.retro.config import RetroConfig
-from odqa.retro.layouts import encode_candidates, share_prefix
-from odqa.retro.model import RetroModel
-from odqa.retro.offline import encode_neighbours, project_kv, prompt_chunk, stack_kv, unstack_kv
-from odqa.retro.prepacked import prepack
-from odqa.retro.presets import WORDPIECES, preset
-from odqa.retro.ranking import score_encoded, score_projected
+from odqa.retro.model.config import RetroConfig
+from odqa.retro.model.model import RetroModel
+from odqa.retro.model.neighbour_keys import project_neighbours
+from odqa.retro.model.prepacked import prepack
+from odqa.retro.model.presets import WORDPIECES, preset
+from odqa.retro.offline.encodings import encode_neighbours, prompt_chunk, stack_kv, unstack_kv
+from odqa.retro.rank.scores import score_encoded, score_projected
+from odqa.retro.rank.shared_prefix import encode_candidates, share_prefix
 
 BATCH = 20
 """Candidates at a time, on every side."""
@@ -96,7 +97,7 @@ def _offline(model: RetroModel, ids: Tensor, passages: Tensor) -> Ranker:
     chunk = prompt_chunk(model, ids[0], torch.ones_like(ids[0]))
     stored = torch.cat(
         [
-            stack_kv(project_kv(model, encode_neighbours(model, part, seen, chunk)))
+            stack_kv(project_neighbours(model, encode_neighbours(model, part, seen, chunk)))
             for part, seen in zip(passages[0].split(BATCH), mask[0].split(BATCH), strict=True)
         ]
     )

@@ -82,7 +82,7 @@ def _java() -> Check:
 
 
 def _base_model() -> Check:
-    from odqa.models import base_model_dir
+    from odqa.checkpoints.base_model import base_model_dir
 
     base_model_dir()
     return Check("embedded models", "base model all-MiniLM-L6-v2 is there, checksum right")

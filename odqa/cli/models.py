@@ -16,8 +16,8 @@ app = typer.Typer(help="The models that ship with odqa.", no_args_is_help=True)
 @app.command("list")
 def list_models() -> None:
     """Name, what it is, and whether this version ships it."""
+    from odqa.checkpoints.embedded import EMBEDDED, delta_dir
     from odqa.errors import CheckpointError
-    from odqa.models import EMBEDDED, delta_dir
 
     for name, what in EMBEDDED.items():
         try:
@@ -38,9 +38,9 @@ def export(
 ) -> None:
     """Write an ordinary checkpoint that the model's home library loads unchanged."""
     from odqa.cache import Cache
+    from odqa.checkpoints.embedded import EMBEDDED, materialise
+    from odqa.checkpoints.trained import materialise_trained
     from odqa.errors import CheckpointError
-    from odqa.models import EMBEDDED, materialise
-    from odqa.models.trained import materialise_trained
 
     if to.exists():
         raise CheckpointError("exists already", where=str(to), cure="name a new folder")

@@ -26,7 +26,7 @@ def teach(
 
     Interrupted, it goes on where it stopped.
     """
-    from odqa.models.materialise import delta_dir
+    from odqa.checkpoints.embedded import delta_dir
     from odqa.training.recipe import load_recipe
     from odqa.training.teacher import teach as score
 

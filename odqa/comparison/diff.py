@@ -9,10 +9,10 @@ from odqa.metrics.attribution import differences, outcomes
 if TYPE_CHECKING:
     import pandas as pd
 
-    from odqa.comparison.result import Comparison
+    from odqa.comparison.data import ComparisonData
 
 
-def diff(comparison: Comparison, a: str, b: str, metric: str = "em") -> pd.DataFrame:
+def diff(comparison: ComparisonData, a: str, b: str, metric: str = "em") -> pd.DataFrame:
     """Questions on which ``a`` and ``b`` have different values of ``metric``.
 
     One row a question: text, both values, both answers, what became of the question in each, and

@@ -29,7 +29,8 @@ from odqa.metrics.has_answer import has_answer
 from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
+    from odqa.comparison.result import Comparison
     from odqa.metrics.rows import Stage
     from odqa.types import Hit, Passage, Question
 

@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from odqa.comparison.costs import StageCost
-from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.data import ComparisonData
+from odqa.comparison.pipeline_result import PipelineResult
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
 from odqa.errors import OdqaError, RunError
@@ -36,13 +37,13 @@ from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.types import Answer, Hit, Passage, Question
 
-#: Keys of the manifest that are fields of a `Comparison` of their own.
+#: Keys of the manifest that are fields of a comparison of their own.
 _ABOUT = ("comparison", "baseline", "pipelines")
 #: Where what stages gave stands that leave no slot.
 _STAGES = "stages"
 
 
-def save(comparison: Comparison, folder: Path) -> None:
+def save(comparison: ComparisonData, folder: Path) -> None:
     """Write a run folder; ``manifest.json`` comes last and marks it finished.
 
     Raises:
@@ -69,7 +70,7 @@ def save(comparison: Comparison, folder: Path) -> None:
         ) from None
 
 
-def load(folder: Path) -> Comparison:
+def load(folder: Path) -> ComparisonData:
     """Read a finished run folder back.
 
     Raises:
@@ -91,7 +92,7 @@ def load(folder: Path) -> Comparison:
         ) from error
 
 
-def _load(folder: Path, manifest: dict[str, Any]) -> Comparison:
+def _load(folder: Path, manifest: dict[str, Any]) -> ComparisonData:
     import pandas as pd
 
     name, baseline, pipelines = (manifest.pop(key) for key in _ABOUT)
@@ -101,7 +102,7 @@ def _load(folder: Path, manifest: dict[str, Any]) -> Comparison:
     )
     gold = folder / "gold.qrels"
     frame = pd.read_parquet(folder / "metrics.parquet")
-    return Comparison(
+    return ComparisonData(
         name,
         questions,
         read_qrels(gold) if gold.is_file() else None,

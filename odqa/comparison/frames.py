@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from odqa.comparison.losses import lost_counts
 from odqa.comparison.table import TESTED, tests_for
 from odqa.execution.latency import percentile
 
@@ -13,14 +12,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from odqa.comparison.costs import StageCost
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.data import ComparisonData
+    from odqa.comparison.pipeline_result import PipelineResult
 
 
 #: Columns of words; all others are numbers.
 _WORDS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
 
 
-def stage_frame(comparison: Comparison) -> pd.DataFrame:
+def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
     """One row a stage of a pipeline; what was not measured or not reported is NaN.
 
     ``stage`` is its role, ``component`` its type, ``id`` its name in the pipeline; ``lost`` counts
@@ -37,7 +37,7 @@ def stage_frame(comparison: Comparison) -> pd.DataFrame:
 
     n = len(comparison.questions)
     rows = [
-        {"pipeline": name, **_stage(result, cost, n, lost_counts(comparison, name))}
+        {"pipeline": name, **_stage(result, cost, n, comparison.lost_counts(name))}
         for name, result in comparison.pipelines.items()
         for cost in result.costs
     ]
@@ -46,7 +46,7 @@ def stage_frame(comparison: Comparison) -> pd.DataFrame:
     return frame.astype({name: float for name in frame.columns if name not in _WORDS})
 
 
-def paired_frame(comparison: Comparison) -> pd.DataFrame:
+def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
     """One row a metric and pipeline: everything the test against the baseline found.
 
     ``difference`` is the pipeline minus the baseline with its 95 % interval ``low`` to ``high``;

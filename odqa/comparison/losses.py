@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from odqa.comparison.pipeline_result import PipelineResult
 from odqa.metrics.attribution import lost_by, outcomes
-from odqa.registry import ROLES
-
-if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison, PipelineResult
+from odqa.metrics.rows import MetricRow
 
 
-def losses(comparison: Comparison) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Pipeline -> question id -> ids of the stages that lost it; see `Comparison.lost_by`."""
+def losses(
+    pipelines: Mapping[str, PipelineResult],
+    rows: Sequence[MetricRow],
+    values: Mapping[tuple[str, str], Mapping[str, float]],
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Pipeline -> question id -> ids of the stages that lost it.
+
+    Args:
+        values: (pipeline, metric) -> question id -> value, of the same rows.
+    """
     by_pipeline: dict[str, dict[str, tuple[str, ...]]] = {}
-    for name, fates in outcomes(comparison.rows).items():
-        result = comparison.pipelines[name]
-        held = _held(comparison, result)
+    for name, fates in outcomes(rows).items():
+        result = pipelines[name]
+        held = _held(result, values)
         by_pipeline[name] = {
             question: _stages(
                 result, {stage: each.get(question, 0.0) for stage, each in held.items()}
@@ -29,29 +33,18 @@ def losses(comparison: Comparison) -> dict[str, dict[str, tuple[str, ...]]]:
     return by_pipeline
 
 
-def lost_counts(comparison: Comparison, pipeline: str) -> dict[str, int]:
-    """Stage id -> questions it lost, alone or with others, of every stage that can lose one.
-
-    Empty where no question of the pipeline can be attributed.
-    """
-    lost = comparison.lost_by.get(pipeline)
-    if lost is None:
-        return {}
-    counts = Counter(stage for stages in lost.values() for stage in stages)
-    nodes = comparison.pipelines[pipeline].spec.graph.nodes
-    return {node.id: counts[node.id] for node in nodes if ROLES[node.role].gives != "queries"}
-
-
-def _held(comparison: Comparison, result: PipelineResult) -> dict[str, Mapping[str, float]]:
+def _held(
+    result: PipelineResult, values: Mapping[tuple[str, str], Mapping[str, float]]
+) -> dict[str, Mapping[str, float]]:
     """Stage -> question -> whether its passages held an accepted answer."""
     name, graph = result.spec.name, result.spec.graph
     known: dict[str, Mapping[str, float]] = {}
     # Version 0.1.0 judged what leaves the slots alone.
     for stage, metric in ((graph.retrieved, "retrieved"), (graph.ranked, "ranked")):
         if stage is not None:
-            known[stage] = comparison.by_question.get((name, f"{metric}_oracle"), {})
+            known[stage] = values.get((name, f"{metric}_oracle"), {})
     for node in graph.with_hits:
-        own = comparison.by_question.get((name, f"{node.id}/oracle"))
+        own = values.get((name, f"{node.id}/oracle"))
         if own is not None:
             known[node.id] = own
     return known

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.pipeline_result import PipelineResult
+from odqa.comparison.result import Comparison
 from odqa.errors import RunError
 from odqa.spec.locate import built_in_specs
 from odqa.suggest import did_you_mean

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from odqa.cache import Cache
 from odqa.comparison.costs import StageCost, stage_cost
 from odqa.comparison.manifest import code_revision, make_manifest
-from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.pipeline_result import PipelineResult
+from odqa.comparison.result import Comparison
 from odqa.comparison.score import Scorer
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError

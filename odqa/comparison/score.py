@@ -9,7 +9,7 @@ from odqa.metrics.has_answer import AnswerFinder
 from odqa.metrics.rows import MetricRow, hit_rows, judge_hits, score_answers
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
     from odqa.data.dataset import Dataset
     from odqa.types import Hit
 

@@ -12,7 +12,8 @@ from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.data import ComparisonData
+    from odqa.comparison.pipeline_result import PipelineResult
 
 #: What a table shows first; metrics that were not measured are left out.
 HEADLINE = (
@@ -31,13 +32,13 @@ HEADLINE = (
 TESTED = ("em", "ranked_mrr@10")
 
 
-def headline_metrics(comparison: Comparison) -> list[str]:
+def headline_metrics(comparison: ComparisonData) -> list[str]:
     """The metrics of `HEADLINE` that at least one pipeline has."""
     measured = {metric for _, metric in comparison.by_question}
     return [metric for metric in HEADLINE if metric in measured]
 
 
-def table(comparison: Comparison, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> pd.DataFrame:
     """One row a pipeline.
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
@@ -69,7 +70,7 @@ def table(comparison: Comparison, metrics: Sequence[str] | None = None) -> pd.Da
     return pd.DataFrame(rows).set_index("pipeline")
 
 
-def tests_for(comparison: Comparison, metric: str) -> list[PairedComparison]:
+def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]:
     """Every other pipeline against the baseline on one metric; empty where it was not measured."""
     measured = {name for name, m in comparison.by_question if m == metric}
     if comparison.baseline not in measured or len(measured) < 2:

@@ -14,7 +14,7 @@ from odqa.metrics.has_answer import has_answer
 from odqa.types import Answer, Hit, Matching, Passage, Question
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison
+    from odqa.comparison.data import ComparisonData
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class QuestionTrace:
         )
 
 
-def trace(comparison: Comparison, question_id: str, depth: int = 5) -> QuestionTrace:
+def trace(comparison: ComparisonData, question_id: str, depth: int = 5) -> QuestionTrace:
     """Side-by-side view of one question, the best ``depth`` passages of each pipeline.
 
     Raises:

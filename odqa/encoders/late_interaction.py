@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from odqa.checkpoints.late_interaction_settings import LateInteractionSettings, read_settings
 from odqa.encoders.batches import padded, token_batches
-from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -74,9 +74,10 @@ class LateInteractionEncoder:
         """
         if self._model is not None:
             return
+        from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+        from odqa.checkpoints.load import load_model, load_tokenizer, read_tensor
+        from odqa.checkpoints.resolve import resolve_checkpoint
         from odqa.devices import compute_dtype, pick_device
-        from odqa.encoders.checkpoints import checkpoint_fingerprint, resolve_checkpoint
-        from odqa.encoders.heads import load_model, load_tokenizer, read_tensor
 
         folder = resolve_checkpoint(self.checkpoint, cache)
         projection = read_tensor(folder, "linear.weight")
@@ -236,7 +237,7 @@ class LateInteractionEncoder:
         return np.asarray(unit.cpu().numpy())
 
     def _check(self, projection: Tensor, model: Any) -> None:
-        from odqa.encoders.heads import position_limit
+        from odqa.checkpoints.load import position_limit
 
         hidden = int(model.config.hidden_size)
         if projection.ndim != 2 or projection.shape[1] != hidden:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from odqa.encoders.sentence_folder import Pooling
+from odqa.checkpoints.sentence_settings import Pooling
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -41,13 +41,11 @@ class StaticEncoder:
         """
         if self._loaded is not None:
             return
-        from odqa.encoders.checkpoints import (
-            checkpoint_fingerprint,
-            resolve_checkpoint,
-            transformer_folder,
-        )
-        from odqa.encoders.heads import load_tokenizer
-        from odqa.encoders.kinds import check_text_encoder, load_text_model
+        from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+        from odqa.checkpoints.folder import transformer_folder
+        from odqa.checkpoints.kinds import check_text_encoder, load_text_model
+        from odqa.checkpoints.load import load_tokenizer
+        from odqa.checkpoints.resolve import resolve_checkpoint
 
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)

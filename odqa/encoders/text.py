@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings
 from odqa.encoders.batches import padded, token_batches
-from odqa.encoders.sentence_folder import Pooling, SentenceSettings
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -81,14 +81,12 @@ class TextEncoder:
         """
         if self._model is not None:
             return
+        from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+        from odqa.checkpoints.folder import transformer_folder
+        from odqa.checkpoints.kinds import check_text_encoder, load_text_model
+        from odqa.checkpoints.load import load_tokenizer, position_limit
+        from odqa.checkpoints.resolve import resolve_checkpoint
         from odqa.devices import compute_dtype, pick_device
-        from odqa.encoders.checkpoints import (
-            checkpoint_fingerprint,
-            resolve_checkpoint,
-            transformer_folder,
-        )
-        from odqa.encoders.heads import load_tokenizer, position_limit
-        from odqa.encoders.kinds import check_text_encoder, load_text_model
 
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)
@@ -194,8 +192,8 @@ class TextEncoder:
 
     def _settle(self, folder: Path, model: Any) -> SentenceSettings:
         """The user's wishes, completed by what the checkpoint says about itself."""
-        from odqa.encoders.kinds import check_pooler
-        from odqa.encoders.sentence_folder import read_sentence_settings
+        from odqa.checkpoints.kinds import check_pooler
+        from odqa.checkpoints.sentence_settings import read_sentence_settings
 
         pooling, normalize, max_length, plain = self._wish
         model_type = str(model.config.model_type)

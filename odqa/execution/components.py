@@ -26,7 +26,7 @@ def stage_sources(stage: StageSpec, cache: Cache) -> Mapping[str, str]:
     """
     sources: dict[str, str] = {}
     if isinstance(stage.config, ModelConfig):
-        from odqa.encoders.checkpoints import checkpoint_sources
+        from odqa.checkpoints.resolve import checkpoint_sources
 
         sources |= checkpoint_sources(cache, *stage.config.checkpoints())
     return {**sources, **make_component(stage).sources(cache)}

@@ -55,9 +55,9 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         self._corpus = corpus
         if self._model is not None:
             return
+        from odqa.checkpoints.load import load_model, load_tokenizer, position_limit
+        from odqa.checkpoints.resolve import resolve_checkpoint
         from odqa.devices import compute_dtype, pick_device
-        from odqa.encoders.checkpoints import resolve_checkpoint
-        from odqa.encoders.heads import load_model, load_tokenizer, position_limit
 
         name = self.config.checkpoint
         folder = resolve_checkpoint(name, cache)

@@ -16,10 +16,10 @@ from pydantic import Field, model_validator
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.explanation import Explanation, Piece
-from odqa.indexes.neighbour_store import NeighbourStore
 from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
 from odqa.progress import progress
 from odqa.ranking import reranked
+from odqa.retro.offline.neighbour_store import NeighbourStore
 from odqa.types import Hit, Query, Question
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
-    from odqa.retro.checkpoint import Candidates
-    from odqa.retro.scorer import Asked, RetroScorer
+    from odqa.retro.offline.checkpoint import Candidates
+    from odqa.retro.rank.scorer import Asked, RetroScorer
 
 
 class RetroRankerConfig(RankerConfig, ModelConfig):
@@ -138,8 +138,8 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         return (Stored(f"neighbour {self.config.neighbours}", self._store.bytes),)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
-        """From shapes; see `odqa.retro.question_cost`."""
-        from odqa.retro.question_cost import question_gflop
+        """From shapes; see `odqa.retro.rank.question_cost`."""
+        from odqa.retro.rank.question_cost import question_gflop
 
         scorer, config = self._scorer, self.config
         if config.mode == "answer_likelihood":
@@ -192,9 +192,9 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         return self._loaded
 
     def _load(self, cache: Cache) -> RetroScorer:
+        from odqa.checkpoints.resolve import resolve_checkpoint
         from odqa.devices import compute_dtype, pick_device
-        from odqa.encoders.checkpoints import resolve_checkpoint
-        from odqa.retro.scorer import RetroScorer
+        from odqa.retro.rank.scorer import RetroScorer
 
         config = self.config
         folder = resolve_checkpoint(config.checkpoint, cache)
@@ -224,7 +224,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         return scorer
 
     def _open_store(self, corpus: Corpus, cache: Cache) -> NeighbourStore:
-        from odqa.retro.passage_store import open_passage_store
+        from odqa.retro.offline.passage_store import open_passage_store
 
         keys = self.config.neighbours == "keys-values"
         return open_passage_store(self._scorer, cache, corpus, keys=keys, budget=self._budget)
@@ -268,7 +268,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
     def _attended(self, question: str, hits: Sequence[Hit]) -> list[Explanation]:
         import torch
 
-        from odqa.retro.scorer import joined
+        from odqa.retro.rank.scorer import joined
 
         texts, ids = self._texts(hits), [hit.passage_id for hit in hits]
         # Attention is a question's; an answer has no part in it.
@@ -292,7 +292,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         """Places of some texts and their scores [len(places)], until all are scored."""
         import torch
 
-        from odqa.retro.scorer import joined
+        from odqa.retro.rank.scorer import joined
 
         scorer, mode = self._scorer, self.config.mode
         if self.config.layout == "naive":

@@ -29,7 +29,8 @@ from odqa.metrics.attribution import OUTCOMES, outcomes
 from odqa.report.explained import explained
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
+    from odqa.comparison.result import Comparison
     from odqa.types import Answer, Hit, Question
 
 #: Passages shown per question and pipeline at most.

@@ -23,7 +23,7 @@ from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
-from odqa.retro.chunks import chunk_document
+from odqa.retro.offline.chunks import chunk_document
 from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:

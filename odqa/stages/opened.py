@@ -210,8 +210,8 @@ def _like(questions: Asked | Sequence[Asked], results: list[T]) -> T | list[T]:
 
 
 def _opened_corpus(corpus: Corpus | str | Path | Iterable[Passage | str], cache: Cache) -> Corpus:
-    from odqa.api import open_dataset
     from odqa.data.corpus import Corpus as PassageCorpus
+    from odqa.spec.datasets import open_dataset
 
     if isinstance(corpus, PassageCorpus):
         return corpus

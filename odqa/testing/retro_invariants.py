@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from odqa.retro.capture import capture_attention
-from odqa.retro.decoding import CachedDecoder
-from odqa.retro.model import Neighbours
-from odqa.retro.ranking import score_candidates, score_naive
+from odqa.retro.model.capture import capture_attention
+from odqa.retro.model.decoding import CachedDecoder
+from odqa.retro.model.model import Neighbours
+from odqa.retro.rank.scores import score_candidates, score_naive
 from odqa.testing.retro_loop import cross_attention_loop
 from odqa.testing.retro_model import Case
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from odqa.retro.cca import ChunkedCrossAttention
-from odqa.retro.positions import Bucketed, Rotary, TransformerXL, bucket, sinusoid
+from odqa.retro.model.cca import ChunkedCrossAttention
+from odqa.retro.model.positions import Bucketed, Rotary, TransformerXL, bucket, sinusoid
 
 
 def cross_attention_loop(

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from odqa.retro.config import RetroConfig, StackConfig
-from odqa.retro.model import RetroModel
+from odqa.retro.model.config import RetroConfig, StackConfig
+from odqa.retro.model.model import RetroModel
 
 VOCABULARY = 50
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from odqa.comparison.costs import StageCost
-from odqa.comparison.result import Comparison, PipelineResult
+from odqa.comparison.pipeline_result import PipelineResult
+from odqa.comparison.result import Comparison
 from odqa.execution.latency import Latency
 from odqa.explanation import Explanation, Match, Piece
 from odqa.meters.meter import Spent

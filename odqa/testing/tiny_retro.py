@@ -18,13 +18,13 @@ def tiny_retro(
         conditioned: let the encoder see the question.
         seed: of the random weights.
         spread: their standard deviation.
-        ranking: fields of `odqa.retro.ranking_settings.RankingSettings`.
+        ranking: fields of `odqa.retro.model.ranking_settings.RankingSettings`.
     """
     import torch
 
-    from odqa.retro.config import RetroConfig, StackConfig
-    from odqa.retro.model import RetroModel
-    from odqa.retro.ranking_settings import RankingSettings
+    from odqa.retro.model.config import RetroConfig, StackConfig
+    from odqa.retro.model.model import RetroModel
+    from odqa.retro.model.ranking_settings import RankingSettings
 
     tokenizer = tiny_tokenizer(folder)
     shape: dict[str, Any] = {"d_model": 16, "heads": 2, "head_dim": 8, "d_ffw": 32}

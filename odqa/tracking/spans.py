@@ -17,7 +17,8 @@ from odqa.registry import ROLES, Role
 from odqa.types import Answer, Hit, Passage, Question
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
+    from odqa.comparison.result import Comparison
     from odqa.spec.graph import GraphNode
 
 #: How many passages a span lists, and how much of each text.

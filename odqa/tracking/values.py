@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import joules_of
-from odqa.comparison.losses import lost_counts
 from odqa.comparison.table import TESTED, tests_for
 from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
     from odqa.comparison.costs import StageCost
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
+    from odqa.comparison.result import Comparison
     from odqa.meters.meter import Spent
     from odqa.metrics.statistics.pairs import PairedComparison
     from odqa.spec.pipeline import PipelineSpec
@@ -72,7 +72,7 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
         for test in tests_for(comparison, metric):
             if test.candidate == name:
                 found |= _test(test)
-    for stage, lost in lost_counts(comparison, name).items():
+    for stage, lost in comparison.lost_counts(name).items():
         found[f"lost/{stage}"] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return found | {f"cost/{key}": value for key, value in costs.items()}

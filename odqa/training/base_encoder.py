@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from odqa.models.base import base_model_dir
+from odqa.checkpoints.base_model import base_model_dir
 
 
 def base_tokenizer() -> Any:

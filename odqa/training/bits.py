@@ -20,7 +20,7 @@ from odqa.training.lm_data import Document, new_documents, random_neighbours
 from odqa.training.recipe import load_recipe
 
 if TYPE_CHECKING:
-    from odqa.retro.model import RetroModel
+    from odqa.retro.model.model import RetroModel
     from odqa.training.tasks.retro_lm import RetroLmTask
     from odqa.types import Passage
 
@@ -62,8 +62,8 @@ def judge(recipe_path: Path, run: Path) -> Judged:
         RunError: the run was made with other data or settings.
         CheckpointError: there is no finished model in ``run``.
     """
-    from odqa.retro.model import RetroModel
-    from odqa.retro.tokenizer import ByteTokenizer
+    from odqa.retro.create.byte_tokenizer import ByteTokenizer
+    from odqa.retro.model.model import RetroModel
     from odqa.training.tasks.retro_lm import RetroLmTask
 
     recipe = load_recipe(recipe_path)

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from odqa.retro.attention import causal_visibility
-from odqa.retro.model import RetroModel
-from odqa.retro.offline import encode_neighbours
+from odqa.retro.model.attention import causal_visibility
+from odqa.retro.model.model import RetroModel
+from odqa.retro.offline.encodings import encode_neighbours
 
 
 class Affine(NamedTuple):
@@ -78,7 +78,7 @@ def start_copying(
         model: decoder and encoder of one width, heads times head size included, with a tied
             read-out and a norm that ends the last block.
         ids, mask: passages [n, r] to fit on, with one marker token at either end.
-        chunk: what a conditioned encoder sees, from `odqa.retro.offline.prompt_chunk`.
+        chunk: what a conditioned encoder sees, from `odqa.retro.offline.encodings.prompt_chunk`.
         strength: length of what is brought back, in lengths of an embedding.
         sharpness: scale of the attention logits.
         readout: factor on the norm that ends the decoder, which sets the scale of the logits.

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from odqa.retro.answering import Answering
-from odqa.retro.frames import pad_passages
+from odqa.retro.model.layouts import pad_passages
+from odqa.retro.read.answering import Answering
 from odqa.training.groups import GroupSchedule
 from odqa.training.spans import find_answers
 from odqa.types import Passage, Question

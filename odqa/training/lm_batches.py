@@ -13,7 +13,7 @@ from torch import Tensor
 from odqa.training.lm_data import Document, complete_chunks
 
 if TYPE_CHECKING:
-    from odqa.indexes.chunk_database import ChunkDatabase
+    from odqa.retro.offline.chunk_database import ChunkDatabase
 
 #: Targets with this id have no loss: the filling behind a shorter document.
 IGNORED = -100

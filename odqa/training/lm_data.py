@@ -15,7 +15,7 @@ from odqa.errors import DataError
 from odqa.types import Passage
 
 if TYPE_CHECKING:
-    from odqa.indexes.chunk_database import ChunkDatabase
+    from odqa.retro.offline.chunk_database import ChunkDatabase
 
 #: No group of the database.
 NOWHERE = -1

@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from odqa.checkpoints.trained import RECIPE
 from odqa.errors import RunError
-from odqa.models.trained import RECIPE
 from odqa.training.recipe import load_recipe
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from odqa.checkpoints.delta import Delta, read_delta
+from odqa.checkpoints.trained import trained_models
 from odqa.errors import CheckpointError
-from odqa.models.delta import Delta, read_delta
-from odqa.models.trained import trained_models
 from odqa.training.lora import load
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def test_max_length_beyond_the_positions_is_one_line(bert: Path) -> None:
 def test_minilm_equals_sentence_transformers() -> None:
     from sentence_transformers import SentenceTransformer
 
-    from odqa.models.base import base_model_dir
+    from odqa.checkpoints.base_model import base_model_dir
 
     texts = [*TEXTS, "Marie Curie won the Nobel Prize twice.", "word " * 400]
     encoder = TextEncoder("embedded:minilm", pooling="auto", normalize=None, max_length=None)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from odqa.cache import Cache
+from odqa.checkpoints.embedded import materialise
 from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
-from odqa.models import materialise
 from odqa.rankers.cross_encoder import CrossEncoderConfig, CrossEncoderRanker
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.types import Hit, Passage, Question

@@ -12,8 +12,8 @@ from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
-from odqa.retro.frames import frame_questions
-from odqa.retro.model import RetroModel
+from odqa.retro.model.layouts import frame_questions
+from odqa.retro.model.model import RetroModel
 from odqa.testing.conformance import check_ranker
 from odqa.testing.tiny_checkpoints import WORDS, tiny_bert
 from odqa.testing.tiny_retro import tiny_retro

@@ -12,9 +12,9 @@ from odqa.data.corpus import Corpus
 from odqa.errors import CheckpointError, ComponentError
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
 from odqa.readers.retro import RetroReader, RetroReaderConfig
-from odqa.retro.generation import Generated
-from odqa.retro.model import RetroModel
-from odqa.retro.scorer import RetroScorer
+from odqa.retro.model.model import RetroModel
+from odqa.retro.rank.scorer import RetroScorer
+from odqa.retro.read.generation import Generated
 from odqa.testing.conformance import check_reader
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Passage, Question
@@ -215,7 +215,7 @@ def test_cost_and_facts(folder: Path) -> None:
 def test_a_default_that_is_not_shipped_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("odqa.models.materialise"), "_HERE", tmp_path)
+    monkeypatch.setattr(import_module("odqa.checkpoints.embedded"), "_MODELS", tmp_path)
     reader = RetroReader(RetroReaderConfig())
     with pytest.raises(CheckpointError, match="not shipped") as caught:
         reader.prepare(Corpus.from_passages(CORPUS), Cache(enabled=False))

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from odqa.retro.config import RetroConfig, StackConfig
-from odqa.retro.model import RetroModel
-from odqa.retro.ranking import score_candidates
+from odqa.retro.model.config import RetroConfig, StackConfig
+from odqa.retro.model.model import RetroModel
+from odqa.retro.rank.scores import score_candidates
 
 ANSWERS, CUE, SCORE, M, KEYS = 8, 8, 9, 4, 2
 

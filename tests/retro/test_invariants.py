@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from odqa.retro.model import RetroModel
+from odqa.retro.model.model import RetroModel
 from odqa.testing.retro_invariants import INVARIANTS, close
 from odqa.testing.retro_model import Case, aligned_right, tiny_case, tiny_config
 

@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from odqa.retro import attention, blocks, cca, decoding, embedding, encoder, layouts, model
-from odqa.retro import positions as places
-from odqa.retro.attention import Attention, Visibility, visibility
-from odqa.retro.model import Neighbours, RetroModel
+from odqa.retro.model import attention, blocks, cca, decoding, embedding, encoder, model
+from odqa.retro.model import positions as places
+from odqa.retro.model.attention import Attention, Visibility, visibility
+from odqa.retro.model.model import Neighbours, RetroModel
+from odqa.retro.rank import shared_prefix
 from odqa.testing.retro_invariants import INVARIANTS
 from odqa.testing.retro_model import tiny_case, tiny_config
 
@@ -112,7 +113,7 @@ def flattened_positions(patch: Patch) -> None:
 
 
 def no_chunk_offset(patch: Patch) -> None:
-    for module in (cca, layouts, decoding):
+    for module in (cca, shared_prefix, decoding):
         patch.setattr(module, "neighbour_distance", lambda m: 0)
 
 
@@ -243,14 +244,14 @@ def cached_offset_forgotten(patch: Patch) -> None:
 
 
 def suffix_sees_its_future(patch: Patch) -> None:
-    right = layouts.causal_visibility
+    right = shared_prefix.causal_visibility
 
     def seen(mask: Any, queries: int, keys: int, device: torch.device) -> Any:
         if queries == keys:
             return right(mask, queries, keys, device)
         return visibility(mask[:, None, None, :].expand(-1, -1, queries, -1))
 
-    patch.setattr(layouts, "causal_visibility", seen)
+    patch.setattr(shared_prefix, "causal_visibility", seen)
 
 
 MUTANTS: dict[str, Mutant] = {

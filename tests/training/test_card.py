@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from odqa.models.delta import read_delta, write_delta
+from odqa.checkpoints.delta import read_delta, write_delta
 from odqa.training.card import LICENCES, write_card
 from odqa.training.recipe import DataPart, NegativePart, OptimPart, Recipe
 

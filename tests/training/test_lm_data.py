@@ -9,8 +9,8 @@ from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.encoders.static import StaticEncoder
 from odqa.errors import DataError
-from odqa.indexes.chunk_database import ChunkDatabase
-from odqa.retro.tokenizer import ByteTokenizer
+from odqa.retro.create.byte_tokenizer import ByteTokenizer
+from odqa.retro.offline.chunk_database import ChunkDatabase
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.training.lm_batches import IGNORED, DocumentSchedule, collate_documents
 from odqa.training.lm_data import (

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 
+from odqa.checkpoints.delta import merge
 from odqa.errors import CheckpointError
-from odqa.models.checkpoint import merge
 from odqa.training.lora import attach, extract, load
 from odqa.training.recipe import LoraPart
 

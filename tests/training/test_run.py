@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from odqa.cache import Cache
-from odqa.encoders.checkpoints import resolve_checkpoint
+from odqa.checkpoints.delta import read_delta
+from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.errors import CheckpointError, RunError, SpecError
-from odqa.models.delta import read_delta
 from odqa.training.evaluate import Measured, evaluate
 from odqa.training.mining import mine
 from odqa.training.recipe import load_recipe

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import odqa.models
+from odqa.checkpoints.delta import read_delta
 from odqa.errors import CheckpointError
-from odqa.models.delta import read_delta
 from odqa.training.examples import Examples
 from odqa.training.lora import extract
 from odqa.training.recipe import Recipe

@@ -11,7 +11,8 @@ from odqa.report.sections.table import Cell, Column, Table, name, number, signif
 
 if TYPE_CHECKING:
     from odqa.comparison.costs import StageCost
-    from odqa.comparison.result import Comparison, PipelineResult
+    from odqa.comparison.pipeline_result import PipelineResult
+    from odqa.comparison.result import Comparison
     from odqa.meters.meter import Spent
 
 _PEAK = Column("peak MB", "highest resident set of the whole process while this part ran")

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from odqa.comparison.losses import lost_counts
 from odqa.metrics.attribution import Change, differences, outcomes
 from odqa.report.sections.table import Cell, Column, Table, name, number
 
@@ -74,7 +73,7 @@ def stages_table(comparison: Comparison) -> Table | None:
     rows = [
         (name(pipeline), name(node.id), name(node.role), number(lost[node.id], 0))
         for pipeline in comparison.lost_by
-        for lost in [lost_counts(comparison, pipeline)]
+        for lost in [comparison.lost_counts(pipeline)]
         for node in comparison.pipelines[pipeline].spec.graph.nodes
         if node.id in lost
     ]

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from odqa.models.delta import write_delta
+from odqa.checkpoints.delta import write_delta
 from odqa.progress import progress
 from odqa.training.base_encoder import base_tokenizer
 from odqa.training.card import write_card

@@ -16,21 +16,15 @@ from odqa.data.corpus import Corpus
 from odqa.data.dpr_tsv import read_passages
 from odqa.encoders.static import StaticEncoder
 from odqa.encoders.text import TextEncoder
-from odqa.indexes.chunk_database import ChunkDatabase, KeyEncoder
-from odqa.retro.bits import document_bits
-from odqa.retro.config import RetroConfig, SelfPosition, StackConfig
-from odqa.retro.copying import start_copying
-from odqa.retro.model import RetroModel
-from odqa.retro.tokenizer import ByteTokenizer
+from odqa.retro.create.byte_tokenizer import ByteTokenizer
+from odqa.retro.create.copying import start_copying
+from odqa.retro.model.config import RetroConfig, SelfPosition, StackConfig
+from odqa.retro.model.model import RetroModel
+from odqa.retro.offline.chunk_database import ChunkDatabase, KeyEncoder
+from odqa.retro.read.bits import document_bits
 from odqa.training.examples import Examples
 from odqa.training.lm_batches import IGNORED, DocumentSchedule, collate_documents
-from odqa.training.lm_data import (
-    Document,
-    Split,
-    new_documents,
-    split_passages,
-    trained_documents,
-)
+from odqa.training.lm_data import Document, Split, new_documents, split_passages, trained_documents
 from odqa.training.recipe import Part, Recipe
 from odqa.training.tasks.base import Task, Trained
 

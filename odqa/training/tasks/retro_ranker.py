@@ -9,15 +9,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from odqa.models.base import base_model_dir
-from odqa.models.retro import CrossStart, RetroShape, grow_retro
+from odqa.checkpoints.base_model import base_model_dir
 from odqa.progress import progress
-from odqa.retro.frames import LayoutName, frame_questions, pad_passages
-from odqa.retro.layouts import encode_candidates, share_prefix
-from odqa.retro.model import RetroModel
-from odqa.retro.ranking import read_out, score_encoded
-from odqa.retro.ranking_settings import RankingSettings, ReadOut
-from odqa.retro.similarity import encode_questions, similarities
+from odqa.retro.create.grow import CrossStart, RetroShape, grow_retro
+from odqa.retro.model.layouts import LayoutName, frame_questions, pad_passages
+from odqa.retro.model.model import RetroModel
+from odqa.retro.model.ranking_settings import RankingSettings, ReadOut
+from odqa.retro.rank.scores import read_out, score_encoded
+from odqa.retro.rank.shared_prefix import encode_candidates, share_prefix
+from odqa.retro.rank.similarity import encode_questions, similarities
 from odqa.training.examples import Example
 from odqa.training.groups import Group, GroupSchedule, teacher_scores
 from odqa.training.lora import RETRO_LAYERS, attach, extract

@@ -12,18 +12,18 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from odqa.checkpoints.base_model import base_model_dir
 from odqa.errors import DataError
 from odqa.metrics.answers import best_exact_match, best_f1
-from odqa.models.base import base_model_dir
-from odqa.models.retro import RetroShape, grow_retro
 from odqa.progress import progress
-from odqa.retro.answering import Answering
-from odqa.retro.capture import capture_attention
-from odqa.retro.frames import pad_passages
-from odqa.retro.joint import read_jointly
-from odqa.retro.layouts import SharedPrefix, share_prefix
-from odqa.retro.model import RetroModel
-from odqa.retro.offline import prompt_chunk
+from odqa.retro.create.grow import RetroShape, grow_retro
+from odqa.retro.model.capture import capture_attention
+from odqa.retro.model.layouts import pad_passages
+from odqa.retro.model.model import RetroModel
+from odqa.retro.offline.encodings import prompt_chunk
+from odqa.retro.rank.joint import read_jointly
+from odqa.retro.rank.shared_prefix import SharedPrefix, share_prefix
+from odqa.retro.read.answering import Answering
 from odqa.training.copying import start_copying
 from odqa.training.examples import Example
 from odqa.training.groups import GroupSchedule

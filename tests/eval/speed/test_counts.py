@@ -13,8 +13,8 @@ from eval.speed.counts import forward_gflop, forward_parameters, peer_gflop, pee
 from eval.speed.inputs import batch
 from eval.speed.ours import config
 from eval.speed.sizes import Sizes
-from odqa.retro.config import SelfPosition
-from odqa.retro.model import RetroModel
+from odqa.retro.model.config import SelfPosition
+from odqa.retro.model.model import RetroModel
 
 # One decoder layer with cross-attention, one encoder layer with conditioning: d = 2, a = 3.
 TINY = Sizes(

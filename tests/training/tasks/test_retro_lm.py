@@ -14,7 +14,7 @@ import yaml
 from safetensors.torch import load_file
 
 from odqa.errors import CheckpointError, RunError, SpecError
-from odqa.retro.model import RetroModel
+from odqa.retro.model.model import RetroModel
 from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.training.bits import OFF, ON, OTHER, RANDOM, Judged, judge, judge_model, write_judged
 from odqa.training.recipe import load_recipe

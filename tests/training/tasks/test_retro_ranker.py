@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from odqa.cache import Cache
+from odqa.checkpoints.base_model import base_model_dir
+from odqa.checkpoints.delta import read_delta, write_delta
+from odqa.checkpoints.retro import build_retro
 from odqa.data.corpus import Corpus
-from odqa.models.base import base_model_dir
-from odqa.models.delta import read_delta, write_delta
-from odqa.models.retro import build_retro
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
 from odqa.training.examples import Example, Examples
 from odqa.training.recipe import Recipe
@@ -173,7 +173,7 @@ def test_the_head_alone_has_a_loss_of_its_own(trained: tuple[RetroRankerTask, nn
 
 
 def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
-    from odqa.retro.model import RetroModel
+    from odqa.retro.model.model import RetroModel
 
     for conditioned, seen in (((), False), ((3,), True)):
         model = make(conditioned).build()

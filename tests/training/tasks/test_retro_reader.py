@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from odqa.cache import Cache
+from odqa.checkpoints.base_model import base_model_dir
+from odqa.checkpoints.delta import read_delta, write_delta
+from odqa.checkpoints.retro import build_retro
 from odqa.data.corpus import Corpus
 from odqa.errors import DataError
-from odqa.models.base import base_model_dir
-from odqa.models.delta import read_delta, write_delta
-from odqa.models.retro import build_retro
 from odqa.readers.retro import RetroReader, RetroReaderConfig
-from odqa.retro.scorer import RetroScorer
+from odqa.retro.rank.scorer import RetroScorer
 from odqa.training.examples import Example, Examples
 from odqa.training.lessons import Lesson
 from odqa.training.recipe import Recipe

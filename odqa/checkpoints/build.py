@@ -1,0 +1,141 @@
+"""Base weights + change = an ordinary checkpoint folder, in the format of its home library."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odqa.checkpoints.base_model import base_model_dir
+from odqa.checkpoints.delta import Delta, merge
+from odqa.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+
+
+def built(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Path:
+    """The checkpoint that a change makes, from the cache or put there.
+
+    Args:
+        delta: the change.
+        identity: decides whether it has been built before.
+        cache: default: the user's cache.
+
+    Raises:
+        CheckpointError: the change does not fit the base model.
+        CacheError: the cache cannot be written.
+    """
+    from odqa.cache import Cache as DefaultCache
+
+    return (cache or DefaultCache()).artifact(
+        "checkpoint", identity, lambda work: build_checkpoint(base_model_dir(), delta, work)
+    )
+
+
+def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
+    """Write the checkpoint of one embedded model.
+
+    The result depends on its inputs only, byte for byte, on one machine with one torch version.
+
+    Args:
+        base: folder of the base model.
+        delta: the change.
+        folder: an existing folder.
+
+    Raises:
+        CheckpointError: a change names a tensor that the base model does not have.
+    """
+    from safetensors.torch import load_file, save_file
+
+    kind = delta.config["kind"]
+    if kind == "retro":
+        from odqa.checkpoints.retro import build_retro
+
+        build_retro(base, delta, folder)
+        return
+    if kind not in _WRITERS:
+        raise CheckpointError(f"kind '{kind}' is unknown to this version", cure="upgrade odqa")
+    prefix = delta.config["prefix"]
+    plain = load_file(base / "model.safetensors")
+    weights = {f"{prefix}{name}": tensor for name, tensor in plain.items()}
+    if kind in ("colbert", "question-answering"):
+        weights = {name: w for name, w in weights.items() if ".pooler." not in name}
+    # A buffer of old checkpoints; transformers makes it itself.
+    weights.pop(f"{prefix}embeddings.position_ids", None)
+    lora = delta.config["lora"]
+    merged = merge(weights, delta.tensors, lora["alpha"] / lora["r"])
+    save_file(
+        {name: merged[name] for name in sorted(merged)},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+    for name in _TOKENIZER:
+        shutil.copyfile(base / name, folder / name)
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    _write(folder / "config.json", {**config, **_WRITERS[kind](delta.config, base, folder)})
+
+
+def _bert(delta: Mapping[str, Any], base: Path, folder: Path) -> dict[str, Any]:
+    """A sentence-transformers folder, like the base model: mean of the tokens, unit length."""
+    for name in ("modules.json", "config_sentence_transformers.json"):
+        shutil.copyfile(base / name, folder / name)
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    shutil.copyfile(base / "1_Pooling/config.json", folder / "1_Pooling/config.json")
+    _write(
+        folder / "sentence_bert_config.json",
+        {"max_seq_length": delta["max_length"], "do_lower_case": False},
+    )
+    return {"architectures": ["BertModel"]}
+
+
+def _colbert(delta: Mapping[str, Any], _base: Path, folder: Path) -> dict[str, Any]:
+    _write(
+        folder / "artifact.metadata",
+        {
+            "dim": delta["dim"],
+            "query_maxlen": delta["query_maxlen"],
+            "doc_maxlen": delta["doc_maxlen"],
+            "similarity": "cosine",
+            "mask_punctuation": True,
+            "attend_to_mask_tokens": False,
+            "query_token_id": "[unused0]",
+            "doc_token_id": "[unused1]",
+            "query_token": "[Q]",
+            "doc_token": "[D]",
+        },
+    )
+    return {"architectures": ["HF_ColBERT"]}
+
+
+def _classifier(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, Any]:
+    return {
+        "architectures": ["BertForSequenceClassification"],
+        "num_labels": 1,
+        "id2label": {"0": "relevant"},
+        "label2id": {"relevant": 0},
+        # sentence-transformers' CrossEncoder: the logit as it is, no sigmoid.
+        "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
+    }
+
+
+def _reader(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, Any]:
+    return {"architectures": ["BertForQuestionAnswering"]}
+
+
+_WRITERS = {
+    "dpr": _bert,
+    "sentence": _bert,
+    "colbert": _colbert,
+    "sequence-classification": _classifier,
+    "question-answering": _reader,
+}
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,92 @@
+"""Tell what kind of model a checkpoint is, so that the wrong one is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from odqa.checkpoints.folder import read_json, transformer_folder
+from odqa.errors import CheckpointError
+
+_HEADS = {
+    "ForQuestionAnswering": "an extractive reader (question answering head)",
+    "ForSequenceClassification": "a classifier or cross-encoder (sequence classification head)",
+    "ForTokenClassification": "a token classifier",
+    "ForCausalLM": "a causal language model",
+    "LMHeadModel": "a causal language model",
+    "ForConditionalGeneration": "an encoder-decoder",
+    "DPRReader": "a DPR reader",
+    "HF_ColBERT": "a ColBERT checkpoint (one vector per token)",
+}
+_CURE = "name a sentence-transformers, BERT-like or DPR encoder"
+
+
+def model_type(folder: Path) -> str:
+    """``model_type`` of a checkpoint's configuration; empty when it names none."""
+    return str(read_json(transformer_folder(folder) / "config.json").get("model_type", ""))
+
+
+def check_text_encoder(folder: Path, name: str) -> None:
+    """Refuse a checkpoint that does not give one vector per text.
+
+    Args:
+        folder: a complete checkpoint folder.
+        name: how the user calls it, for the message.
+
+    Raises:
+        CheckpointError: saying what it is instead.
+    """
+    config = read_json(transformer_folder(folder) / "config.json")
+    if (found := _other_kind(folder, config)) is not None:
+        raise CheckpointError(f"is {found}, not a text encoder", where=name, cure=_CURE)
+
+
+def _other_kind(folder: Path, config: dict[str, object]) -> str | None:
+    from odqa.checkpoints.load import read_tensor
+
+    if config.get("is_encoder_decoder") or config.get("model_type") in ("t5", "mt5"):
+        return "an encoder-decoder"
+    architectures = config.get("architectures")
+    for architecture in architectures if isinstance(architectures, list) else []:
+        for ending, kind in _HEADS.items():
+            if str(architecture).endswith(ending):
+                return kind
+    # colbert-ai writes neither an architecture of its own nor a model type.
+    is_colbert = (folder / "artifact.metadata").is_file()
+    if is_colbert or read_tensor(transformer_folder(folder), "linear.weight") is not None:
+        return _HEADS["HF_ColBERT"]
+    return None
+
+
+def load_text_model(folder: Path, name: str) -> Any:
+    """The encoder of a checkpoint folder, in eval mode, fp32, on the CPU.
+
+    Raises:
+        CheckpointError: weights are missing or of another shape.
+    """
+    from odqa.checkpoints.load import AutoClass, load_model, read_tensor
+
+    inner = transformer_folder(folder)
+    kind: AutoClass = "AutoModel"
+    if model_type(folder) == "dpr":
+        # AutoModel would take every DPR checkpoint for a question encoder.
+        probe = "ctx_encoder.bert_model.embeddings.word_embeddings.weight"
+        is_passage = read_tensor(inner, probe) is not None
+        kind = "DPRContextEncoder" if is_passage else "DPRQuestionEncoder"
+    return load_model(kind, inner, name)
+
+
+def check_pooler(folder: Path, kind: str, name: str) -> None:
+    """Refuse ``pooling: pooler`` for a checkpoint that was saved without a pooler.
+
+    Raises:
+        CheckpointError: transformers would fill it with random weights.
+    """
+    from odqa.checkpoints.load import read_tensor
+
+    inner = transformer_folder(folder)
+    keys = ("pooler.dense.weight", f"{kind}.pooler.dense.weight")
+    if kind != "dpr" and all(read_tensor(inner, key) is None for key in keys):
+        raise CheckpointError(
+            "has no pooler weights", where=name, cure="set pooling to mean or cls"
+        )

@@ -1,0 +1,62 @@
+"""From how a user names a checkpoint to a local folder with configuration and weights.
+
+Four ways: a local folder, one that ``odqa train`` left, ``embedded:NAME``, or an id on the Hugging
+Face hub. Nothing is ever executed from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.checkpoints.embedded import PREFIX, materialise
+from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+from odqa.checkpoints.folder import check_complete
+from odqa.checkpoints.hub import from_hub
+from odqa.checkpoints.trained import is_trained, materialise_trained
+from odqa.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
+    """The folder behind a checkpoint name, with ``config.json`` and weights in it.
+
+    Args:
+        ref: local folder, ``embedded:NAME`` or hub id (``owner/name``).
+        cache: where embedded and trained checkpoints are built; default: the user's cache.
+
+    Raises:
+        CheckpointError: no such folder or hub id, or one without configuration or weights.
+        EnvironmentProblem: the hub cannot be reached and has not been before.
+    """
+    if ref.startswith(PREFIX):
+        return materialise(ref, cache)
+    path = Path(ref).expanduser()
+    if path.is_dir():
+        if is_trained(path):
+            return materialise_trained(path, cache)
+        check_complete(path, ref)
+        return path
+    if path.is_file():
+        raise CheckpointError(
+            "is a file, not a checkpoint folder", where=ref, cure="pass the folder that holds it"
+        )
+    if ref.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(ref):
+        raise CheckpointError("no such checkpoint folder", where=ref, cure="check the path")
+    folder = from_hub(ref)
+    check_complete(folder, ref)
+    return folder
+
+
+def checkpoint_sources(cache: Cache, *refs: str) -> dict[str, str]:
+    """Name -> content hash of checkpoints, for `Component.sources`.
+
+    Raises:
+        CheckpointError, EnvironmentProblem: as `resolve_checkpoint`.
+    """
+    return {ref: checkpoint_fingerprint(resolve_checkpoint(ref, cache)) for ref in refs}

@@ -1,0 +1,69 @@
+"""What ``odqa train`` left behind, as checkpoints: a researcher's own weights in a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.checkpoints.build import built
+from odqa.checkpoints.delta import WEIGHTS, read_delta
+from odqa.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+
+# Written when a training begins; its models are written when it ends.
+RECIPE = "recipe.json"
+
+
+def trained_models(folder: Path) -> list[Path]:
+    """Folders of the models of a training run by name, or the folder itself if it is of a model."""
+    if (folder / WEIGHTS).is_file():
+        return [folder]
+    return sorted(file.parent for file in folder.glob(f"*/{WEIGHTS}"))
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether a folder is a training run or one model of it, not an ordinary checkpoint."""
+    return bool(trained_models(folder)) or (folder / RECIPE).is_file()
+
+
+def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
+    """Checkpoint folder of trained weights; built on first use, then taken from the cache.
+
+    Args:
+        folder: of a training run with one model, or of one model of a run.
+        cache: where the checkpoint is kept; default: the user's cache.
+
+    Raises:
+        CheckpointError: no training, one that has not ended or has several models, damaged files.
+        CacheError: the cache cannot be written.
+    """
+    models = trained_models(folder)
+    if not models:
+        begun = (folder / RECIPE).is_file()
+        raise CheckpointError(
+            "a training that has not ended" if begun else "not what odqa train left",
+            where=str(folder),
+            cure="end it with odqa train --resume" if begun else "name the folder of a training",
+        )
+    if len(models) > 1:
+        raise CheckpointError(
+            f"a training of {len(models)} models",
+            where=str(folder),
+            cure=f"name one: {', '.join(str(model) for model in models)}",
+        )
+    delta = read_delta(models[0])
+    identity = {"config": dict(delta.config), "format": 1}
+    try:
+        return built(delta, identity, cache)
+    except CheckpointError as error:
+        where = error.where or str(models[0])
+        raise CheckpointError(error.what, where=where, cure=error.cure) from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        # The checksum is of the weights alone: what stands beside them may have been edited.
+        raise CheckpointError(
+            f"its config.json does not fit its weights ({type(error).__name__}: {error})",
+            where=str(models[0]),
+            cure="train it again",
+        ) from error

@@ -1,0 +1,134 @@
+"""What a comparison found, as values; what is made of them for readers stands in other modules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odqa.comparison.losses import losses
+from odqa.comparison.pipeline_result import PipelineResult
+from odqa.errors import RunError
+from odqa.metrics.rows import MetricRow
+from odqa.registry import ROLES
+from odqa.suggest import did_you_mean
+from odqa.types import Matching, Passage, Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from odqa.metrics.statistics.summary import Summary
+
+
+@dataclass(frozen=True)
+class ComparisonData:
+    """Pipelines over one question set, scored question by question.
+
+    ``rows`` is the primary result; tables, differences and statistics derive from it.
+    ``passages`` holds the text of every passage that a view may show (the best few per question).
+    ``baseline`` names the pipeline the others are tested against.
+    """
+
+    name: str
+    questions: tuple[Question, ...]
+    qrels: Mapping[str, Mapping[str, int]] | None
+    pipelines: Mapping[str, PipelineResult]
+    rows: tuple[MetricRow, ...]
+    passages: Mapping[str, Passage]
+    baseline: str
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def matching(self) -> Matching:
+        """How accepted answers are read: texts, or regular expressions."""
+        about = self.manifest.get("dataset", {})
+        return "regex" if about.get("matching") == "regex" else "tokens"
+
+    @cached_property
+    def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
+        """(pipeline, metric) -> question id -> value."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for row in self.rows:
+            found.setdefault((row.pipeline, row.metric), {})[row.question_id] = row.value
+        return found
+
+    @cached_property
+    def summaries(self) -> Mapping[tuple[str, str], Summary]:
+        """(pipeline, metric) -> mean with its 95 % interval."""
+        from odqa.metrics.statistics.summary import summarise
+
+        return {(each.pipeline, each.metric): each for each in summarise(self.rows)}
+
+    def values(self, pipeline: str, metric: str) -> dict[str, float]:
+        """One metric of one pipeline by question id, in question order.
+
+        Raises:
+            RunError: no such pipeline or metric.
+        """
+        self.result(pipeline)
+        found = self.by_question.get((pipeline, metric))
+        if found is None:
+            known = sorted({m for p, m in self.by_question if p == pipeline})
+            cure = did_you_mean(metric, known)
+            raise RunError(f"no metric '{metric}'", where=pipeline, cure=cure)
+        return {q.id: found[q.id] for q in self.questions if q.id in found}
+
+    def result(self, pipeline: str) -> PipelineResult:
+        """What one pipeline returned.
+
+        Raises:
+            RunError: no such pipeline in this comparison.
+        """
+        if pipeline not in self.pipelines:
+            raise RunError(
+                f"no pipeline '{pipeline}' in comparison '{self.name}'",
+                cure=did_you_mean(pipeline, self.pipelines),
+            )
+        return self.pipelines[pipeline]
+
+    def question(self, question_id: str) -> Question:
+        """One question.
+
+        Raises:
+            RunError: no such question in this comparison.
+        """
+        found = next((q for q in self.questions if q.id == question_id), None)
+        if found is None:
+            raise RunError(
+                f"no question '{question_id}' in comparison '{self.name}'",
+                cure=did_you_mean(question_id, [q.id for q in self.questions[:50]]),
+            )
+        return found
+
+    def frame(self) -> pd.DataFrame:
+        """The long table: pipeline, question, metric, value."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [(r.pipeline, r.question_id, r.metric, r.value) for r in self.rows],
+            columns=["pipeline", "question", "metric", "value"],
+        )
+
+    @cached_property
+    def lost_by(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Pipeline -> question id -> ids of the stages that lost it, several where all fused did.
+
+        Questions that were answered are left out; see `odqa.metrics.attribution.lost_by`.
+        """
+        return losses(self.pipelines, self.rows, self.by_question)
+
+    def lost_counts(self, pipeline: str) -> dict[str, int]:
+        """Stage id -> questions it lost, alone or with others, of every stage that can lose one.
+
+        Empty where no question of the pipeline can be attributed.
+        """
+        lost = self.lost_by.get(pipeline)
+        if lost is None:
+            return {}
+        counts = Counter(stage for stages in lost.values() for stage in stages)
+        nodes = self.pipelines[pipeline].spec.graph.nodes
+        return {node.id: counts[node.id] for node in nodes if ROLES[node.role].gives != "queries"}

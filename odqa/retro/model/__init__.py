@@ -1,0 +1,1 @@
+"""The model itself: configuration, layers, forward pass, cached decoding, input layouts."""

@@ -1,0 +1,76 @@
+"""Weights laid out once in the blocks that oneDNN's products read; inference on a CPU alone.
+
+torch multiplies matrices through a BLAS that rearranges the weights in every call. Laid out ahead,
+the same products take less time, those of a single row too, and GELU is done while their results
+are still at hand. The plain weights are given up, so memory stays what it was.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from odqa.devices import fast_bfloat16
+from odqa.retro.model.positions import Positions
+
+ROWS = 1024
+"""The rows of input that the layout is chosen for; others are served too."""
+
+
+class PrepackedLinear(nn.Module):
+    """Stands in for a linear layer whose weight is [out, in]; no gradients."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS)
+        self.weight = nn.Parameter(packed, requires_grad=False)
+        bias = linear.bias
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._product(x, "none")
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """The exact GELU of what `forward` returns, in the same pass."""
+        return self._product(x, "gelu")
+
+    def _product(self, x: Tensor, then: str) -> Tensor:
+        kind = "none" if then == "gelu" else ""
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, then, [], kind)
+        return out
+
+
+def prepack(model: nn.Module) -> None:
+    """Replace the linear layers of ``model`` in place; nothing happens where it does not pay.
+
+    It pays on a CPU where torch was built with oneDNN, for fp32, and for bf16 where the processor
+    computes in it. Adapters, position tables and scoring heads of one column stay as they are.
+    The model can then neither be trained nor saved.
+    """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return
+    model.requires_grad_(False)
+    _prepack_children(model)
+
+
+def _prepack_children(module: nn.Module) -> None:
+    if isinstance(module, Positions):
+        return
+    # Names, not modules: a layer that is replaced is freed before the next is laid out, so the
+    # whole never stands in memory twice.
+    for name in [name for name, _ in module.named_children()]:
+        child = getattr(module, name)
+        if _pays(child):
+            setattr(module, name, PrepackedLinear(child))
+        else:
+            _prepack_children(child)
+
+
+def _pays(module: nn.Module) -> bool:
+    if type(module) is not nn.Linear or module.out_features == 1:
+        return False
+    weight = module.weight
+    if weight.device.type != "cpu":
+        return False
+    fast = weight.dtype is torch.bfloat16 and fast_bfloat16(weight.device)
+    return fast or weight.dtype is torch.float32

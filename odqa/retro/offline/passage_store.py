@@ -1,0 +1,49 @@
+"""The neighbour store of one checkpoint over one corpus: the same for whoever asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+from odqa.retro.offline.neighbour_store import NeighbourStore, passage_neighbours
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+    from odqa.retro.offline.checkpoint import RetroCheckpoint
+
+# Raised whenever the same checkpoint would store something else than before.
+_VERSION = 1
+
+
+def open_passage_store(
+    checkpoint: RetroCheckpoint, cache: Cache, corpus: Corpus, *, keys: bool, budget: int
+) -> NeighbourStore:
+    """Open, build or go on with the encodings of all passages.
+
+    What is stored depends on weights, passage tokens, number format and corpus, and on nothing of
+    the stage that asks: a ranker and a reader with one checkpoint read one store.
+
+    Args:
+        keys: store keys and values of every cross-attention too.
+        budget: tokens per forward pass, padding included.
+    """
+    identity = {
+        "what": "RETRO neighbours",
+        "version": _VERSION,
+        "checkpoint": checkpoint_fingerprint(checkpoint.folder),
+        "prompt": checkpoint.settings.prompt if checkpoint.model.config.conditioned else None,
+        "passage_tokens": checkpoint.passage_tokens,
+        "keys": keys,
+        "dtype": str(checkpoint.model.token_table().dtype),
+        "corpus": corpus.fingerprint,
+    }
+    return passage_neighbours(
+        cache,
+        corpus,
+        identity,
+        dim=checkpoint.width(keys),
+        tokenise=checkpoint.tokenise,
+        pack=lambda passages: checkpoint.pack(passages, keys),
+        budget=budget,
+    )

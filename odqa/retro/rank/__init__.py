@@ -1,0 +1,1 @@
+"""Scores of candidate passages, and what they cost."""

@@ -1,0 +1,1 @@
+"""Answers generated from passages, and the likelihood of texts."""

@@ -1,0 +1,190 @@
+"""Imports go down only: every room of ``odqa`` stands on a floor and knows what lies below it.
+
+Imports inside functions and those for type checkers count like any other. What does not count:
+names that are looked up as strings (the registry's components, the lazy exports of a package), and
+the package ``odqa`` itself where it lends only ``__version__`` or ``__file__``, for it is imported
+before any of its parts anyway.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = "odqa"
+PACKAGE = Path(__file__).resolve().parent.parent / ROOT
+
+#: Rooms by floor, the lowest first; of several names that fit a module, the longest is its room.
+#: Rooms of one floor do not import each other.
+FLOORS: list[tuple[str, ...]] = [
+    ("types", "errors", "suggest", "progress", "explanation"),
+    ("meters", "ranking", "data.ids", "data.id_index"),
+    # Only a corpus is part of the contract of components; the rest of data stands above it.
+    ("cache", "data.corpus"),
+    ("interfaces",),
+    ("code_identity",),
+    ("registry", "devices", "data"),
+    ("metrics", "spec"),
+    ("retro.model",),
+    ("retro.create",),
+    ("checkpoints",),
+    ("encoders", "models"),
+    ("indexes",),
+    ("retro.offline",),
+    ("retro.rank",),
+    ("retro.read",),
+    ("retro",),
+    ("rewriters", "retrievers", "fusion", "rankers", "readers"),
+    # Training knows no execution, and execution no training.
+    ("execution", "training"),
+    ("comparison",),
+    ("tracing",),
+    ("regression", "report", "tracking"),
+    ("stages",),
+    ("api", "testing"),
+    ("cli", "odqa"),
+]
+
+Edge = tuple[str, str]
+
+#: Imports that are still wrong, importing module and imported one: upward, or closing a circle.
+NOT_YET: set[Edge] = {
+    ("training.recipe", "training.tasks"),
+}
+
+
+def modules(package: Path) -> dict[str, ast.Module]:
+    """The modules of a package, parsed, by their names within it; the package goes by its own."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name or package.name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+def imports(name: str, tree: ast.Module) -> set[Edge]:
+    """Which modules one module imports."""
+    dotted = {each for node in ast.walk(tree) for each in _dotted(node)}
+    return {(name, _module(each)) for each in dotted} - {(name, name)}
+
+
+def _dotted(node: ast.AST) -> Iterator[str]:
+    """What a statement or expression takes from odqa, ``odqa.errors.OdqaError`` and such."""
+    found: list[str] = []
+    if isinstance(node, ast.Import):
+        # `import odqa` alone takes nothing; what it takes is written `odqa.something` later.
+        found = [alias.name for alias in node.names if alias.name != ROOT]
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "a relative import hides where it goes"
+        found = [f"{node.module}.{alias.name}" for alias in node.names]
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = [f"{node.value.id}.{node.attr}"]
+    for dotted in found:
+        first, _, rest = dotted.partition(".")
+        if first == ROOT and not rest.startswith("__"):
+            yield dotted
+
+
+def _module(dotted: str) -> str:
+    """The module that a dotted name is, or is in."""
+    inner = dotted.removeprefix(f"{ROOT}.")
+    while inner and inner not in MODULES:
+        inner = inner.rpartition(".")[0]
+    return inner or ROOT
+
+
+def room(module: str) -> str:
+    """The room of a module: the longest name of the table that it begins with."""
+    named = [name for floor in FLOORS for name in floor]
+    fits = [name for name in named if module == name or module.startswith(f"{name}.")]
+    assert fits, f"{module} is on no floor: give it one in {Path(__file__).name}"
+    return max(fits, key=len)
+
+
+def wrong_ways(edges: set[Edge]) -> set[Edge]:
+    """Imports that go up, or to another room of the same floor."""
+    height = {name: n for n, floor in enumerate(FLOORS) for name in floor}
+    wrong = set()
+    for edge in edges:
+        importing, imported = (room(module) for module in edge)
+        if importing != imported and height[imported] >= height[importing]:
+            wrong.add(edge)
+    return wrong
+
+
+def circular(edges: set[Edge]) -> set[Edge]:
+    """Imports that lie on a circle: the importing module can be reached from the imported one."""
+    after: dict[str, set[str]] = {}
+    for importing, imported in edges:
+        after.setdefault(importing, set()).add(imported)
+        after.setdefault(imported, set())
+    reached: dict[str, set[str]] = {}
+    for start in after:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = after[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        reached[start] = seen
+    return {(a, b) for a, b in edges if a in reached[b]}
+
+
+MODULES = modules(PACKAGE)
+EDGES = {edge for name, tree in MODULES.items() for edge in imports(name, tree)}
+
+
+def test_imports_go_down() -> None:
+    assert wrong_ways(EDGES - NOT_YET) == set()
+
+
+def test_there_are_no_circles() -> None:
+    assert circular(EDGES - NOT_YET) == set()
+
+
+def test_what_is_not_right_yet_is_still_there() -> None:
+    assert NOT_YET - wrong_ways(EDGES) - circular(EDGES) == set()
+
+
+def test_every_module_has_a_floor() -> None:
+    for module in MODULES:
+        room(module)
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("types", "import odqa.errors"),
+        ("types", "from odqa import cache"),
+        ("cache", "import odqa\nodqa.compare()"),
+        ("indexes.dense", "def lazy():\n    from odqa.retro.rank.scorer import RetroScorer"),
+        ("data.corpus", "if TYPE_CHECKING:\n    from odqa.data.dataset import Dataset"),
+        ("retrievers.bm25", "from odqa.readers.merge import merge"),
+        ("retro.model.model", "from odqa.retro import RetroScorer"),
+    ],
+)
+def test_a_wrong_import_is_noticed(module: str, line: str) -> None:
+    assert len(wrong_ways(imports(module, ast.parse(line)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("readers.merge", "from odqa.types import Answer"),
+        ("readers.merge", "from odqa.readers.windows import windows"),
+        ("retro.rank.scorer", "from odqa.retro.offline.checkpoint import RetroCheckpoint"),
+        ("comparison.manifest", "import odqa\nprint(odqa.__version__)"),
+        ("spec.locate", "from odqa import __version__"),
+    ],
+)
+def test_a_right_import_is_let_pass(module: str, line: str) -> None:
+    assert wrong_ways(imports(module, ast.parse(line))) == set()
+
+
+def test_a_circle_is_noticed() -> None:
+    edges = {("a", "b"), ("b", "c"), ("c", "a"), ("c", "d"), ("d", "e")}
+    assert circular(edges) == {("a", "b"), ("b", "c"), ("c", "a")}
