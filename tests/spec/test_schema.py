@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,19 @@ def checked(schema: dict[str, Any]) -> Draft202012Validator:
 @pytest.mark.parametrize("path", sorted((ROOT / "pipelines").rglob("*.yaml")), ids=str)
 def test_shipped_pipelines_are_valid(pipeline: Draft202012Validator, path: Path) -> None:
     pipeline.validate(yaml.safe_load(path.read_text()))
+
+
+def test_every_spec_names_its_schema_and_the_schemas_are_of_today() -> None:
+    for folder, schema in (("pipelines", pipeline_schema()), ("eval", benchmark_schema())):
+        written = json.loads((ROOT / folder / "schema.json").read_text(encoding="utf-8"))
+        assert written == schema, "write it anew: make schema"
+    specs = [*(ROOT / "pipelines").rglob("*.yaml"), *(ROOT / "eval").rglob("*.yaml")]
+    specs = [p for p in specs if ".expected" not in p.suffixes and p.parent.name != "recipes"]
+    assert len(specs) > 20
+    for path in specs:
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first.startswith("# yaml-language-server: $schema=")
+        assert (path.parent / first.partition("=")[2]).resolve().is_file()
 
 
 def test_shipped_benchmarks_are_valid(benchmark: Draft202012Validator) -> None:
