@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eval.order import gold_passages, say
 from odqa.data.trec import read_run
-from odqa.training.examples import gold_rank, order_figures
+from odqa.training.data.training_data import gold_rank, order_figures
 from odqa.types import Hit
 
 Run = Mapping[str, Sequence[Hit]]

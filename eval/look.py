@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from eval.order import gold_passages, say
 from odqa.data.dpr_tsv import read_passages
 from odqa.data.trec import read_run
-from odqa.training.examples import gold_rank, order_figures
+from odqa.training.data.training_data import gold_rank, order_figures
 from odqa.types import Hit, Passage
 
 MARKS: dict[str, Callable[[Passage], float]] = {

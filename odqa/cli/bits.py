@@ -18,7 +18,7 @@ def bits(
     ] = None,
 ) -> None:
     """Bits per byte on the held-out passages of a trained RETRO language model."""
-    from odqa.training.bits import judge, render, write_judged
+    from odqa.training.trainer.bits_per_byte import judge, render, write_judged
 
     folder = run or Path("training") / recipe.stem
     judged = judge(recipe, folder)

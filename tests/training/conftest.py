@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from odqa.training.examples import Example, Examples
+from odqa.training.data.training_data import Example, Examples
 from odqa.types import Hit, Passage, Question
 
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from odqa.models.delta import write_delta
 from odqa.progress import progress
-from odqa.training.base_encoder import base_tokenizer
-from odqa.training.card import write_card
-from odqa.training.examples import gold_rank, load_examples, order_figures
-from odqa.training.recipe import Part, Recipe
+from odqa.training.data.training_data import gold_rank, load_examples, order_figures
+from odqa.training.model.base_encoder import base_tokenizer
+from odqa.training.model.card import write_card
+from odqa.training.recipes import Part, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from odqa.training.examples import Example, Examples
+    from odqa.training.data.training_data import Example, Examples
     from odqa.types import Hit
 
 

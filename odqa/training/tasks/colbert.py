@@ -20,15 +20,15 @@ from torch.nn import functional as F
 
 from odqa.metrics.has_answer import has_answer
 from odqa.progress import progress
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import Chunks, chunked, restored
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import attach, extract
-from odqa.training.losses import in_batch_taught
-from odqa.training.projection import principal_directions
-from odqa.training.recipe import Part
+from odqa.training.data.instances import Group, GroupSchedule, teacher_scores
+from odqa.training.data.length_buckets import Chunks, chunked, restored
+from odqa.training.data.training_data import Example
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.model.principal_components import principal_directions
+from odqa.training.recipes import Part
 from odqa.training.tasks.base import RankingTask, Trained
+from odqa.training.tasks.losses import in_batch_taught
 from odqa.types import Hit
 
 

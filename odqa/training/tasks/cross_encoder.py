@@ -15,14 +15,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import chunked, restored, tokenised
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import attach, extract
-from odqa.training.losses import distillation, listwise
-from odqa.training.recipe import Part
+from odqa.training.data.instances import Group, GroupSchedule, teacher_scores
+from odqa.training.data.length_buckets import chunked, restored, tokenised
+from odqa.training.data.training_data import Example
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.recipes import Part
 from odqa.training.tasks.base import CandidateRankingTask, Trained
+from odqa.training.tasks.losses import distillation, listwise
 from odqa.types import Hit
 
 

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from odqa.metrics.answers import best_exact_match, best_f1
 from odqa.readers.span_scores import best_spans, null_scores
 from odqa.readers.windows import Window, make_windows
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import chunked, restored
-from odqa.training.groups import Group, GroupSchedule
-from odqa.training.lora import attach, extract
-from odqa.training.losses import span
-from odqa.training.recipe import Part
-from odqa.training.spans import find_answers, span_targets
+from odqa.training.data.answer_spans import find_answers, span_targets
+from odqa.training.data.instances import Group, GroupSchedule
+from odqa.training.data.length_buckets import chunked, restored
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.recipes import Part
 from odqa.training.tasks.base import Task, Trained
+from odqa.training.tasks.losses import span
 from odqa.types import Passage
 
 

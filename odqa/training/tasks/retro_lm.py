@@ -22,16 +22,16 @@ from odqa.retro.config import RetroConfig, SelfPosition, StackConfig
 from odqa.retro.copying import start_copying
 from odqa.retro.model import RetroModel
 from odqa.retro.tokenizer import ByteTokenizer
-from odqa.training.examples import Examples
-from odqa.training.lm_batches import IGNORED, DocumentSchedule, collate_documents
-from odqa.training.lm_data import (
+from odqa.training.data.lm_batches import IGNORED, DocumentSchedule, collate_documents
+from odqa.training.data.lm_documents import (
     Document,
     Split,
     new_documents,
     split_passages,
     trained_documents,
 )
-from odqa.training.recipe import Part, Recipe
+from odqa.training.data.training_data import Examples
+from odqa.training.recipes import Part, Recipe
 from odqa.training.tasks.base import Task, Trained
 
 _HEAD = 64
@@ -73,8 +73,8 @@ class RetroLmSettings(Part):
 class RetroLmTask(Task):
     """A decoder that reads the nearest chunks of the other passages of the training part.
 
-    ``data.held_out`` passages are set apart and never looked at here; `odqa.training.bits` judges
-    the model by them.
+    ``data.held_out`` passages are set apart and never looked at here: `odqa bits` judges the model
+    by them.
     """
 
     Settings = RetroLmSettings

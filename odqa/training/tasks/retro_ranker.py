@@ -18,12 +18,12 @@ from odqa.retro.model import RetroModel
 from odqa.retro.ranking import read_out, score_encoded
 from odqa.retro.ranking_settings import RankingSettings, ReadOut
 from odqa.retro.similarity import encode_questions, similarities
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import RETRO_LAYERS, attach, extract
-from odqa.training.losses import distillation, listwise
-from odqa.training.recipe import Part
+from odqa.training.data.instances import Group, GroupSchedule, teacher_scores
+from odqa.training.data.training_data import Example
+from odqa.training.model.lora import RETRO_LAYERS, attach, extract
+from odqa.training.recipes import Part
 from odqa.training.tasks.base import CandidateRankingTask, Trained
+from odqa.training.tasks.losses import distillation, listwise
 from odqa.types import Hit
 
 # Beside low-rank changes of all layers: the head, and the norms and gates of cross-attention.

@@ -24,12 +24,12 @@ from odqa.retro.joint import read_jointly
 from odqa.retro.layouts import SharedPrefix, share_prefix
 from odqa.retro.model import RetroModel
 from odqa.retro.offline import prompt_chunk
-from odqa.training.copying import start_copying
-from odqa.training.examples import Example
-from odqa.training.groups import GroupSchedule
-from odqa.training.lessons import Lesson, LessonFormat, LessonSchedule
-from odqa.training.lora import RETRO_LAYERS, attach, extract
-from odqa.training.recipe import Part
+from odqa.training.data.instances import GroupSchedule
+from odqa.training.data.reader_instances import Lesson, LessonFormat, LessonSchedule
+from odqa.training.data.training_data import Example
+from odqa.training.model.copy_attention import start_copying
+from odqa.training.model.lora import RETRO_LAYERS, attach, extract
+from odqa.training.recipes import Part
 from odqa.training.tasks.base import Items, Task, Trained
 from odqa.types import Passage
 

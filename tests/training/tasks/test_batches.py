@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from odqa.training.examples import Examples
-from odqa.training.groups import Group, group
-from odqa.training.recipe import DataPart, OptimPart, Recipe, TaskName
+from odqa.training.data.instances import Group, group
+from odqa.training.data.training_data import Examples
+from odqa.training.recipes import DataPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import Task, task_class
 from odqa.training.tasks.cross_encoder import CrossEncoderTask
 from odqa.types import Hit, Passage, Question

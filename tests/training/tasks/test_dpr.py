@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from odqa.training.examples import Examples
-from odqa.training.recipe import DataPart, LoraPart, OptimPart, Recipe, TaskName
+from odqa.training.data.training_data import Examples
+from odqa.training.recipes import DataPart, LoraPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import task_class
 from odqa.training.tasks.dpr import DprTask
 

@@ -16,10 +16,19 @@ from safetensors.torch import load_file
 from odqa.errors import CheckpointError, RunError, SpecError
 from odqa.retro.model import RetroModel
 from odqa.testing.tiny_checkpoints import tiny_bert
-from odqa.training.bits import OFF, ON, OTHER, RANDOM, Judged, judge, judge_model, write_judged
-from odqa.training.recipe import load_recipe
-from odqa.training.run import train
+from odqa.training.recipes import load_recipe
 from odqa.training.tasks.retro_lm import RetroLmTask
+from odqa.training.trainer.bits_per_byte import (
+    OFF,
+    ON,
+    OTHER,
+    RANDOM,
+    Judged,
+    judge,
+    judge_model,
+    write_judged,
+)
+from odqa.training.trainer.run import train
 
 THINGS = ["river", "city", "tower", "engine", "poem", "bridge"]
 

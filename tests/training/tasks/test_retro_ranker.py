@@ -14,8 +14,8 @@ from odqa.models.base import base_model_dir
 from odqa.models.delta import read_delta, write_delta
 from odqa.models.retro import build_retro
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
-from odqa.training.examples import Example, Examples
-from odqa.training.recipe import Recipe
+from odqa.training.data.training_data import Example, Examples
+from odqa.training.recipes import Recipe
 from odqa.training.tasks.retro_ranker import RetroRankerTask
 from odqa.types import Hit, Passage, Question
 

@@ -15,9 +15,9 @@ from odqa.models.delta import read_delta, write_delta
 from odqa.models.retro import build_retro
 from odqa.readers.retro import RetroReader, RetroReaderConfig
 from odqa.retro.scorer import RetroScorer
-from odqa.training.examples import Example, Examples
-from odqa.training.lessons import Lesson
-from odqa.training.recipe import Recipe
+from odqa.training.data.reader_instances import Lesson
+from odqa.training.data.training_data import Example, Examples
+from odqa.training.recipes import Recipe
 from odqa.training.tasks.retro_reader import RetroReaderTask
 from odqa.types import Hit, Passage, Question
 

@@ -1,0 +1,109 @@
+"""A trained ranker's scores of the candidates of training questions, for others to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from odqa.data.trec import write_run
+from odqa.errors import SpecError
+from odqa.progress import progress
+from odqa.training.data.instances import came_with
+from odqa.training.data.training_data import Example
+from odqa.training.recipes import Recipe, load_recipe
+from odqa.types import Hit
+
+
+def teach(
+    recipe_path: Path,
+    weights: Path,
+    out: Path,
+    depth: int = 24,
+    sources: tuple[str, ...] = ("nq",),
+) -> Path:
+    """Score the gold passage and the best candidates of each training question.
+
+    Stopped at any point, it goes on behind the last question when called again with the same
+    arguments: ``OUT.partial-DIGEST`` keeps what was scored.
+
+    Args:
+        recipe_path: the recipe of a cross-encoder or of a RETRO ranker.
+        weights: folder that `odqa train` left behind, or that of one model of it.
+        out: the run file to write, TREC format.
+        depth: candidates per question.
+        sources: which of the recipe's sources.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        SpecError: the recipe's task does not score passages one question at a time.
+        DataError: its data is missing or broken. CheckpointError: ``weights`` are not of its task.
+    """
+    import torch
+
+    from odqa.training.model.trained_weights import load_trained
+    from odqa.training.tasks import task_class
+    from odqa.training.tasks.base import CandidateRankingTask
+    from odqa.training.trainer.precision import forward_precision
+
+    recipe = load_recipe(recipe_path)
+    kind = task_class(recipe.task)
+    if not issubclass(kind, CandidateRankingTask):
+        raise SpecError(
+            f"task '{recipe.task}' is no teacher",
+            where=str(recipe_path),
+            cure="use the recipe of a cross-encoder or retro-ranker",
+        )
+    task = kind.load(recipe)
+    model = task.build()
+    sha256 = load_trained(task, model, weights)
+    model.eval()
+    partial = out.with_name(f"{out.name}.partial-{_digest(recipe, sha256, depth, sources)}")
+    found = _complete(partial)
+    examples = list(_of(task.examples.train, sources))
+    left = [example for example in examples if example.question.id not in found]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        torch.no_grad(),
+        forward_precision(recipe.optim),
+        partial.open("a", encoding="utf-8") as kept,
+    ):
+        for example in progress(left, "teacher scores", unit="question"):
+            mined = task.examples.candidates.get(example.question.id, [])[:depth]
+            ids = dict.fromkeys([example.gold, *(hit.passage_id for hit in mined)])
+            # The retriever's scores go along: a task may add them to its own.
+            came = came_with(mined, list(ids))
+            hits = [Hit(pid, score) for pid, score in zip(ids, came, strict=True)]
+            ranked = task.rank(model, example, hits)
+            found[example.question.id] = ranked
+            row = [example.question.id, [[hit.passage_id, hit.score] for hit in ranked]]
+            kept.write(json.dumps(row) + "\n")
+            kept.flush()
+    write_run(out, {e.question.id: found[e.question.id] for e in examples}, "teacher")
+    partial.unlink()
+    return out
+
+
+def _complete(partial: Path) -> dict[str, list[Hit]]:
+    """What an interrupted call has scored; the line it was writing does not count."""
+    if not partial.is_file():
+        return {}
+    text = partial.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        partial.write_text(whole, encoding="utf-8")
+    rows = (json.loads(line) for line in whole.splitlines())
+    return {question: [Hit(pid, score) for pid, score in hits] for question, hits in rows}
+
+
+def _digest(recipe: Recipe, weights: str, depth: int, sources: tuple[str, ...]) -> str:
+    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
+    return hashlib.sha256(f"{settled}{weights}{depth}{sources}".encode()).hexdigest()[:12]
+
+
+def _of(train: Mapping[str, Sequence[Example]], sources: tuple[str, ...]) -> Iterator[Example]:
+    for source in sources:
+        yield from train.get(source, [])
