@@ -28,7 +28,7 @@ def teach(
     """
     from odqa.models.materialise import delta_dir
     from odqa.training.recipes import load_recipe
-    from odqa.training.trainer.teacher_scores import teach as score
+    from odqa.training.trainer.teacher_scores import write_teacher_scores as score
 
     embedded = weights.startswith("embedded:")
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)

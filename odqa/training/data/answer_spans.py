@@ -15,23 +15,23 @@ def find_answers(text: str, answers: Iterable[str]) -> list[tuple[int, int]]:
 
     Case counts unless an answer is found nowhere with it.
     """
-    found: set[tuple[int, int]] = set()
+    ranges: set[tuple[int, int]] = set()
     for answer in answers:
         if not answer.strip():
             continue
         pattern = rf"(?<!\w){re.escape(answer.strip())}(?!\w)"
-        places = list(re.finditer(pattern, text)) or list(re.finditer(pattern, text, re.I))
-        found |= {place.span() for place in places}
-    return sorted(found)
+        matches = list(re.finditer(pattern, text)) or list(re.finditer(pattern, text, re.I))
+        ranges |= {match.span() for match in matches}
+    return sorted(ranges)
 
 
 def span_targets(window: Window, ranges: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """First and last tokens of the answers that lie in a window as a whole, as 0/1 per token."""
-    first, last = (np.zeros(len(window.allowed), dtype=np.int64) for _ in range(2))
+    starts, ends = (np.zeros(len(window.allowed), dtype=np.int64) for _ in range(2))
     for start, end in ranges:
-        opening = np.flatnonzero(window.allowed & (window.starts <= start) & (window.ends > start))
-        closing = np.flatnonzero(window.allowed & (window.starts < end) & (window.ends >= end))
-        if len(opening) and len(closing):
-            first[opening[0]] = 1
-            last[closing[-1]] = 1
-    return first.tolist(), last.tolist()
+        first = np.flatnonzero(window.allowed & (window.starts <= start) & (window.ends > start))
+        last = np.flatnonzero(window.allowed & (window.starts < end) & (window.ends >= end))
+        if len(first) and len(last):
+            starts[first[0]] = 1
+            ends[last[-1]] = 1
+    return starts.tolist(), ends.tolist()

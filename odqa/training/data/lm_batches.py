@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: Targets with this id have no loss: the filling behind a shorter document.
 IGNORED = -100
-# Documents sorted by length together, in batches: the larger, the less padding and chance.
-_POOL = 16
+# Batches that are sorted by length together: the more, the less padding, and the less shuffled.
+_BATCHES_PER_POOL = 16
 
 
 class DocumentSchedule:
@@ -45,32 +45,34 @@ class DocumentSchedule:
         seed: int,
     ) -> None:
         self._documents = documents
-        chance = random.Random(seed)
-        self._plan: list[tuple[int, bool]] = []
-        while len(self._plan) < length:
-            for numbers in _round([len(d.tokens) for d in documents], batch, chance):
-                off = chance.random() < off_share
-                self._plan += [(number, off) for number in numbers]
-        del self._plan[length:]
+        rng = random.Random(seed)
+        lengths = [len(document.tokens) for document in documents]
+        self._order: list[tuple[int, bool]] = []
+        while len(self._order) < length:
+            for numbers in _shuffled_batches(lengths, batch, rng):
+                off = rng.random() < off_share
+                self._order += [(number, off) for number in numbers]
+        del self._order[length:]
 
     def __len__(self) -> int:
-        return len(self._plan)
+        return len(self._order)
 
     def __getitem__(self, index: int) -> Document:
-        number, off = self._plan[index]
-        found = self._documents[number]
-        return found.without() if off else found
+        number, off = self._order[index]
+        document = self._documents[number]
+        return document.without_retrieval() if off else document
 
 
-def _round(lengths: Sequence[int], batch: int, chance: random.Random) -> list[list[int]]:
+def _shuffled_batches(lengths: Sequence[int], batch: int, rng: random.Random) -> list[list[int]]:
     """Every document once, in full batches; the few that fill none wait for the next round."""
-    order = chance.sample(range(len(lengths)), len(lengths))
+    order = rng.sample(range(len(lengths)), len(lengths))
     batches: list[list[int]] = []
-    for start in range(0, len(order), _POOL * batch):
-        pool = sorted(order[start : start + _POOL * batch], key=lambda i: lengths[i])
+    pool_size = _BATCHES_PER_POOL * batch
+    for start in range(0, len(order), pool_size):
+        pool = sorted(order[start : start + pool_size], key=lambda i: lengths[i])
         batches += [pool[at : at + batch] for at in range(0, len(pool), batch)]
-    full = [each for each in batches if len(each) == batch] or batches
-    chance.shuffle(full)
+    full = [numbers for numbers in batches if len(numbers) == batch] or batches
+    rng.shuffle(full)
     return full
 
 
@@ -86,18 +88,19 @@ def collate_documents(database: ChunkDatabase, documents: Sequence[Document]) ->
     time = max(len(document.tokens) for document in documents) - 1
     shape = (len(documents), time)
     ids, targets = np.zeros(shape, np.int64), np.full(shape, IGNORED, np.int64)
-    k = documents[0].rows.shape[1]
-    wide = (len(documents), time // m, k)
-    rows, real = np.zeros(wide, np.int64), np.zeros(wide, np.bool_)
-    for at, document in enumerate(documents):
+    k = documents[0].neighbours.shape[1]
+    per_chunk = (len(documents), time // m, k)
+    neighbours, retrieved = np.zeros(per_chunk, np.int64), np.zeros(per_chunk, np.bool_)
+    for row, document in enumerate(documents):
         length = len(document.tokens) - 1
-        ids[at, :length] = document.tokens[:-1]
-        targets[at, :length] = document.tokens[1:]
+        ids[row, :length] = document.tokens[:-1]
+        targets[row, :length] = document.tokens[1:]
         chunks = complete_chunks(document.tokens, m)
-        rows[at, :chunks], real[at, :chunks] = document.rows, document.real
+        neighbours[row, :chunks] = document.neighbours
+        retrieved[row, :chunks] = document.neighbour_mask
     batch = {"ids": torch.from_numpy(ids), "targets": torch.from_numpy(targets)}
-    if real.any():
-        tokens, mask = database.read(rows)
+    if retrieved.any():
+        tokens, mask = database.read(neighbours)
         batch["neighbours"] = torch.from_numpy(tokens.astype(np.int64))
-        batch["neighbour_mask"] = torch.from_numpy(mask & real[..., None])
+        batch["neighbour_mask"] = torch.from_numpy(mask & retrieved[..., None])
     return batch

@@ -17,62 +17,83 @@ from odqa.types import Passage
 if TYPE_CHECKING:
     from odqa.indexes.chunk_database import ChunkDatabase
 
-#: No group of the database.
-NOWHERE = -1
+#: In place of a number of a title: nothing is left out.
+NONE_EXCLUDED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Passages in corpus order; none is in two parts."""
+    """Passages in corpus order; none is in two parts.
+
+    Attributes:
+        train: the model is trained on.
+        validation: its checkpoint is chosen by.
+        test: it is judged by, once.
+    """
 
     train: list[Passage]
-    dev: list[Passage]
-    held_out: list[Passage]
+    validation: list[Passage]
+    test: list[Passage]
 
 
 def split_passages(
-    passages: Sequence[Passage], *, dev: int, held_out: int, per_title: int, seed: int, where: str
+    passages: Sequence[Passage],
+    *,
+    validation: int,
+    test: int,
+    per_title: int,
+    seed: int,
+    where: str,
 ) -> Split:
     """Draw the parts from the passages whose title at least ``per_title`` of them have.
+
+    Args:
+        passages: in corpus order.
+        validation, test: passages in these parts.
+        per_title: how many passages have to share a title.
+        seed: decides which.
+        where: they come from, for the error line.
 
     Raises:
         DataError: nothing would be left to train on.
     """
     titles = Counter(passage.title for passage in passages)
-    used = [passage for passage in passages if titles[passage.title] >= per_title]
-    if len(used) <= dev + held_out:
+    usable = [passage for passage in passages if titles[passage.title] >= per_title]
+    if len(usable) <= validation + test:
         raise DataError(
-            f"{len(used)} passages with {per_title} or more of their title, "
-            f"{dev} + {held_out} to be set apart",
+            f"{len(usable)} passages with {per_title} or more of their title, "
+            f"{validation} + {test} to be set apart",
             where=where,
             cure="set fewer apart, or lower settings.per_title",
         )
-    order = random.Random(seed).sample(range(len(used)), len(used))
-    part = dict.fromkeys(order[:held_out], "held-out") | dict.fromkeys(
-        order[held_out : held_out + dev], "dev"
+    order = random.Random(seed).sample(range(len(usable)), len(usable))
+    parts = dict.fromkeys(order[:test], "test") | dict.fromkeys(
+        order[test : test + validation], "validation"
     )
 
-    def take(name: str) -> list[Passage]:
-        return [passage for i, passage in enumerate(used) if part.get(i, "train") == name]
+    def part(name: str) -> list[Passage]:
+        return [passage for i, passage in enumerate(usable) if parts.get(i, "train") == name]
 
-    return Split(take("train"), take("dev"), take("held-out"))
+    return Split(part("train"), part("validation"), part("test"))
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One passage as the model sees it.
 
-    ``tokens`` begin with the start token. ``rows`` [l, k] are the chunks of the database that each
-    complete chunk retrieved, ``real`` [l, k] tells which of them are there.
+    Attributes:
+        tokens: they begin with the start token.
+        neighbours: [l, k], chunks of the database that each complete chunk retrieved, by row.
+        neighbour_mask: [l, k], which of them are there.
     """
 
     tokens: list[int]
-    rows: NDArray[np.int64]
-    real: NDArray[np.bool_]
+    neighbours: NDArray[np.int64]
+    neighbour_mask: NDArray[np.bool_]
 
-    def without(self) -> Document:
+    def without_retrieval(self) -> Document:
         """The same with retrieval off."""
-        return Document(self.tokens, self.rows, np.zeros_like(self.real))
+        return Document(self.tokens, self.neighbours, np.zeros_like(self.neighbour_mask))
 
 
 def complete_chunks(tokens: Sequence[int], chunk_length: int) -> int:
@@ -80,26 +101,26 @@ def complete_chunks(tokens: Sequence[int], chunk_length: int) -> int:
     return (len(tokens) - 1) // chunk_length
 
 
-def title_groups(train: Sequence[Passage]) -> tuple[dict[str, int], NDArray[np.int64]]:
+def number_titles(train: Sequence[Passage]) -> tuple[dict[str, int], NDArray[np.int64]]:
     """Number of each title, and the number of every passage's title."""
     numbers: dict[str, int] = {}
-    groups = [numbers.setdefault(passage.title, len(numbers)) for passage in train]
-    return numbers, np.array(groups, np.int64)
+    of_passages = [numbers.setdefault(passage.title, len(numbers)) for passage in train]
+    return numbers, np.array(of_passages, np.int64)
 
 
-def trained_documents(database: ChunkDatabase, k: int) -> list[Document]:
+def training_documents(database: ChunkDatabase, k: int) -> list[Document]:
     """The database's own passages, each chunk with neighbours from other passages."""
-    rows, real = database.own_neighbours(k)
+    neighbours, mask = database.own_neighbours(k)
     documents = []
     for start, stop in zip(database.starts[:-1], database.starts[1:], strict=True):
         flat = database.tokens[start:stop].ravel()
         tokens = flat[flat >= 0].tolist()
         chunk = slice(start, start + complete_chunks(tokens, database.chunk_length))
-        documents.append(Document(tokens, rows[chunk], real[chunk]))
+        documents.append(Document(tokens, neighbours[chunk], mask[chunk]))
     return documents
 
 
-def new_documents(
+def unseen_documents(
     database: ChunkDatabase,
     passages: Sequence[Passage],
     k: int,
@@ -122,19 +143,15 @@ def new_documents(
         for tokens, n in zip(texts, counts, strict=True)
         for u in range(n)
     ]
-    own, groups = np.full(len(passages), NOWHERE), None
+    excluded, titles = np.full(len(passages), NONE_EXCLUDED), None
     if other_titles:
-        numbers, groups = title_groups(other_titles)
-        own = np.array([numbers.get(passage.title, NOWHERE) for passage in passages])
+        numbers, titles = number_titles(other_titles)
+        excluded = np.array([numbers.get(passage.title, NONE_EXCLUDED) for passage in passages])
     keys = database.keys(chunks, "keys of held-out chunks")
-    rows, real = database.nearest(keys, np.repeat(own, counts), k, groups)
+    neighbours, mask = database.nearest(keys, np.repeat(excluded, counts), k, titles)
     ends = np.cumsum(counts)[:-1]
-    return [
-        Document(tokens, found, mask)
-        for tokens, found, mask in zip(
-            texts, np.split(rows, ends), np.split(real, ends), strict=True
-        )
-    ]
+    parts = zip(texts, np.split(neighbours, ends), np.split(mask, ends), strict=True)
+    return [Document(*part) for part in parts]
 
 
 def random_neighbours(
@@ -144,8 +161,8 @@ def random_neighbours(
 
     The documents are none of the database's, so that whatever is drawn is of another one.
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     return [
-        Document(d.tokens, chance.integers(len(database), size=d.rows.shape), d.real)
+        Document(d.tokens, rng.integers(len(database), size=d.neighbours.shape), d.neighbour_mask)
         for d in documents
     ]

@@ -1,4 +1,4 @@
-"""Hard negatives: what a sentence encoder finds for training questions."""
+"""Mining hard negatives: what a sentence encoder finds for training questions."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import numpy as np
 
 from odqa.cache import Cache
 from odqa.data.trec import write_run
-from odqa.training.data.instances import true_negatives
-from odqa.training.data.training_data import NQ, Example, Examples, load_examples
+from odqa.training.data.hard_negatives import filter_false_negatives
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import NQ, TrainingData, load_training_data
 from odqa.training.recipes import load_recipe
 from odqa.types import Hit, Question
 
+#: Texts -> float32 [n, dim].
 Encode = Callable[[Sequence[str]], np.ndarray]
+#: Questions and a depth -> hits of each.
 Search = Callable[[Sequence[Question], int], list[list[Hit]]]
 
+_QUESTIONS_PER_BATCH = 256
 
-def mine(
+
+def mine_hard_negatives(
     recipe_path: Path,
     out: Path | None = None,
     *,
@@ -57,65 +62,68 @@ def mine(
     from odqa.retrievers.sentence import SentenceConfig, SentenceRetriever
 
     recipe = load_recipe(recipe_path)
-    data = recipe.data.model_copy(update={"candidates": [], "teacher": []})
-    examples = load_examples(data, recipe.split_seed)
+    part = recipe.data.model_copy(update={"candidates": [], "teacher": []})
+    data = load_training_data(part, recipe.split_seed)
     cache = cache or Cache()
     encoder = TextEncoder(checkpoint)
     encoder.load(cache)
     retriever = SentenceRetriever(SentenceConfig(checkpoint=checkpoint))
-    retriever.prepare(open_corpus(str(data.root / data.corpus), cache), cache)
-    out = out or recipe.data.mined
+    retriever.prepare(open_corpus(str(part.root / part.corpus), cache), cache)
+    out = out or part.mined
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for source in examples.train:
+    paths = []
+    for source in data.train:
         search = retriever.retrieve if source == NQ or source in with_corpus else None
-        run = candidates(examples, source, encoder.encode, depth, search)
+        run = search_candidates(data, source, encoder.encode, depth, search)
         if true_negatives_only:
-            run = _filtered(examples, source, run)
-        written.append(out / f"{source}.run")
-        write_run(written[-1], run, checkpoint)
-    return written
+            run = _without_false_negatives(data, source, run)
+        paths.append(out / f"{source}.run")
+        write_run(paths[-1], run, checkpoint)
+    return paths
 
 
-def candidates(
-    examples: Examples, source: str, encode: Encode, depth: int, search: Search | None
+def search_candidates(
+    data: TrainingData, source: str, encode: Encode, depth: int, search: Search | None
 ) -> dict[str, list[Hit]]:
     """Nearest passages of every question of a source, by inner product, exact.
 
     Args:
-        examples: questions and passages.
-        source: one of ``examples.train``.
-        encode: texts -> float32 [n, dim]; for the contexts of a reading source.
+        data: questions and passages.
+        source: one of ``data.train``.
+        encode: for the contexts of a reading source.
         depth: hits per question.
         search: finds passages of the corpus, by the same vectors; none: only the contexts.
     """
-    asked = _asked(examples, source)
-    found: dict[str, list[Hit]] = {example.question.id: [] for example in asked}
-    ids = [] if source == NQ else sorted({example.gold for example in asked})
-    passages = encode([examples.passages[pid].full_text for pid in ids]) if ids else None
-    for start in range(0, len(asked), 256):
-        questions = [example.question for example in asked[start : start + 256]]
-        if passages is not None:
-            scores = encode([question.text for question in questions]) @ passages.T
+    labelled = _questions_of(data, source)
+    run: dict[str, list[Hit]] = {row.question.id: [] for row in labelled}
+    ids = [] if source == NQ else sorted({row.gold_id for row in labelled})
+    contexts = encode([data.passages[pid].full_text for pid in ids]) if ids else None
+    for start in range(0, len(labelled), _QUESTIONS_PER_BATCH):
+        questions = [row.question for row in labelled[start : start + _QUESTIONS_PER_BATCH]]
+        if contexts is not None:
+            scores = encode([question.text for question in questions]) @ contexts.T
             best = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
-            for row, question in enumerate(questions):
-                found[question.id] = [Hit(ids[i], float(scores[row, i])) for i in best[row]]
+            for n, question in enumerate(questions):
+                run[question.id] = [Hit(ids[i], float(scores[n, i])) for i in best[n]]
         if search is not None:
             for question, hits in zip(questions, search(questions, depth), strict=True):
-                both = sorted([*found[question.id], *hits], key=lambda hit: -hit.score)
-                found[question.id] = both[:depth]
-    return found
+                merged = sorted([*run[question.id], *hits], key=lambda hit: -hit.score)
+                run[question.id] = merged[:depth]
+    return run
 
 
-def _filtered(examples: Examples, source: str, run: dict[str, list[Hit]]) -> dict[str, list[Hit]]:
-    kept: dict[str, list[Hit]] = {}
-    for example in _asked(examples, source):
-        hits = run[example.question.id]
-        right = set(true_negatives(examples, example, hits))
-        kept[example.question.id] = [hit for hit in hits if hit.passage_id in right]
-    return kept
+def _without_false_negatives(
+    data: TrainingData, source: str, run: dict[str, list[Hit]]
+) -> dict[str, list[Hit]]:
+    filtered: dict[str, list[Hit]] = {}
+    for labelled in _questions_of(data, source):
+        hits = run[labelled.question.id]
+        negatives = set(filter_false_negatives(data, labelled, hits))
+        filtered[labelled.question.id] = [hit for hit in hits if hit.passage_id in negatives]
+    return filtered
 
 
-def _asked(examples: Examples, source: str) -> list[Example]:
-    held_out = examples.held_out if source == NQ else []
-    return [*examples.train[source], *held_out]
+def _questions_of(data: TrainingData, source: str) -> list[LabelledQuestion]:
+    """Training questions of a source; of NQ those of the validation split too."""
+    validation = data.validation if source == NQ else []
+    return [*data.train[source], *validation]

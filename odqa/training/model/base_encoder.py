@@ -27,7 +27,7 @@ def base_encoder(auto_class: str = "AutoModel", dropout: float = 0.1, **options:
     import transformers
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         return getattr(transformers, auto_class).from_pretrained(
@@ -39,4 +39,4 @@ def base_encoder(auto_class: str = "AutoModel", dropout: float = 0.1, **options:
             **options,
         )
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)

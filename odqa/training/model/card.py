@@ -30,7 +30,7 @@ def write_card(
     recipe: Recipe,
     curve: Sequence[Mapping[str, float]],
     metric: str,
-    measured: Sequence[str] = (),
+    measurements: Sequence[str] = (),
 ) -> None:
     """Write ``card.md`` from the recipe, the learning curve and ``config.json`` in ``folder``.
 
@@ -38,9 +38,9 @@ def write_card(
         folder: holds the model's change already.
         name: of the model.
         recipe: what trained it.
-        curve: held-out figures by step.
+        curve: figures on the validation split by step.
         metric: the one the checkpoint was chosen by.
-        measured: lines about figures on other questions, each with its command.
+        measurements: lines about figures on other questions, each with its command.
     """
     best = max(curve, key=lambda row: row.get(metric, float("-inf")), default={})
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
@@ -54,7 +54,10 @@ def write_card(
         f"`delta.safetensors`, sha256 `{sha256}`",
         "",
         "## Trained on",
-        *(f"- {LICENCES.get(source, source)}: weight {w:g}" for source, w in weights.items()),
+        *(
+            f"- {LICENCES.get(source, source)}: weight {weight:g}"
+            for source, weight in weights.items()
+        ),
         "",
         "No text of these sources is part of the package.",
         "",
@@ -69,7 +72,7 @@ def write_card(
         f"## Held-out figures ({recipe.data.held_out} questions cut from the training part)",
         *_table(curve),
         "",
-        *(["## Measured", *measured, ""] if measured else []),
+        *(["## Measured", *measurements, ""] if measurements else []),
         "## Limits",
         *(f"- {line}" for line in _LIMITS),
         "",
@@ -78,7 +81,7 @@ def write_card(
 
 
 def _stages(recipe: Recipe) -> list[str]:
-    """What came before this training, which negatives it saw, what its loss has beside labels."""
+    """What it started from, which negatives it saw, what its loss has beside labels."""
     lines = []
     if recipe.start is not None:
         lines.append(f"- trained on from `eval/recipes/{recipe.start.name}.yaml`")
@@ -87,16 +90,16 @@ def _stages(recipe: Recipe) -> list[str]:
     if others := recipe.negatives.others:
         lines.append(f"- gold passages of other questions are negatives too, {others} each time")
     if teachers := recipe.data.teacher:
-        named = " and ".join(f"`{run}`" for run in teachers)
-        of = "of a teacher" if len(teachers) == 1 else f"that {len(teachers)} teachers agree on"
-        lines.append(f"- learns the scores {of} ({named}) too")
+        runs = " and ".join(f"`{run}`" for run in teachers)
+        whose = "of a teacher" if len(teachers) == 1 else f"that {len(teachers)} teachers agree on"
+        lines.append(f"- learns the scores {whose} ({runs}) too")
     if prior := recipe.settings.get("prior"):
         lines.append(
             f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
         )
-    if alone := recipe.settings.get("head_alone"):
+    if weight := recipe.settings.get("head_alone"):
         lines.append(
-            f"- the head learnt to rank by itself (weight {alone:g}), and together with "
+            f"- the head learnt to rank by itself (weight {weight:g}), and together with "
             f"{recipe.settings['similarity']:g} times the cosine of mean encodings"
         )
     return lines
@@ -104,8 +107,8 @@ def _stages(recipe: Recipe) -> list[str]:
 
 def _table(curve: Sequence[Mapping[str, float]]) -> list[str]:
     names = [key for key in (curve[0] if curve else {}) if key != "step"]
-    head = [f"| step | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"] if names else []
-    return head + [
+    header = [f"| step | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"] if names else []
+    return header + [
         f"| {int(row['step'])} | " + " | ".join(f"{row[name]:.3f}" for name in names) + " |"
         for row in curve
     ]

@@ -1,4 +1,4 @@
-"""A decoder that copies before it is trained: its last cross-attention in closed form.
+"""Copying before training: a decoder's last cross-attention in closed form.
 
 The read-out compares final states with token embeddings, so a decoder copies a token when its last
 cross-attention looks at the token's place and brings back its embedding. Encodings determine the
@@ -43,26 +43,26 @@ def least_squares(x: Tensor, y: Tensor, ridge: float = 1.0) -> Affine:
     return Affine(weight, target - weight @ mean)
 
 
-def turned(found: Affine, turn: Tensor) -> Affine:
+def rotate(affine: Affine, rotation: Tensor) -> Affine:
     """The map followed by a rotation."""
-    return Affine(turn @ found.weight, turn @ found.bias)
+    return Affine(rotation @ affine.weight, rotation @ affine.bias)
 
 
-def balanced(first: Affine, second: Affine, factor: float) -> tuple[Affine, Affine]:
+def balance(first: Affine, second: Affine, factor: float) -> tuple[Affine, Affine]:
     """Two maps that are multiplied, scaled by ``factor`` in all so that both are equally large.
 
     Adam's steps do not know how large a matrix is; a small one would be lost to them.
     """
-    own = (factor * second.weight.norm() / first.weight.norm()) ** 0.5
-    other = factor / own
+    scale = (factor * second.weight.norm() / first.weight.norm()) ** 0.5
+    inverse = factor / scale
     return (
-        Affine(own * first.weight, own * first.bias),
-        Affine(other * second.weight, other * second.bias),
+        Affine(scale * first.weight, scale * first.bias),
+        Affine(inverse * second.weight, inverse * second.bias),
     )
 
 
 @torch.no_grad()
-def start_copying(
+def initialise_copy_attention(
     model: RetroModel,
     ids: Tensor,
     mask: Tensor,
@@ -85,35 +85,37 @@ def start_copying(
     """
     table = model.token_table()
     table = table - table.mean(0)
-    encoded = encode_neighbours(model, ids, mask, chunk)
+    encodings = encode_neighbours(model, ids, mask, chunk)
     inner = mask.clone()
     inner[:, 0] = False
     inner[torch.arange(len(ids)), mask.sum(1) - 1] = False
-    before = ids.roll(1, 1)
+    previous = ids.roll(1, 1)
     # The passage's end is copied too: it ends an answer.
     ends = mask & ~inner
     ends[:, 0] = False
-    stand = torch.cat((encoded[inner], encoded[ends]))
+    copied = torch.cat((encodings[inner], encodings[ends]))
     last = model.config.decoder.layers
     cross = model.decoder.cca(last)
     assert cross is not None
-    read = cross.norm(_states(model, ids, mask))[inner]
+    states = cross.norm(_states(model, ids, mask))[inner]
     maps = {
-        "v_proj": least_squares(stand, torch.cat((table[ids[inner]], table[ids[ends]]))),
-        "k_proj": least_squares(encoded[inner], table[before[inner]]),
-        "q_proj": least_squares(read, table[ids[inner]]),
+        "v_proj": least_squares(copied, torch.cat((table[ids[inner]], table[ids[ends]]))),
+        "k_proj": least_squares(encodings[inner], table[previous[inner]]),
+        "q_proj": least_squares(states, table[ids[inner]]),
     }
     width = table.shape[1]
-    # Each head compares a share of the embedding; turned, all heads get as much of it.
-    turn = nn.init.orthogonal_(torch.empty(width, width))
-    same = Affine(torch.eye(width), torch.zeros(width))
-    keys, queries = balanced(turned(maps["k_proj"], turn), turned(maps["q_proj"], turn), sharpness)
-    values, output = balanced(maps["v_proj"], same, strength)
-    parts = {"k_proj": keys, "q_proj": queries, "v_proj": values, "o_proj": output}
-    for name, found in parts.items():
+    # Each head compares a share of the embedding; rotated, all heads get as much of it.
+    rotation = nn.init.orthogonal_(torch.empty(width, width))
+    identity = Affine(torch.eye(width), torch.zeros(width))
+    keys, queries = balance(
+        rotate(maps["k_proj"], rotation), rotate(maps["q_proj"], rotation), sharpness
+    )
+    values, output = balance(maps["v_proj"], identity, strength)
+    projections = {"k_proj": keys, "q_proj": queries, "v_proj": values, "o_proj": output}
+    for name, affine in projections.items():
         layer = getattr(cross.attention, name)
-        layer.weight.copy_(found.weight)
-        layer.bias.copy_(found.bias)
+        layer.weight.copy_(affine.weight)
+        layer.bias.copy_(affine.bias)
     norm = model.decoder.block(last).ffw_norm
     assert isinstance(norm, nn.LayerNorm)
     norm.weight.mul_(readout)

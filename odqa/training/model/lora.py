@@ -65,18 +65,18 @@ def load(model: nn.Module, tensors: Mapping[str, Tensor], where: str = "") -> No
     Raises:
         CheckpointError: the names or shapes are not those of this model.
     """
-    own = {
+    trainable = {
         name.replace(".default.weight", ""): parameter
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }
-    if wrong := sorted(own.keys() ^ tensors.keys()):
+    if unmatched := sorted(trainable.keys() ^ tensors.keys()):
         raise CheckpointError(
-            f"weights of another model: '{wrong[0]}' does not match",
+            f"weights of another model: '{unmatched[0]}' does not match",
             where=where,
             cure="use the recipe that trained them",
         )
-    for name, parameter in own.items():
+    for name, parameter in trainable.items():
         if parameter.shape != tensors[name].shape:
             raise CheckpointError(
                 f"'{name}' has shape {list(tensors[name].shape)} instead of "

@@ -14,7 +14,7 @@ from odqa.training.model.lora import load
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from odqa.training.tasks.base import Task, Trained
+    from odqa.training.tasks.base import Task, TrainedModel
 
 
 def load_trained(task: Task, model: nn.Module, folder: Path) -> str:
@@ -31,13 +31,13 @@ def load_trained(task: Task, model: nn.Module, folder: Path) -> str:
     Raises:
         CheckpointError: files are missing or damaged, or of another task or rank.
     """
-    kept = task.trained(model)
-    deltas = _deltas(kept, folder)
-    load(model, _tensors(kept, deltas), str(folder))
+    models = task.trained(model)
+    deltas = _read_deltas(models, folder)
+    load(model, _tensors(models, deltas), str(folder))
     return ",".join(delta.sha256 for delta in deltas.values())
 
 
-def start_from(task: Task, model: nn.Module, folder: Path) -> None:
+def initialise_from(task: Task, model: nn.Module, folder: Path) -> None:
     """Begin where another training ended, also one of a neighbouring task.
 
     Every low-rank change must find its layer. Heads are taken over where both have them (a
@@ -53,8 +53,8 @@ def start_from(task: Task, model: nn.Module, folder: Path) -> None:
     Raises:
         CheckpointError: files are missing or damaged, or of other layers, another rank or scale.
     """
-    kept = task.trained(model)
-    deltas = _deltas(kept, folder)
+    models = task.trained(model)
+    deltas = _read_deltas(models, folder)
     lora = task.recipe.lora
     for delta in deltas.values():
         scale = delta.config["lora"]
@@ -65,26 +65,34 @@ def start_from(task: Task, model: nn.Module, folder: Path) -> None:
                 where=str(folder),
                 cure="use the lora.alpha of the recipe that trained it",
             )
-    own = {part.prefix + name: t for part in kept.values() for name, t in part.tensors.items()}
-    found = _tensors(kept, deltas)
-    lost = sorted(name for name in found.keys() - own.keys() if ".lora_" in name)
-    if lost or not found.keys() & own.keys():
+    initial = {
+        part.prefix + name: tensor
+        for part in models.values()
+        for name, tensor in part.tensors.items()
+    }
+    trained = _tensors(models, deltas)
+    missing = sorted(name for name in trained.keys() - initial.keys() if ".lora_" in name)
+    if missing or not trained.keys() & initial.keys():
         raise CheckpointError(
-            f"changes '{(lost or sorted(found))[0]}', which this task's model does not have",
+            f"changes '{(missing or sorted(trained))[0]}', which this task's model does not have",
             where=str(folder),
             cure="start from a training of the same base and kind of model",
         )
-    load(model, {name: found.get(name, tensor) for name, tensor in own.items()}, str(folder))
+    load(
+        model,
+        {name: trained.get(name, tensor) for name, tensor in initial.items()},
+        str(folder),
+    )
 
 
-def _deltas(kept: Mapping[str, Trained], folder: Path) -> dict[str, Delta]:
-    return {name: read_delta(_folder(folder, name)) for name in kept}
+def _read_deltas(models: Mapping[str, TrainedModel], folder: Path) -> dict[str, Delta]:
+    return {name: read_delta(_folder(folder, name)) for name in models}
 
 
-def _tensors(kept: Mapping[str, Trained], deltas: Mapping[str, Delta]) -> dict[str, Tensor]:
+def _tensors(models: Mapping[str, TrainedModel], deltas: Mapping[str, Delta]) -> dict[str, Tensor]:
     """By their names in the model that is trained."""
     return {
-        kept[name].prefix + key: tensor
+        models[name].prefix + key: tensor
         for name, delta in deltas.items()
         for key, tensor in delta.tensors.items()
     }
@@ -94,12 +102,11 @@ def _folder(run: Path, name: str) -> Path:
     """Where a model lies: in a run under its name, in one of another name (a first stage) as its
     only model, or in the given folder itself."""
     models = trained_models(run)
-    named = [model for model in models if model.name == name]
-    found = named or models
-    if len(found) != 1:
+    folders = [model for model in models if model.name == name] or models
+    if len(folders) != 1:
         raise CheckpointError(
             f"no weights of '{name}'",
             where=str(run),
             cure="train them first, or name the folder that odqa train left",
         )
-    return found[0]
+    return folders[0]

@@ -27,8 +27,8 @@ def distillation(scores: Tensor, teacher: Tensor, temperature: float = 1.0) -> T
     if not bool(known.any()):
         return scores.sum() * 0.0
     target = F.log_softmax(teacher[known].float() / temperature, dim=1)
-    found = F.log_softmax(scores[known].float(), dim=1)
-    return F.kl_div(found, target, reduction="batchmean", log_target=True)
+    student = F.log_softmax(scores[known].float(), dim=1)
+    return F.kl_div(student, target, reduction="batchmean", log_target=True)
 
 
 def in_batch(scores: Tensor, gold: Tensor, excluded: Tensor | None = None) -> Tensor:
@@ -46,7 +46,9 @@ def in_batch(scores: Tensor, gold: Tensor, excluded: Tensor | None = None) -> Te
     return F.cross_entropy(scores, gold)
 
 
-def span(start: Tensor, end: Tensor, first: Tensor, last: Tensor, seen: Tensor) -> Tensor:
+def span(
+    start: Tensor, end: Tensor, start_targets: Tensor, end_targets: Tensor, allowed: Tensor
+) -> Tensor:
     """Negative log-likelihood of all right starts together, plus the same for ends, halved.
 
     An answer that occurs several times is right wherever it is found (Clark and Gardner 2018,
@@ -54,19 +56,20 @@ def span(start: Tensor, end: Tensor, first: Tensor, last: Tensor, seen: Tensor) 
 
     Args:
         start, end: logits [windows, tokens].
-        first, last: 0/1 [windows, tokens], right starts and ends; at least one of each a row.
-        seen: 0/1 [windows, tokens], what may be chosen, [CLS] for "no answer" included.
+        start_targets, end_targets: 0/1 [windows, tokens], right starts and ends; at least one of
+            each a row.
+        allowed: 0/1 [windows, tokens], what may be chosen, [CLS] for "no answer" included.
     """
 
-    def one(logits: Tensor, right: Tensor) -> Tensor:
-        logits = logits.float().masked_fill(seen == 0, float("-inf"))
-        chosen = logits.masked_fill(right == 0, float("-inf"))
-        return (logits.logsumexp(1) - chosen.logsumexp(1)).mean()
+    def marginal(logits: Tensor, targets: Tensor) -> Tensor:
+        logits = logits.float().masked_fill(allowed == 0, float("-inf"))
+        right = logits.masked_fill(targets == 0, float("-inf"))
+        return (logits.logsumexp(1) - right.logsumexp(1)).mean()
 
-    return (one(start, first) + one(end, last)) / 2
+    return (marginal(start, start_targets) + marginal(end, end_targets)) / 2
 
 
-def in_batch_taught(
+def in_batch_with_distillation(
     scores: Tensor,
     excluded: Tensor,
     teacher: Tensor,
@@ -75,13 +78,13 @@ def in_batch_taught(
     temperature: float,
     prior: Tensor | None = None,
 ) -> Tensor:
-    """`in_batch` plus ``weight`` times `distillation` on every question's own group.
+    """`in_batch` plus ``weight`` times `distillation` on every question's own passages.
 
-    With a prior, the group's scores have it added there, and a `listwise` loss asks for their right
+    With a prior, it is added to their scores there, and a `listwise` loss asks for their right
     order; the in-batch scores stay as they are.
 
     Args:
-        scores: [questions, questions * width]; passages stand group by group, gold first.
+        scores: [questions, questions * width]; passages stand instance by instance, gold first.
         excluded: bool [questions, questions * width], passages that are no negatives there.
         teacher: [questions, width], NaN where there is no score.
         weight: of the distillation.
@@ -90,18 +93,18 @@ def in_batch_taught(
     """
     rows, width = teacher.shape
     loss = in_batch(scores, torch.arange(rows, device=scores.device) * width, excluded)
-    own = own_group(scores, width)
+    own = own_passages(scores, width)
     if prior is not None:
         own = own + prior
         loss = loss + listwise(own)
     return loss + weight * distillation(own, teacher, temperature)
 
 
-def own_group(scores: Tensor, width: int) -> Tensor:
+def own_passages(scores: Tensor, width: int) -> Tensor:
     """Scores of each question's own passages, [questions, width].
 
     Args:
-        scores: [questions, questions * width]; passages stand group by group.
+        scores: [questions, questions * width]; passages stand instance by instance.
     """
-    each = torch.arange(len(scores), device=scores.device)
-    return scores.view(len(scores), len(scores), width)[each, each]
+    rows = torch.arange(len(scores), device=scores.device)
+    return scores.view(len(scores), len(scores), width)[rows, rows]

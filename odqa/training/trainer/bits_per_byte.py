@@ -1,4 +1,4 @@
-"""A RETRO language model judged on passages it never saw, with and without what it retrieves.
+"""Bits per byte of a RETRO language model on unseen passages, with and without retrieval.
 
 RETRO's basic result (Borgeaud et al. 2021, section 4.1) is that bits per byte fall when retrieval
 is on. Random neighbours are the control: what does not fall with them is due to what they say.
@@ -16,7 +16,7 @@ from odqa.errors import RunError, SpecError
 from odqa.metrics.rows import MetricRow
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 from odqa.metrics.statistics.summary import Summary, summarise
-from odqa.training.data.lm_documents import Document, new_documents, random_neighbours
+from odqa.training.data.lm_documents import Document, random_neighbours, unseen_documents
 from odqa.training.recipes import load_recipe
 
 if TYPE_CHECKING:
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     from odqa.types import Passage
 
 METRIC = "bits_per_byte"
-OFF, ON, OTHER, RANDOM = "off", "on", "on, other titles only", "random neighbours"
+OFF, ON, OTHER_TITLES, RANDOM = "off", "on", "on, other titles only", "random neighbours"
 ROWS_FILE, TABLE_FILE = "bits.parquet", "bits.md"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Per passage and mode of retrieval, the bits by the bytes of its text.
+class BitsPerByte:
+    """Bits per byte by mode of retrieval.
 
-    ``total``: mode -> all bits by all bytes, where long passages count more than short ones.
+    Attributes:
+        rows: one per mode and passage: the bits of the passage by the bytes of its text.
+        total: mode -> all bits by all bytes, where long passages count more than short ones.
     """
 
     rows: list[MetricRow]
@@ -50,8 +52,8 @@ class Judged:
         return compare_pairs(self.rows, OFF, METRIC)
 
 
-def judge(recipe_path: Path, run: Path) -> Judged:
-    """Load what a ``retro-lm`` recipe trained and judge it by the recipe's held-out passages.
+def evaluate_run(recipe_path: Path, run: Path) -> BitsPerByte:
+    """Load what a ``retro-lm`` recipe trained and evaluate it on the recipe's held-out passages.
 
     Args:
         recipe_path: the recipe of the run.
@@ -83,50 +85,49 @@ def judge(recipe_path: Path, run: Path) -> Judged:
             where=str(folder),
             cure="pass the recipe it was trained by",
         )
-    return judge_model(task, model)
+    return evaluate_model(task, model)
 
 
-def judge_model(task: RetroLmTask, model: RetroModel) -> Judged:
+def evaluate_model(task: RetroLmTask, model: RetroModel) -> BitsPerByte:
     """The same for a model in memory, in evaluation mode."""
-    passages = task.split.held_out
+    passages = task.split.test
     rows: list[MetricRow] = []
     total: dict[str, float] = {}
-    for mode, documents in modes(task, passages).items():
+    for mode, documents in documents_by_mode(task, passages).items():
         bits = task.bits(model, documents, f"bits, retrieval {mode}")
         sizes = [len(passage.text.encode()) for passage in passages]
         total[mode] = sum(bits) / sum(sizes)
         rows += [
-            MetricRow(mode, passage.id, METRIC, spent / size)
-            for passage, spent, size in zip(passages, bits, sizes, strict=True)
+            MetricRow(mode, passage.id, METRIC, cost / size)
+            for passage, cost, size in zip(passages, bits, sizes, strict=True)
         ]
-    return Judged(rows, total)
+    return BitsPerByte(rows, total)
 
 
-def modes(task: RetroLmTask, passages: Sequence[Passage]) -> dict[str, list[Document]]:
+def documents_by_mode(task: RetroLmTask, passages: Sequence[Passage]) -> dict[str, list[Document]]:
     """The passages by mode of retrieval, the baseline (off) first."""
     k = task.settings.neighbours
-    found = new_documents(task.database, passages, k)
-    strangers = new_documents(task.database, passages, k, other_titles=task.split.train)
+    documents = unseen_documents(task.database, passages, k)
     return {
-        OFF: [document.without() for document in found],
-        ON: found,
-        OTHER: strangers,
-        RANDOM: random_neighbours(task.database, found, task.recipe.seed),
+        OFF: [document.without_retrieval() for document in documents],
+        ON: documents,
+        OTHER_TITLES: unseen_documents(task.database, passages, k, other_titles=task.split.train),
+        RANDOM: random_neighbours(task.database, documents, task.recipe.seed),
     }
 
 
-def render(judged: Judged) -> str:
-    """A Markdown table, one row a mode."""
-    against = {each.candidate: each for each in judged.against_off}
+def to_markdown(result: BitsPerByte) -> str:
+    """A table, one row a mode."""
+    pairs = {pair.candidate: pair for pair in result.against_off}
     lines = [
         "| retrieval | bits per byte | mean of passages | difference to off | p |",
         "|---|---|---|---|---|",
     ]
-    for each in judged.summaries:
-        low, high = each.interval
-        cells = [each.pipeline, f"{judged.total[each.pipeline]:.4f}"]
-        cells.append(f"{each.mean:.4f} [{low:.4f}, {high:.4f}]")
-        pair = against.get(each.pipeline)
+    for summary in result.summaries:
+        low, high = summary.interval
+        cells = [summary.pipeline, f"{result.total[summary.pipeline]:.4f}"]
+        cells.append(f"{summary.mean:.4f} [{low:.4f}, {high:.4f}]")
+        pair = pairs.get(summary.pipeline)
         if pair is None:
             cells += ["", ""]
         else:
@@ -134,7 +135,7 @@ def render(judged: Judged) -> str:
             cells.append(f"{pair.difference:+.4f} [{low:+.4f}, {high:+.4f}]")
             cells.append(f"{pair.p_corrected:.2g}")
         lines.append(f"| {' | '.join(cells)} |")
-    count = judged.summaries[0].questions
+    count = result.summaries[0].questions
     lines += [
         "",
         f"{count} passages; 95 % intervals by the bootstrap over passages, paired differences, "
@@ -143,7 +144,7 @@ def render(judged: Judged) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_judged(judged: Judged, folder: Path) -> Path:
+def save(result: BitsPerByte, folder: Path) -> Path:
     """Write ``bits.parquet`` (one row per mode and passage) and the table ``bits.md``.
 
     Raises:
@@ -151,17 +152,17 @@ def write_judged(judged: Judged, folder: Path) -> Path:
     """
     import pandas as pd
 
-    names = {"pipeline": "retrieval", "question_id": "passage"}
-    frame = pd.DataFrame(judged.rows).rename(columns=names)
+    columns = {"pipeline": "retrieval", "question_id": "passage"}
+    frame = pd.DataFrame(result.rows).rename(columns=columns)
     table = folder / TABLE_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        work = folder / f"{ROWS_FILE}.partial"
-        frame.to_parquet(work, index=False)
-        os.replace(work, folder / ROWS_FILE)
-        draft = folder / f"{TABLE_FILE}.partial"
-        draft.write_text(render(judged), encoding="utf-8")
-        os.replace(draft, table)
+        partial_rows = folder / f"{ROWS_FILE}.partial"
+        frame.to_parquet(partial_rows, index=False)
+        os.replace(partial_rows, folder / ROWS_FILE)
+        partial_table = folder / f"{TABLE_FILE}.partial"
+        partial_table.write_text(to_markdown(result), encoding="utf-8")
+        os.replace(partial_table, table)
     except OSError as error:
         raise RunError(
             f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"

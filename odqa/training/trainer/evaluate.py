@@ -8,43 +8,55 @@ from pathlib import Path
 from odqa.data.nq_open import read_questions
 from odqa.data.qrels import read_qrels
 from odqa.data.trec import read_run, write_run
-from odqa.training.data.training_data import NQ, Example, load_examples
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import NQ, load_training_data
 from odqa.training.recipes import load_recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class EvaluationSet:
     """Questions to evaluate on, with gold passages and a retriever's run."""
 
     questions: Path
     qrels: Path
     candidates: Path
 
-    def examples(self) -> list[Example]:
-        """The questions that have a gold passage."""
-        gold = read_qrels(self.qrels)
+    def labelled_questions(self) -> list[LabelledQuestion]:
+        """The questions that have a gold passage.
+
+        Raises:
+            DataError: a file is missing or broken.
+        """
+        qrels = read_qrels(self.qrels)
         return [
-            Example(question, next(iter(gold[question.id])), NQ)
+            LabelledQuestion(question, next(iter(qrels[question.id])), NQ)
             for question in read_questions(self.questions).questions
-            if gold.get(question.id)
+            if qrels.get(question.id)
         ]
 
 
 def evaluate(
     recipe_path: Path,
     run: Path,
-    measured: Measured | None = None,
+    evaluation_set: EvaluationSet | None = None,
     depth: int | None = None,
     out: Path | None = None,
 ) -> dict[str, float]:
-    """Load what `odqa.training.trainer.run.train` left in ``run`` and evaluate it.
+    """Load what `odqa.training.train` left in ``run`` and evaluate it.
 
     Args:
         recipe_path: the recipe of the run.
         run: its folder.
-        measured: the questions; default: those held out of training.
+        evaluation_set: the questions; default: the validation split of the recipe.
         depth: candidates per question; default: the recipe's ``settings.evaluated``.
         out: where a ranking task writes its order, as a run file.
+
+    Returns:
+        Figures by name, each 0 to 1.
+
+    Raises:
+        SpecError: the recipe is wrong. DataError: its data is missing or broken.
+        CheckpointError: the weights are missing, or of another task or rank.
     """
     import torch
 
@@ -58,17 +70,17 @@ def evaluate(
     if depth is not None:
         settings["evaluated"] = depth
     recipe = recipe.model_copy(update={"settings": settings})
-    data = recipe.data.model_copy(update={"teacher": []})
-    task = task_class(recipe.task)(recipe, load_examples(data, recipe.split_seed))
-    if measured is not None:
-        task.examples.held_out = measured.examples()
-        task.examples.candidates |= read_run(measured.candidates)
+    part = recipe.data.model_copy(update={"teacher": []})
+    task = task_class(recipe.task)(recipe, load_training_data(part, recipe.split_seed))
+    if evaluation_set is not None:
+        task.data.validation = evaluation_set.labelled_questions()
+        task.data.candidates |= read_run(evaluation_set.candidates)
     model = task.build()
     load_trained(task, model, run)
     model.eval()
     with torch.no_grad(), forward_precision(recipe.optim):
         if out is not None and isinstance(task, RankingTask):
-            ranked = task.rank_all(model, task.examples.held_out, settings["evaluated"])
+            ranked = task.rank_all(model, task.data.validation, settings["evaluated"])
             write_run(out, ranked, recipe.name)
             return task.figures(ranked)
         return task.evaluate(model)

@@ -20,10 +20,10 @@ def forward_precision(optim: OptimPart, device: torch.device | None = None) -> I
     them it is emulated, tens of times slower than float32.
     """
     device = device or torch.device("cpu")
-    wished = fast_bfloat16(device) if optim.bf16 is None else optim.bf16
-    on_cpu = wished and device.type == "cpu"
+    enabled = fast_bfloat16(device) if optim.bf16 is None else optim.bf16
+    on_cpu = enabled and device.type == "cpu"
     attention = _attention_in_bfloat16() if on_cpu else nullcontext()
-    with torch.autocast(device.type, torch.bfloat16, enabled=wished), attention:
+    with torch.autocast(device.type, torch.bfloat16, enabled=enabled), attention:
         yield
 
 

@@ -43,20 +43,20 @@ def train(
     recipe = load_recipe(recipe_path)
     if seed is not None:
         recipe = recipe.with_seed(seed)
-    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
-    noted = out / RECIPE
+    content = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
+    recipe_copy = out / RECIPE
     checkpoints = out / "checkpoints"
-    if noted.is_file():
+    if recipe_copy.is_file():
         if not resume:
             raise RunError("holds a run already", where=str(out), cure="resume it or name another")
-        if noted.read_text(encoding="utf-8") != settled:
+        if recipe_copy.read_text(encoding="utf-8") != content:
             raise RunError("was started with another recipe", where=str(out), cure="name another")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
     from transformers import set_seed
     from transformers.trainer_utils import get_last_checkpoint
 
-    from odqa.training.model.trained_weights import start_from
+    from odqa.training.model.trained_weights import initialise_from
     from odqa.training.tasks import task_class
     from odqa.training.trainer.task_trainer import TaskTrainer, learning_curve
 
@@ -64,14 +64,14 @@ def train(
     set_seed(recipe.seed)
     model = task.build()
     if recipe.start is not None:
-        start_from(task, model, recipe.start)
+        initialise_from(task, model, recipe.start)
     out.mkdir(parents=True, exist_ok=True)
-    noted.write_text(settled, encoding="utf-8")
+    recipe_copy.write_text(content, encoding="utf-8")
     trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=checkpoint)
     curve = learning_curve(trainer.state.log_history)
     (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
-    for name, kept in task.trained(trainer.model).items():
-        task.write(out / name, name, kept, curve)
+    for name, trained in task.trained(trainer.model).items():
+        task.write(out / name, name, trained, curve)
     return out

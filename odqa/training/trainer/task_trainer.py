@@ -1,4 +1,4 @@
-"""The transformers Trainer, bent to a `Task`: its schedule, loss, held-out figures and savings."""
+"""The transformers Trainer for a `Task`: its schedule, loss, validation and checkpoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 
 from odqa.training.recipes import OptimPart, Recipe
-from odqa.training.tasks.base import Items, Task
+from odqa.training.tasks.base import Schedule, Task
 from odqa.training.trainer.precision import forward_precision
 
 
@@ -39,9 +39,9 @@ class TaskTrainer(Trainer):
                 recipe, task.metric, folder, report_to, smaller_is_better=task.smaller_is_better
             ),
             data_collator=task.collate,
-            train_dataset=_Items(task.schedule()),
+            train_dataset=_ScheduleDataset(task.schedule()),
             # Never read: `evaluate` asks the task. The Trainer insists on one.
-            eval_dataset=_Items([]),
+            eval_dataset=_ScheduleDataset([]),
             callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.optim.patience)],
         )
 
@@ -77,9 +77,9 @@ class TaskTrainer(Trainer):
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad(), self._precision():
-            found = self._task.evaluate(self.model)
+            figures = self._task.evaluate(self.model)
         self.model.train(was_training)
-        figures = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        figures = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, figures
@@ -102,15 +102,15 @@ class TaskTrainer(Trainer):
         return forward_precision(self._task.recipe.optim, self.args.device)
 
 
-class _Items(Dataset[Any]):
-    def __init__(self, items: Items) -> None:
-        self._items = items
+class _ScheduleDataset(Dataset[Any]):
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._schedule)
 
     def __getitem__(self, index: int) -> Any:
-        return self._items[index]
+        return self._schedule[index]
 
 
 def trainable(model: nn.Module) -> dict[str, Tensor]:

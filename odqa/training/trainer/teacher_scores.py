@@ -1,4 +1,4 @@
-"""A trained ranker's scores of the candidates of training questions, for others to learn from."""
+"""Teacher scores: those of a trained ranker on training questions, for distillation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from odqa.data.trec import write_run
 from odqa.errors import SpecError
 from odqa.progress import progress
-from odqa.training.data.instances import came_with
-from odqa.training.data.training_data import Example
+from odqa.training.data.instances import retriever_scores
+from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.recipes import Recipe, load_recipe
 from odqa.types import Hit
 
 
-def teach(
+def write_teacher_scores(
     recipe_path: Path,
     weights: Path,
     out: Path,
@@ -62,48 +62,50 @@ def teach(
     sha256 = load_trained(task, model, weights)
     model.eval()
     partial = out.with_name(f"{out.name}.partial-{_digest(recipe, sha256, depth, sources)}")
-    found = _complete(partial)
-    examples = list(_of(task.examples.train, sources))
-    left = [example for example in examples if example.question.id not in found]
+    scores = _read_partial(partial)
+    questions = list(_questions_of(task.data.train, sources))
+    remaining = [labelled for labelled in questions if labelled.question.id not in scores]
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         torch.no_grad(),
         forward_precision(recipe.optim),
-        partial.open("a", encoding="utf-8") as kept,
+        partial.open("a", encoding="utf-8") as file,
     ):
-        for example in progress(left, "teacher scores", unit="question"):
-            mined = task.examples.candidates.get(example.question.id, [])[:depth]
-            ids = dict.fromkeys([example.gold, *(hit.passage_id for hit in mined)])
+        for labelled in progress(remaining, "teacher scores", unit="question"):
+            mined = task.data.candidates.get(labelled.question.id, [])[:depth]
+            ids = list(dict.fromkeys([labelled.gold_id, *(hit.passage_id for hit in mined)]))
             # The retriever's scores go along: a task may add them to its own.
-            came = came_with(mined, list(ids))
-            hits = [Hit(pid, score) for pid, score in zip(ids, came, strict=True)]
-            ranked = task.rank(model, example, hits)
-            found[example.question.id] = ranked
-            row = [example.question.id, [[hit.passage_id, hit.score] for hit in ranked]]
-            kept.write(json.dumps(row) + "\n")
-            kept.flush()
-    write_run(out, {e.question.id: found[e.question.id] for e in examples}, "teacher")
+            retrieved = zip(ids, retriever_scores(mined, ids), strict=True)
+            hits = task.rank(model, labelled, [Hit(pid, score) for pid, score in retrieved])
+            scores[labelled.question.id] = hits
+            row = [labelled.question.id, [[hit.passage_id, hit.score] for hit in hits]]
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+    run = {labelled.question.id: scores[labelled.question.id] for labelled in questions}
+    write_run(out, run, "teacher")
     partial.unlink()
     return out
 
 
-def _complete(partial: Path) -> dict[str, list[Hit]]:
+def _read_partial(partial: Path) -> dict[str, list[Hit]]:
     """What an interrupted call has scored; the line it was writing does not count."""
     if not partial.is_file():
         return {}
     text = partial.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        partial.write_text(whole, encoding="utf-8")
-    rows = (json.loads(line) for line in whole.splitlines())
+    complete = text[: text.rfind("\n") + 1]
+    if complete != text:
+        partial.write_text(complete, encoding="utf-8")
+    rows = (json.loads(line) for line in complete.splitlines())
     return {question: [Hit(pid, score) for pid, score in hits] for question, hits in rows}
 
 
 def _digest(recipe: Recipe, weights: str, depth: int, sources: tuple[str, ...]) -> str:
-    settled = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
-    return hashlib.sha256(f"{settled}{weights}{depth}{sources}".encode()).hexdigest()[:12]
+    content = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
+    return hashlib.sha256(f"{content}{weights}{depth}{sources}".encode()).hexdigest()[:12]
 
 
-def _of(train: Mapping[str, Sequence[Example]], sources: tuple[str, ...]) -> Iterator[Example]:
+def _questions_of(
+    train: Mapping[str, Sequence[LabelledQuestion]], sources: tuple[str, ...]
+) -> Iterator[LabelledQuestion]:
     for source in sources:
         yield from train.get(source, [])

@@ -15,10 +15,10 @@ from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.training.data.lm_batches import IGNORED, DocumentSchedule, collate_documents
 from odqa.training.data.lm_documents import (
     Document,
-    new_documents,
     random_neighbours,
     split_passages,
-    trained_documents,
+    training_documents,
+    unseen_documents,
 )
 from odqa.types import Passage
 
@@ -47,78 +47,82 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> ChunkDatabase:
     return database
 
 
-def split(per_title: int = 1, seed: int = 0, dev: int = 2) -> tuple[list[str], ...]:
+def split(per_title: int = 1, seed: int = 0, validation: int = 2) -> tuple[list[str], ...]:
     passages = [Passage(str(i), "text", f"t{min(i, 6) // 2}") for i in range(12)]
     found = split_passages(
-        passages, dev=dev, held_out=3, per_title=per_title, seed=seed, where="corpus"
+        passages, validation=validation, test=3, per_title=per_title, seed=seed, where="corpus"
     )
-    return tuple([p.id for p in part] for part in (found.train, found.dev, found.held_out))
+    return tuple([p.id for p in part] for part in (found.train, found.validation, found.test))
 
 
 def test_the_parts_share_nothing_and_hold_everything() -> None:
-    train, dev, held_out = split()
-    assert (len(train), len(dev), len(held_out)) == (7, 2, 3)
-    assert sorted([*train, *dev, *held_out], key=int) == [str(i) for i in range(12)]
-    assert split() == (train, dev, held_out)
-    assert split(seed=1) != (train, dev, held_out)
+    train, validation, test = split()
+    assert (len(train), len(validation), len(test)) == (7, 2, 3)
+    assert sorted([*train, *validation, *test], key=int) == [str(i) for i in range(12)]
+    assert split() == (train, validation, test)
+    assert split(seed=1) != (train, validation, test)
 
 
 def test_only_titles_with_enough_passages_are_used() -> None:
     # Titles t0, t1 and t2 have two passages each, t3 has six.
-    parts = split(per_title=3, dev=1)
+    parts = split(per_title=3, validation=1)
     assert sorted(chain(*parts), key=int) == [str(i) for i in range(6, 12)]
     with pytest.raises(DataError, match=r"6 passages .* 3 \+ 3") as caught:
-        split(per_title=3, dev=3)
+        split(per_title=3, validation=3)
     assert "corpus" in str(caught.value)
 
 
 def test_trained_documents_retrieve_other_passages_only(database: ChunkDatabase) -> None:
-    documents = trained_documents(database, K)
+    documents = training_documents(database, K)
     texts = database.tokenizer.decode([d.tokens for d in documents])
     assert texts == TEXTS
     for number, document in enumerate(documents):
         chunks = (len(document.tokens) - 1) // M
-        assert document.rows.shape == document.real.shape == (chunks, K)
-        assert document.real.all()
-        assert (database.documents[document.rows] != number).all()
+        assert document.neighbours.shape == document.neighbour_mask.shape == (chunks, K)
+        assert document.neighbour_mask.all()
+        assert (database.documents[document.neighbours] != number).all()
 
 
 def test_new_documents_retrieve_by_the_key_of_their_own_chunks(database: ChunkDatabase) -> None:
-    found = new_documents(database, NEW, K)
-    assert [len(d.rows) for d in found] == [(len(d.tokens) - 1) // M for d in found]
-    assert len(found[1].rows) == 0  # "a" and the start token are no complete chunk
+    found = unseen_documents(database, NEW, K)
+    assert [len(d.neighbours) for d in found] == [(len(d.tokens) - 1) // M for d in found]
+    assert len(found[1].neighbours) == 0  # "a" and the start token are no complete chunk
     key = database.keys([found[2].tokens[:M]])
-    np.testing.assert_array_equal(found[2].rows[:1], database.nearest(key, np.array([-1]), K)[0])
+    np.testing.assert_array_equal(
+        found[2].neighbours[:1], database.nearest(key, np.array([-1]), K)[0]
+    )
 
 
 def test_neighbours_of_the_same_title_can_be_left_out(database: ChunkDatabase) -> None:
-    strangers = new_documents(database, NEW, K, other_titles=TRAIN)
+    strangers = unseen_documents(database, NEW, K, other_titles=TRAIN)
     titles = np.array([passage.title for passage in TRAIN])
-    assert strangers[0].real.all()
-    assert (titles[database.documents[strangers[0].rows]] != "title 0").all()
+    assert strangers[0].neighbour_mask.all()
+    assert (titles[database.documents[strangers[0].neighbours]] != "title 0").all()
     # A title that the database does not have leaves nothing out.
-    found = new_documents(database, NEW, K)
-    np.testing.assert_array_equal(strangers[2].rows, found[2].rows)
+    found = unseen_documents(database, NEW, K)
+    np.testing.assert_array_equal(strangers[2].neighbours, found[2].neighbours)
 
 
 def test_random_neighbours_are_as_many_and_from_the_whole_database(
     database: ChunkDatabase,
 ) -> None:
-    found = new_documents(database, NEW, K)
-    found[0].real[0, 1] = False
+    found = unseen_documents(database, NEW, K)
+    found[0].neighbour_mask[0, 1] = False
     drawn = random_neighbours(database, found, seed=5)
     for before, after in zip(found, drawn, strict=True):
         assert after.tokens == before.tokens
-        np.testing.assert_array_equal(after.real, before.real)
-        assert after.rows.shape == before.rows.shape
+        np.testing.assert_array_equal(after.neighbour_mask, before.neighbour_mask)
+        assert after.neighbours.shape == before.neighbours.shape
     again = random_neighbours(database, found, seed=5)
-    np.testing.assert_array_equal(again[0].rows, drawn[0].rows)
+    np.testing.assert_array_equal(again[0].neighbours, drawn[0].neighbours)
     many = [Document([0] * 4001, np.zeros((1000, K), np.int64), np.ones((1000, K), np.bool_))]
-    assert set(np.unique(random_neighbours(database, many, 0)[0].rows)) == set(range(len(database)))
+    assert set(np.unique(random_neighbours(database, many, 0)[0].neighbours)) == set(
+        range(len(database))
+    )
 
 
 def test_a_batch_has_shifted_targets_and_masked_neighbours(database: ChunkDatabase) -> None:
-    first, second, _ = new_documents(database, NEW, K)
+    first, second, _ = unseen_documents(database, NEW, K)
     batch = collate_documents(database, [first, second])
     time = len(first.tokens) - 1
     assert batch["ids"].shape == batch["targets"].shape == (2, time)
@@ -126,11 +130,11 @@ def test_a_batch_has_shifted_targets_and_masked_neighbours(database: ChunkDataba
     assert batch["targets"][0].tolist() == first.tokens[1:]
     assert batch["targets"][1].tolist() == [*second.tokens[1:], *[IGNORED] * (time - 1)]
     assert batch["neighbours"].shape == (2, time // M, K, 2 * M)
-    tokens, real = database.read(first.rows)
+    tokens, real = database.read(first.neighbours)
     assert batch["neighbours"][0].tolist() == tokens.tolist()
     assert batch["neighbour_mask"][0].tolist() == real.tolist()
     assert not batch["neighbour_mask"][1].any()
-    assert "neighbours" not in collate_documents(database, [first.without()])
+    assert "neighbours" not in collate_documents(database, [first.without_retrieval()])
 
 
 def test_the_schedule_is_fixed_and_goes_through_all_documents() -> None:
@@ -148,5 +152,7 @@ def test_the_schedule_is_fixed_and_goes_through_all_documents() -> None:
     assert [d.tokens for d in items] == [schedule()[i].tokens for i in range(40)]
     assert [d.tokens for d in items] != [schedule(1)[i].tokens for i in range(40)]
     # Both of a batch retrieve or neither does.
-    pairs = [(items[i].real.all(), items[i + 1].real.all()) for i in range(0, 40, 2)]
+    pairs = [
+        (items[i].neighbour_mask.all(), items[i + 1].neighbour_mask.all()) for i in range(0, 40, 2)
+    ]
     assert set(pairs) == {(True, True), (False, False)}

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from odqa.training.data.mining import Search, candidates
-from odqa.training.data.training_data import Example, Examples
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.mining import Search, search_candidates
+from odqa.training.data.training_data import TrainingData
 from odqa.types import Hit, Passage, Question
 
 WORDS = ("house", "0", "1", "2", "3", "4", "5", "barn")
@@ -19,10 +20,10 @@ def _count(texts: Sequence[str]) -> np.ndarray:
     )
 
 
-def _searching(examples: Examples) -> Search:
+def _searching(data: TrainingData) -> Search:
     """Exact search by `_count` of all passages there are now, as a retriever would."""
-    ids = list(examples.passages)
-    vectors = _count([examples.passages[pid].full_text for pid in ids])
+    ids = list(data.passages)
+    vectors = _count([data.passages[pid].full_text for pid in ids])
 
     def search(questions: Sequence[Question], k: int) -> list[list[Hit]]:
         scores = _count([question.text for question in questions]) @ vectors.T
@@ -35,8 +36,8 @@ def _searching(examples: Examples) -> Search:
     return search
 
 
-def test_candidates_are_the_nearest_passages_of_the_corpus(examples: Examples) -> None:
-    found = candidates(examples, "nq", _count, depth=3, search=_searching(examples))
+def test_candidates_are_the_nearest_passages_of_the_corpus(data: TrainingData) -> None:
+    found = search_candidates(data, "nq", _count, depth=3, search=_searching(data))
     # Held-out questions need candidates too.
     assert sorted(found) == [f"q{i}" for i in range(6)]
     for i in range(6):
@@ -46,13 +47,13 @@ def test_candidates_are_the_nearest_passages_of_the_corpus(examples: Examples) -
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-def test_reading_questions_are_searched_in_their_own_contexts(examples: Examples) -> None:
-    corpus = _searching(examples)
-    examples.passages["r-c0"] = Passage("r-c0", "The barn and house 3.")
-    examples.train["r"] = [Example(Question("r-0", "house 3 or barn", ("x",)), "r-c0", "r")]
-    alone = candidates(examples, "r", _count, depth=5, search=None)
+def test_reading_questions_are_searched_in_their_own_contexts(data: TrainingData) -> None:
+    corpus = _searching(data)
+    data.passages["r-c0"] = Passage("r-c0", "The barn and house 3.")
+    data.train["r"] = [LabelledQuestion(Question("r-0", "house 3 or barn", ("x",)), "r-c0", "r")]
+    alone = search_candidates(data, "r", _count, depth=5, search=None)
     assert [(hit.passage_id, hit.score) for hit in alone["r-0"]] == [("r-c0", 3.0)]
-    wider = candidates(examples, "r", _count, depth=3, search=corpus)
+    wider = search_candidates(data, "r", _count, depth=3, search=corpus)
     assert [(hit.passage_id, hit.score) for hit in wider["r-0"]] == [
         ("p3", 4.0),
         ("r-c0", 3.0),
@@ -61,6 +62,6 @@ def test_reading_questions_are_searched_in_their_own_contexts(examples: Examples
     # Contexts of reading sources are no part of the corpus.
     assert "r-c0" not in {
         hit.passage_id
-        for hits in candidates(examples, "nq", _count, depth=9, search=corpus).values()
+        for hits in search_candidates(data, "nq", _count, depth=9, search=corpus).values()
         for hit in hits
     }

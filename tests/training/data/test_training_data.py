@@ -7,11 +7,7 @@ import pytest
 
 from odqa.errors import DataError
 from odqa.training.data.training_data import (
-    detokenised,
-    gold_rank,
-    load_examples,
-    order_figures,
-    read_reading,
+    load_training_data,
 )
 from odqa.training.recipes import DataPart
 from odqa.types import Hit
@@ -57,10 +53,10 @@ def data(tmp_path: Path) -> DataPart:
     )
 
 
-def test_held_out_questions_are_in_no_source(data: DataPart) -> None:
-    found = load_examples(data, seed=3)
-    assert len(found.held_out) == 1
-    apart = found.held_out[0].question
+def test_validation_questions_are_in_no_source(data: DataPart) -> None:
+    found = load_training_data(data, seed=3)
+    assert len(found.validation) == 1
+    apart = found.validation[0].question
     assert len(found.train["nq"]) == 2
     assert apart.id not in {example.question.id for example in found.train["nq"]}
     # Case and punctuation do not hide that a reading source asks the same.
@@ -72,67 +68,34 @@ def test_held_out_questions_are_in_no_source(data: DataPart) -> None:
 
 def test_the_split_depends_on_the_seed_only(data: DataPart) -> None:
     def apart(seed: int) -> str:
-        return load_examples(data, seed).held_out[0].question.id
+        return load_training_data(data, seed).validation[0].question.id
 
     assert apart(3) == apart(3)
     assert len({apart(seed) for seed in range(12)}) > 1
 
 
 def test_mined_runs_are_read(data: DataPart) -> None:
-    assert load_examples(data, 0).candidates == {"q1": [Hit("2", 0.5)]}
+    assert load_training_data(data, 0).candidates == {"q1": [Hit("2", 0.5)]}
 
 
 def test_of_several_teachers_the_mean_counts_where_all_have_a_score(data: DataPart) -> None:
     (data.mined / "a.run").write_text("q1 Q0 1 1 3.0 a\nq1 Q0 2 2 1.0 a\nq2 Q0 2 1 9.0 a\n")
     (data.mined / "b.run").write_text("q1 Q0 1 1 5.0 b\nq1 Q0 3 2 4.0 b\n")
     both = data.model_copy(update={"teacher": [Path("a.run"), Path("b.run")]})
-    assert load_examples(both, 0).teacher == {"q1": {"1": 4.0}, "q2": {}}
+    assert load_training_data(both, 0).teacher_scores == {"q1": {"1": 4.0}, "q2": {}}
     alone = data.model_copy(update={"teacher": [Path("a.run")]})
-    assert load_examples(alone, 0).teacher == {"q1": {"1": 3.0, "2": 1.0}, "q2": {"2": 9.0}}
-
-
-def test_equal_contexts_become_one_passage(data: DataPart) -> None:
-    found, passages = read_reading(data.root / "reading.jsonl", "r")
-    assert list(passages) == ["r-c0"]
-    assert passages["r-c0"].text == "They sleep."
-    assert [example.question.id for example in found] == ["r-0", "r-1", "r-2", "r-3"]
+    assert load_training_data(alone, 0).teacher_scores == {
+        "q1": {"1": 3.0, "2": 1.0},
+        "q2": {"2": 9.0},
+    }
 
 
 def test_a_gold_passage_outside_the_corpus_is_an_error(data: DataPart) -> None:
     (data.root / "gold.qrels").write_text("q1 0 99 1\n", encoding="utf-8")
     with pytest.raises(DataError, match="'99'"):
-        load_examples(data, 0)
+        load_training_data(data, 0)
 
 
 def test_holding_out_everything_is_an_error(data: DataPart) -> None:
     with pytest.raises(DataError, match="hold out fewer"):
-        load_examples(data.model_copy(update={"held_out": 3}), 0)
-
-
-def test_a_broken_reading_line_names_file_and_line(tmp_path: Path) -> None:
-    path = tmp_path / "r.jsonl"
-    path.write_text('{"question": "a"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=r"r\.jsonl:1"):
-        read_reading(path, "r")
-
-
-@pytest.mark.parametrize(
-    ("tokenised", "plain"),
-    [
-        ("He won ( in 1903 ) , alone .", "He won (in 1903), alone."),
-        ("the film 's star did n't go", "the film's star didn't go"),
-        ("`` Dune '' is 782,160 SEK", '"Dune" is 782,160 SEK'),
-        ("<Td> Goeppert - Mayer </Td>", "Goeppert-Mayer"),
-        ("1956 -- 1972", "1956 -- 1972"),
-    ],
-)
-def test_spaces_of_a_word_tokeniser_are_taken_back(tokenised: str, plain: str) -> None:
-    assert detokenised(tokenised) == plain
-
-
-def test_figures_of_gold_positions() -> None:
-    hits = [Hit("a", 2.0), Hit("b", 1.0)]
-    assert gold_rank(hits, "b") == 1
-    assert gold_rank(hits, "z") is None
-    found = order_figures({"q1": 0, "q2": 3, "q3": None, "q4": 12})
-    assert found == {"R@1": 0.25, "R@5": 0.5, "MRR@10": pytest.approx((1 + 1 / 4) / 4)}
+        load_training_data(data.model_copy(update={"held_out": 3}), 0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from odqa.training.model.copy_attention import Affine, balanced, least_squares, turned
+from odqa.training.model.copy_attention import Affine, balance, least_squares, rotate
 
 
 def test_least_squares_finds_the_affine_map() -> None:
@@ -26,7 +26,7 @@ def test_the_ridge_shrinks_weights_but_not_the_mean() -> None:
 def test_balanced_maps_are_equally_large_and_keep_the_product() -> None:
     first = Affine(torch.tensor([[0.01, 0.0], [0.0, 0.02]]), torch.tensor([0.01, 0.0]))
     second = Affine(torch.tensor([[3.0, 1.0], [0.0, 2.0]]), torch.tensor([0.0, 5.0]))
-    one, two = balanced(first, second, 6.0)
+    one, two = balance(first, second, 6.0)
     torch.testing.assert_close(one.weight.norm(), two.weight.norm())
     torch.testing.assert_close(two.weight @ one.weight, 6.0 * second.weight @ first.weight)
     torch.testing.assert_close(two.weight @ one.bias, 6.0 * second.weight @ first.bias)
@@ -41,4 +41,4 @@ def test_two_maps_turned_alike_meet_as_before() -> None:
     def meet(left: Affine, right: Affine) -> torch.Tensor:
         return (left.weight @ x + left.bias) @ (right.weight @ y + right.bias)
 
-    torch.testing.assert_close(meet(turned(a, turn), turned(b, turn)), meet(a, b))
+    torch.testing.assert_close(meet(rotate(a, turn), rotate(b, turn)), meet(a, b))

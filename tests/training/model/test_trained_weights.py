@@ -11,9 +11,9 @@ import torch
 import odqa.models
 from odqa.errors import CheckpointError
 from odqa.models.delta import read_delta
-from odqa.training.data.training_data import Examples
+from odqa.training.data.training_data import TrainingData
 from odqa.training.model.lora import extract
-from odqa.training.model.trained_weights import load_trained, start_from
+from odqa.training.model.trained_weights import initialise_from, load_trained
 from odqa.training.recipes import Recipe
 from odqa.training.tasks import task_class
 from odqa.training.tasks.base import Task
@@ -33,7 +33,7 @@ def _task(name: str, kind: Any, *, r: int, alpha: float, **settings: Any) -> Tas
             "settings": settings,
         }
     )
-    return task_class(recipe.task)(recipe, Examples({}, {}, []))
+    return task_class(recipe.task)(recipe, TrainingData({}, {}, []))
 
 
 def test_a_cross_encoder_starts_from_a_reader_with_a_head_of_its_own() -> None:
@@ -41,7 +41,7 @@ def test_a_cross_encoder_starts_from_a_reader_with_a_head_of_its_own() -> None:
     torch.manual_seed(0)
     model = task.build()
     fresh = extract(model)
-    start_from(task, model, SHIPPED / "reader")
+    initialise_from(task, model, SHIPPED / "reader")
     found, shipped = extract(model), read_delta(SHIPPED / "reader").tensors
     assert found.keys() == fresh.keys() != shipped.keys()
     for name, tensor in found.items():
@@ -54,7 +54,7 @@ def test_a_conditioned_retro_starts_from_one_that_is_not() -> None:
     task = _task("conditioned", "retro-ranker", r=16, alpha=32, **settings)
     model = task.build()
     fresh = extract(model)
-    start_from(task, model, SHIPPED / "retro-offline")
+    initialise_from(task, model, SHIPPED / "retro-offline")
     found, shipped = extract(model), read_delta(SHIPPED / "retro-offline").tensors
     assert shipped.keys() < found.keys()
     for name in found.keys() - shipped.keys():
@@ -75,7 +75,7 @@ def test_weights_that_cannot_be_started_from(kind: str, r: int, alpha: float, sa
     model = task.build()
     before = {name: tensor.clone() for name, tensor in extract(model).items()}
     with pytest.raises(CheckpointError, match=said):
-        start_from(task, model, SHIPPED / "reader")
+        initialise_from(task, model, SHIPPED / "reader")
     assert all(torch.equal(before[name], tensor) for name, tensor in extract(model).items())
 
 

@@ -10,9 +10,9 @@ import torch
 from odqa.training.tasks.losses import (
     distillation,
     in_batch,
-    in_batch_taught,
+    in_batch_with_distillation,
     listwise,
-    own_group,
+    own_passages,
     span,
 )
 
@@ -65,25 +65,25 @@ def test_in_batch_counts_every_passage_that_is_not_excluded() -> None:
 def test_span_sums_the_probability_of_all_right_places() -> None:
     start = torch.zeros(1, 4)
     end = torch.zeros(1, 4)
-    first = torch.tensor([[0, 1, 1, 0]])
-    last = torch.tensor([[0, 0, 1, 0]])
-    seen = torch.tensor([[1, 1, 1, 0]])
+    start_targets = torch.tensor([[0, 1, 1, 0]])
+    end_targets = torch.tensor([[0, 0, 1, 0]])
+    allowed = torch.tensor([[1, 1, 1, 0]])
     # Three places may be chosen: two of them are right starts, one is the right end.
     expected = (math.log(3 / 2) + math.log(3)) / 2
-    assert span(start, end, first, last, seen).item() == pytest.approx(expected)
+    assert span(start, end, start_targets, end_targets, allowed).item() == pytest.approx(expected)
 
 
-def test_in_batch_taught_adds_what_the_teacher_says_of_each_own_group() -> None:
+def test_distillation_is_added_on_each_questions_own_passages() -> None:
     scores = torch.zeros(2, 4)
     nothing = torch.zeros(2, 4, dtype=torch.bool)
     nan = float("nan")
     teacher = torch.tensor([[math.log(3.0), 0.0], [nan, nan]])
     # Equal scores over four passages: ln 4. The teacher holds (3/4, 1/4) against (1/2, 1/2).
     divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
-    loss = in_batch_taught(scores, nothing, teacher, weight=2.0, temperature=1.0)
+    loss = in_batch_with_distillation(scores, nothing, teacher, weight=2.0, temperature=1.0)
     assert loss.item() == pytest.approx(math.log(4.0) + 2.0 * divergence, abs=1e-6)
 
 
-def test_own_group_takes_the_block_of_each_question() -> None:
+def test_own_passages_are_the_block_of_each_question() -> None:
     scores = torch.arange(12.0).view(2, 6)
-    assert own_group(scores, 3).tolist() == [[0.0, 1.0, 2.0], [9.0, 10.0, 11.0]]
+    assert own_passages(scores, 3).tolist() == [[0.0, 1.0, 2.0], [9.0, 10.0, 11.0]]

@@ -14,12 +14,12 @@ from odqa.cache import Cache
 from odqa.encoders.checkpoints import resolve_checkpoint
 from odqa.errors import CheckpointError, RunError, SpecError
 from odqa.models.delta import read_delta
-from odqa.training.data.mining import mine
+from odqa.training.data.mining import mine_hard_negatives
 from odqa.training.recipes import load_recipe
 from odqa.training.tasks.cross_encoder import CrossEncoderTask
-from odqa.training.trainer.evaluate import Measured, evaluate
+from odqa.training.trainer.evaluate import EvaluationSet, evaluate
 from odqa.training.trainer.run import train
-from odqa.training.trainer.teacher_scores import teach
+from odqa.training.trainer.teacher_scores import write_teacher_scores
 from odqa.types import Hit
 
 COLOURS = ["red", "green", "blue", "black", "white", "brown"]
@@ -65,7 +65,7 @@ def test_mine_train_teach_evaluate(
     from transformers import AutoModelForSequenceClassification
 
     cache = Cache(tmp_path / "cache")
-    assert mine(recipe, depth=6, cache=cache) == [tmp_path / "mined" / "nq.run"]
+    assert mine_hard_negatives(recipe, depth=6, cache=cache) == [tmp_path / "mined" / "nq.run"]
     out = train(recipe, tmp_path / "run")
     folder = out / "cross-encoder"
     delta = read_delta(folder)
@@ -89,18 +89,23 @@ def test_mine_train_teach_evaluate(
         train(recipe, out, resume=True)
     recipe.write_text(changed.replace("seed: 2", "seed: 1"), encoding="utf-8")
 
-    scores = teach(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8")
+    scores = write_teacher_scores(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8")
     taught = {line.split()[0] for line in scores.splitlines()}
     assert len(taught) == 4  # the held-out two are not taught
     # A call that was cut off in its last line goes on behind the question before it.
     partial = _interrupted(recipe, out, tmp_path / "teacher.run", monkeypatch)
     with partial.open("a", encoding="utf-8") as file:
         file.write('["q3", [["p')
-    assert teach(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8") == scores
+    assert (
+        write_teacher_scores(recipe, out, tmp_path / "teacher.run", depth=3).read_text("utf-8")
+        == scores
+    )
     assert not partial.exists()
 
-    measured = Measured(tmp_path / "q.jsonl", tmp_path / "q.qrels", tmp_path / "mined/nq.run")
-    figures = evaluate(recipe, out, measured, depth=3, out=tmp_path / "order.run")
+    evaluation_set = EvaluationSet(
+        tmp_path / "q.jsonl", tmp_path / "q.qrels", tmp_path / "mined/nq.run"
+    )
+    figures = evaluate(recipe, out, evaluation_set, depth=3, out=tmp_path / "order.run")
     assert set(figures) == {"R@1", "R@5", "MRR@10"}
     ranked = (tmp_path / "order.run").read_text("utf-8").splitlines()
     assert len(ranked) == 6 * 3
@@ -120,7 +125,7 @@ def test_mine_train_teach_evaluate(
 
 
 def _interrupted(recipe: Path, run: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stop `teach` before its third question; the file that it leaves."""
+    """Stop it before its third question; the file that it leaves."""
     rank = CrossEncoderTask.rank
     calls = iter([True, True, False])
 
@@ -133,7 +138,7 @@ def _interrupted(recipe: Path, run: Path, out: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(CrossEncoderTask, "rank", once)
         with pytest.raises(KeyboardInterrupt):
-            teach(recipe, run, out, depth=3)
+            write_teacher_scores(recipe, run, out, depth=3)
     assert not out.exists()
     (partial,) = out.parent.glob(f"{out.name}.partial-*")
     assert len(partial.read_text("utf-8").splitlines()) == 2
@@ -144,22 +149,22 @@ def test_a_reader_is_no_teacher(recipe: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(recipe.read_text("utf-8")) | {"task": "reader", "settings": {}}
     recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(SpecError, match="'reader' is no teacher"):
-        teach(recipe, tmp_path, tmp_path / "teacher.run")
+        write_teacher_scores(recipe, tmp_path, tmp_path / "teacher.run")
 
 
 def test_seeds_can_share_what_is_held_out(recipe: Path, tmp_path: Path) -> None:
-    mine(recipe, depth=6, cache=Cache(tmp_path / "cache"))
+    mine_hard_negatives(recipe, depth=6, cache=Cache(tmp_path / "cache"))
     content = yaml.safe_load(recipe.read_text("utf-8"))
 
     def apart(seed: int) -> list[str]:
         recipe.write_text(yaml.safe_dump(content | {"seed": seed}), encoding="utf-8")
-        held_out = CrossEncoderTask.load(load_recipe(recipe)).examples.held_out
-        return [example.question.id for example in held_out]
+        validation = CrossEncoderTask.load(load_recipe(recipe)).data.validation
+        return [labelled.question.id for labelled in validation]
 
     assert len({tuple(apart(seed)) for seed in range(8)}) > 1
     first = apart(1)
     again = load_recipe(recipe).with_seed(5)
     assert again.seed == 5
-    assert [e.question.id for e in CrossEncoderTask.load(again).examples.held_out] == first
+    assert [row.question.id for row in CrossEncoderTask.load(again).data.validation] == first
     content["data"]["held_out_seed"] = 1
     assert {tuple(apart(seed)) for seed in range(8)} == {tuple(first)}

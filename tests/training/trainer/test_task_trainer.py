@@ -11,10 +11,10 @@ import torch
 from transformers import BertConfig, BertModel, TrainerCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
-from odqa.training.data.training_data import Examples
+from odqa.training.data.training_data import TrainingData
 from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import DataPart, LoraPart, OptimPart, Recipe
-from odqa.training.tasks.base import Task, Trained
+from odqa.training.tasks.base import Task, TrainedModel
 from odqa.training.tasks.losses import listwise
 from odqa.training.trainer.task_trainer import TaskTrainer, learning_curve, parameter_groups
 
@@ -37,7 +37,7 @@ class _TinyTask(Task):
 
     def schedule(self) -> list[list[int]]:
         chance = torch.Generator().manual_seed(3)
-        return torch.randint(0, 40, (self.items, 8), generator=chance).tolist()
+        return torch.randint(0, 40, (self.schedule_length, 8), generator=chance).tolist()
 
     def collate(self, items: Sequence[list[int]]) -> dict[str, Any]:
         return {"ids": torch.tensor(items)}
@@ -50,8 +50,8 @@ class _TinyTask(Task):
         loss = self.loss(model, {"ids": torch.arange(16).view(2, 8)})
         return {"goodness": -float(loss)}
 
-    def trained(self, model: torch.nn.Module) -> dict[str, Trained]:
-        return {"tiny": Trained(extract(model))}
+    def trained(self, model: torch.nn.Module) -> dict[str, TrainedModel]:
+        return {"tiny": TrainedModel(extract(model))}
 
 
 class _Killed(TrainerCallback):
@@ -78,7 +78,7 @@ def task() -> _TinyTask:
             steps=6, batch=2, accumulate=2, lr=0.05, evaluate_every=2, patience=9, bf16=False
         ),
     )
-    return _TinyTask(recipe, Examples({}, {}, []))
+    return _TinyTask(recipe, TrainingData({}, {}, []))
 
 
 def _trainer(task: Task, folder: Path) -> TaskTrainer:
