@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,3 +133,17 @@ def test_what_is_wrong_is_one_line(
     assert f"odqa: {line}" in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['odqa', 'analyse', '--help']\n"
+        "from odqa.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'pandas', 'scipy', 'numpy', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip().endswith("[]"), done.stdout[-200:]
+    for command in ("agreement", "interpolation", "surface-form", "pool"):
+        assert f"\n  {command} " in done.stdout

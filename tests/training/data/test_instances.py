@@ -46,32 +46,6 @@ def test_too_few_questions_for_the_negatives_is_one_line(data: TrainingData) -> 
         schedule[0]
 
 
-def test_an_answer_in_the_title_counts_too(data: TrainingData) -> None:
-    asked = LabelledQuestion(Question("q", "which house is green", ("House 1",)), "p9", "nq")
-    found = filter_false_negatives(data, asked, data.candidates["q0"])
-    assert "p1" not in found
-    assert "p2" in found
-
-
-def test_what_is_gold_for_the_same_question_elsewhere_is_no_negative(
-    data: TrainingData,
-) -> None:
-    asked = data.train["nq"][0]
-    again = Question("s0", asked.question.text.upper() + "?", ("violet",))
-    twice = TrainingData(
-        data.passages,
-        {**data.train, "swap": [LabelledQuestion(again, "p2", "swap")]},
-        data.validation,
-        data.candidates,
-    )
-    assert filter_false_negatives(twice, asked, data.candidates["q0"]) == [
-        "p1",
-        "p3",
-        "p4",
-        "p5",
-    ]
-
-
 def test_items_do_not_depend_on_what_was_drawn_before(data: TrainingData) -> None:
     def schedule() -> InstanceSchedule:
         return InstanceSchedule(data, {"nq": 1.0}, NegativePart(count=2, depth=7), 12, seed=5)
