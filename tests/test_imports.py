@@ -42,18 +42,13 @@ FLOORS: list[tuple[str, ...]] = [
     ("execution", "training"),
     ("comparison",),
     ("tracing",),
-    ("regression", "report", "tracking"),
+    ("regression", "report", "tracking", "analysis"),
     ("stages",),
     ("api", "testing"),
     ("cli", "odqa"),
 ]
 
 Edge = tuple[str, str]
-
-#: Imports that are still wrong, importing module and imported one: upward, or closing a circle.
-NOT_YET: set[Edge] = {
-    ("training.recipe", "training.tasks"),
-}
 
 
 def modules(package: Path) -> dict[str, ast.Module]:
@@ -139,15 +134,11 @@ EDGES = {edge for name, tree in MODULES.items() for edge in imports(name, tree)}
 
 
 def test_imports_go_down() -> None:
-    assert wrong_ways(EDGES - NOT_YET) == set()
+    assert wrong_ways(EDGES) == set()
 
 
 def test_there_are_no_circles() -> None:
-    assert circular(EDGES - NOT_YET) == set()
-
-
-def test_what_is_not_right_yet_is_still_there() -> None:
-    assert NOT_YET - wrong_ways(EDGES) - circular(EDGES) == set()
+    assert circular(EDGES) == set()
 
 
 def test_every_module_has_a_floor() -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from odqa.cli import (
+    analyse,
     ask,
     bits,
     check,
@@ -65,6 +66,7 @@ app.command("mine")(mine.mine)
 app.command("bits")(bits.bits)
 app.command("teach")(teach.teach)
 app.add_typer(models.app, name="models")
+app.add_typer(analyse.app, name="analyse")
 
 
 @app.callback()

@@ -27,8 +27,8 @@ def teach(
     Interrupted, it goes on where it stopped.
     """
     from odqa.checkpoints.embedded import delta_dir
-    from odqa.training.recipe import load_recipe
-    from odqa.training.teacher import teach as score
+    from odqa.training.load_recipe import load_recipe
+    from odqa.training.trainer.teacher_scores import write_teacher_scores as score
 
     embedded = weights.startswith("embedded:")
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)

@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 def run_of(folder: Path, *names: str) -> Path:
-    """A training run that ended: one folder per model, as `odqa.training.run.train` leaves it."""
+    """A training run that ended: one folder per model, as `odqa train` leaves it."""
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
     for name in names:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import odqa.training.teacher
+import odqa.training.trainer.teacher_scores
 from odqa.cli.main import main
-from odqa.training.recipe import load_recipe
+from odqa.training.load_recipe import load_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 
@@ -18,11 +18,11 @@ RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Path] = []
 
-    def teach(*values: Any) -> Path:
+    def write(*values: Any) -> Path:
         written.append(values[2])
         return written[-1]
 
-    monkeypatch.setattr(odqa.training.teacher, "teach", teach)
+    monkeypatch.setattr(odqa.training.trainer.teacher_scores, "write_teacher_scores", write)
     for name in ("cross-encoder", "retro"):
         words = ["odqa", "teach", str(RECIPES / f"{name}.yaml"), f"embedded:{name}"]
         monkeypatch.setattr(sys, "argv", words)

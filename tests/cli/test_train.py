@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import odqa.training.run
+import odqa.training.trainer.run
 from odqa.cli.main import main
 
 
@@ -29,7 +29,7 @@ def test_every_seed_has_a_folder_of_its_own(
         asked.append(values)
         return Path(values[1])
 
-    monkeypatch.setattr(odqa.training.run, "train", train)
+    monkeypatch.setattr(odqa.training.trainer.run, "train", train)
     monkeypatch.setattr(sys, "argv", ["odqa", "train", "eval/recipes/dpr.yaml", *options])
     with pytest.raises(SystemExit) as left:
         main()

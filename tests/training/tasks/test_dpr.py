@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from odqa.training.examples import Examples
-from odqa.training.recipe import DataPart, LoraPart, OptimPart, Recipe, TaskName
+from odqa.training.data.training_data import TrainingData
+from odqa.training.recipes import DataPart, LoraPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import task_class
 from odqa.training.tasks.dpr import DprTask
 
 NOWHERE = Path("nowhere")
 
 
-def made(name: TaskName, examples: Examples) -> DprTask:
+def made(name: TaskName, data: TrainingData) -> DprTask:
     recipe = Recipe(
         name=name,
         task=name,
@@ -23,7 +23,7 @@ def made(name: TaskName, examples: Examples) -> DprTask:
         optim=OptimPart(steps=1, batch=2, lr=0.1, evaluate_every=1),
         settings=task_class(name).Settings().model_dump(),
     )
-    task = task_class(name)(recipe, examples)
+    task = task_class(name)(recipe, data)
     assert isinstance(task, DprTask)
     return task
 
@@ -33,9 +33,9 @@ def made(name: TaskName, examples: Examples) -> DprTask:
     [("dpr", ["dpr-passage", "dpr-question"]), ("sentence", ["sentence"])],
 )
 def test_a_model_is_kept_for_each_encoder(
-    name: TaskName, kept: list[str], examples: Examples
+    name: TaskName, kept: list[str], data: TrainingData
 ) -> None:
-    task = made(name, examples)
+    task = made(name, data)
     found = task.trained(task.build())
     assert sorted(found) == kept
     for model in found.values():
@@ -45,10 +45,10 @@ def test_a_model_is_kept_for_each_encoder(
         assert model.config["kind"] == name
 
 
-def test_one_encoder_changes_for_questions_and_passages_alike(examples: Examples) -> None:
+def test_one_encoder_changes_for_questions_and_passages_alike(data: TrainingData) -> None:
     changed = {}
     for name in ("dpr", "sentence"):
-        task = made(name, examples)
+        task = made(name, data)
         model = task.build()
         side = task.sides[1]
         with torch.no_grad():

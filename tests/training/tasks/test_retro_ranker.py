@@ -14,8 +14,9 @@ from odqa.checkpoints.delta import read_delta, write_delta
 from odqa.checkpoints.retro import build_retro
 from odqa.data.corpus import Corpus
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
-from odqa.training.examples import Example, Examples
-from odqa.training.recipe import Recipe
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import TrainingData
+from odqa.training.recipes import Recipe
 from odqa.training.tasks.retro_ranker import RetroRankerTask
 from odqa.types import Hit, Passage, Question
 
@@ -26,8 +27,8 @@ PASSAGES = [
     Passage("p3", "The Severn is the longest river of Great Britain.", "Severn"),
 ]
 TRAIN = [
-    Example(Question("t0", "which river flows through london", ("Thames",)), "p0", "nq"),
-    Example(Question("t1", "who wrote emma", ("Jane Austen",)), "p2", "nq"),
+    LabelledQuestion(Question("t0", "which river flows through london", ("Thames",)), "p0", "nq"),
+    LabelledQuestion(Question("t1", "who wrote emma", ("Jane Austen",)), "p2", "nq"),
 ]
 HITS = [Hit(passage.id, 0.5) for passage in PASSAGES]
 
@@ -53,7 +54,7 @@ def make(conditioned: tuple[int, ...] = (3,), **settings: Any) -> RetroRankerTas
     )
     hits = {example.question.id: HITS for example in TRAIN}
     passages = {passage.id: passage for passage in PASSAGES}
-    return RetroRankerTask(recipe, Examples(passages, {"nq": TRAIN}, TRAIN, hits))
+    return RetroRankerTask(recipe, TrainingData(passages, {"nq": TRAIN}, TRAIN, hits))
 
 
 def batch(task: RetroRankerTask) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
     assert figures["R@5"] == 1.0
     with torch.no_grad():
         alone = make(similarity=0.0).evaluate(model)
-        _, by_head = task._orders(model, TRAIN[0], HITS)
+        _, by_head = task._orders(model, TRAIN[0].question, HITS)
         assert by_head == make(similarity=0.0).rank(model, TRAIN[0], HITS)
     assert by_head != ranked
     assert alone == {name: figures[f"head {name}"] for name in names}
@@ -157,7 +158,7 @@ def test_it_learns_and_the_teacher_pulls() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
-    against = dict(items, teacher=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
+    against = dict(items, teacher_scores=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
     with torch.no_grad():
         assert float(task.loss(model, against)) > losses[-1] + 1
 

@@ -9,16 +9,21 @@ from torch import nn
 
 from odqa.cache import Cache
 from odqa.checkpoints.base_model import base_model_dir
-from odqa.checkpoints.delta import read_delta, write_delta
+from odqa.checkpoints.delta import (
+    read_delta,
+    write_delta,
+)
 from odqa.checkpoints.retro import build_retro
 from odqa.data.corpus import Corpus
 from odqa.errors import DataError
 from odqa.readers.retro import RetroReader, RetroReaderConfig
 from odqa.retro.rank.scorer import RetroScorer
-from odqa.training.examples import Example, Examples
-from odqa.training.lessons import Lesson
-from odqa.training.recipe import Recipe
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.reader_instances import ReaderInstance
+from odqa.training.data.training_data import TrainingData
+from odqa.training.recipes import Recipe
 from odqa.training.tasks.retro_reader import RetroReaderTask
+from odqa.training.tasks.retro_reader_loss import token_losses
 from odqa.types import Hit, Passage, Question
 
 PASSAGES = [
@@ -28,9 +33,9 @@ PASSAGES = [
     Passage("p3", "The Severn is the longest river of Great Britain.", "Severn"),
 ]
 TRAIN = [
-    Example(Question("t0", "which sea does the thames reach", ("North Sea",)), "p0", "nq"),
-    Example(Question("t1", "who wrote emma", ("Austen, Jane", "jane austen")), "p2", "nq"),
-    Example(Question("t2", "who built the channel", ("nobody knows",)), "p3", "nq"),
+    LabelledQuestion(Question("t0", "which sea does the thames reach", ("North Sea",)), "p0", "nq"),
+    LabelledQuestion(Question("t1", "who wrote emma", ("Austen, Jane", "jane austen")), "p2", "nq"),
+    LabelledQuestion(Question("t2", "who built the channel", ("nobody knows",)), "p3", "nq"),
 ]
 
 
@@ -58,12 +63,12 @@ def make(**settings: Any) -> RetroReaderTask:
         example.question.id: [Hit(passage.id, 0.5) for passage in PASSAGES] for example in TRAIN
     }
     passages = {passage.id: passage for passage in PASSAGES}
-    return RetroReaderTask(recipe, Examples(passages, {"nq": TRAIN}, TRAIN[:2], hits))
+    return RetroReaderTask(recipe, TrainingData(passages, {"nq": TRAIN}, TRAIN[:2], hits))
 
 
-def lesson(example: Example, *passages: Passage) -> Lesson:
-    gold = next(passage for passage in PASSAGES if passage.id == example.gold)
-    return Lesson(example.question, gold, passages)
+def instance(labelled: LabelledQuestion, *passages: Passage) -> ReaderInstance:
+    gold = next(passage for passage in PASSAGES if passage.id == labelled.gold_id)
+    return ReaderInstance(labelled.question, gold, passages)
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +89,21 @@ def test_the_target_is_the_first_answer_seen_in_the_passage() -> None:
     assert [task.target(example) for example in TRAIN] == ["North Sea", "Jane Austen", ""]
     # "Thames The Thames flows through London and into the North Sea", with markers 13 tokens.
     assert make(max_length=16).target(TRAIN[0]) == "North Sea"
-    long = Example(Question("t", "q", ("Sea",)), "p0", "nq")
-    task.examples.passages["p0"] = Passage("p0", "word " * 30 + "Sea")
+    long = LabelledQuestion(Question("t", "q", ("Sea",)), "p0", "nq")
+    task.data.passages["p0"] = Passage("p0", "word " * 30 + "Sea")
     assert task.target(long) == ""
     assert make(max_answer_tokens=1).target(TRAIN[0]) == ""
 
 
-def test_lessons_are_fixed_and_of_all_kinds() -> None:
-    lessons = make(closed_book=0.3, with_negatives=0.5).schedule()
+def test_instances_are_fixed_and_of_all_kinds() -> None:
+    schedule = make(closed_book=0.3, with_negatives=0.5).schedule()
     again = make(closed_book=0.3, with_negatives=0.5).schedule()
-    found = [lessons[i] for i in range(len(lessons))]
+    found = [schedule[i] for i in range(len(schedule))]
     assert found == [again[i] for i in range(len(again))]
     # The question without a usable answer is left out.
     assert {item.question.id for item in found} == {"t0", "t1"}
     assert {len(item.passages) for item in found} == {0, 1, 2}
-    assert {item.gold_place for item in found if len(item.passages) == 2} == {0, 1}
+    assert {item.gold_position for item in found if len(item.passages) == 2} == {0, 1}
     assert all(item.gold in item.passages for item in found if item.passages)
     with pytest.raises(DataError, match="no question") as caught:
         make(longest=5).schedule()
@@ -108,19 +113,19 @@ def test_lessons_are_fixed_and_of_all_kinds() -> None:
 def test_what_is_predicted_can_be_copied_from_where_it_points() -> None:
     task = make()
     items = [
-        lesson(TRAIN[0], PASSAGES[1], PASSAGES[0]),
-        lesson(TRAIN[1], PASSAGES[2]),
-        lesson(TRAIN[1]),
+        instance(TRAIN[0], PASSAGES[1], PASSAGES[0]),
+        instance(TRAIN[1], PASSAGES[2]),
+        instance(TRAIN[1]),
     ]
     batch = task.collate(items)
-    size = batch["answer"].shape[1]
+    size = batch["in_answer"].shape[1]
     tails = batch["ids"][:, -size:]
     wanted = task.tokenizer("north sea", add_special_tokens=False)["input_ids"]
     assert tails[0, :3].tolist() == [*wanted, task.tokenizer.sep_token_id]
-    assert batch["answer"].sum(1).tolist() == [3, 3, 3]
-    # Of a stretch of four the first is given; closed-book there is nothing to practise on.
-    assert batch["practice"].sum(1).tolist() == [3, 3, 0]
-    rows, steps, places, tokens = batch["points"].nonzero(as_tuple=True)
+    assert batch["in_answer"].sum(1).tolist() == [3, 3, 3]
+    # Of a stretch of four the first is given; closed-book there is nothing to continue.
+    assert batch["in_continuation"].sum(1).tolist() == [3, 3, 0]
+    rows, steps, places, tokens = batch["sources"].nonzero(as_tuple=True)
     pair = {tuple(p): i for i, p in enumerate(batch["pairs"].tolist())}
     assert pair.keys() == {(0, 0), (0, 1), (1, 0)}
     for row, step, place, token in zip(rows, steps, places, tokens, strict=True):
@@ -135,9 +140,9 @@ def test_training_and_reading_see_the_same(
 ) -> None:
     """The loss on an answer is its likelihood under the checkpoint made from what is kept."""
     task, model = built
-    batch = task.collate([lesson(TRAIN[0], PASSAGES[0])])
+    batch = task.collate([instance(TRAIN[0], PASSAGES[0])])
     with torch.no_grad():
-        ours = -float(task._losses(model, batch)[batch["answer"]].mean())
+        ours = -float(token_losses(model, batch, 0.0)[batch["in_answer"]].mean())
         figures = task.evaluate(model)
     (kept,) = task.trained(model).values()
     write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
@@ -164,18 +169,18 @@ def test_a_passage_more_or_less_in_the_batch_changes_nothing(
     """Rows of several lengths and numbers of passages are scored as each would be alone."""
     task, model = built
     items = [
-        lesson(TRAIN[0], PASSAGES[3], PASSAGES[0]),
-        lesson(TRAIN[1], PASSAGES[2]),
-        lesson(TRAIN[1]),
+        instance(TRAIN[0], PASSAGES[3], PASSAGES[0]),
+        instance(TRAIN[1], PASSAGES[2]),
+        instance(TRAIN[1]),
     ]
     with torch.no_grad():
         together = task.collate(items)
-        losses = task._losses(model, together)
+        losses = token_losses(model, together, 0.0)
         for row, item in enumerate(items):
             alone = task.collate([item])
-            found = task._losses(model, alone)[alone["answer"]]
+            found = token_losses(model, alone, 0.0)[alone["in_answer"]]
             torch.testing.assert_close(
-                losses[row][together["answer"][row]], found, atol=1e-3, rtol=0
+                losses[row][together["in_answer"][row]], found, atol=1e-3, rtol=0
             )
 
 
@@ -196,7 +201,7 @@ def test_it_learns() -> None:
     task = make()
     torch.manual_seed(0)
     model = task.build().train()
-    batch = task.collate([lesson(TRAIN[0], PASSAGES[0]), lesson(TRAIN[1], PASSAGES[2])])
+    batch = task.collate([instance(TRAIN[0], PASSAGES[0]), instance(TRAIN[1], PASSAGES[2])])
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=2e-3)
     losses = []
