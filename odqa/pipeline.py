@@ -16,6 +16,7 @@ from odqa.interfaces import Component, Ranker, Reader, Retriever
 from odqa.registry import Role
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.spec.stage import StageSpec
+from odqa.threads import wait_asleep
 from odqa.types import Answer, Hit, Question
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 def make_component(stage: StageSpec) -> Component[Any]:
     """The component a stage spec describes; cheap, nothing is loaded."""
+    # Here, because every run of a spec comes by before a component loads torch.
+    wait_asleep()
     return registry.get(stage.role, stage.type)(stage.config)
 
 

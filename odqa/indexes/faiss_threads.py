@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from odqa.threads import wait_asleep
+
 
 def load_faiss() -> Any:
     """FAISS with as many threads as this process may use.
@@ -14,6 +16,7 @@ def load_faiss() -> Any:
     FAISS counts all cores of the machine, also those that a container or ``taskset`` withholds;
     too many threads make it slower by an order of magnitude. ``OMP_NUM_THREADS`` is obeyed.
     """
+    wait_asleep()
     import faiss
 
     faiss.omp_set_num_threads(_threads())
