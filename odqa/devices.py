@@ -65,7 +65,8 @@ def fast_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 in hardware; a CPU that does not takes far longer than
     in fp32, since torch then converts every number both ways.
 
-    A torch too old to name a CPU's instructions counts as no.
+    A torch too old to name a CPU's instructions counts as no, and so does a oneDNN that was told
+    to leave them alone.
     """
     import torch
 
@@ -73,7 +74,16 @@ def fast_bfloat16(device: torch.device) -> bool:
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     instructions = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
-    return any(instructions.get(name, False) for name in CPU_BFLOAT16)
+    return any(instructions.get(name, False) for name in CPU_BFLOAT16) and _onednn_takes_bfloat16()
+
+
+def _onednn_takes_bfloat16() -> bool:
+    """What the library that computes the products says; it obeys ``ONEDNN_MAX_CPU_ISA``, of which
+    the list of the CPU's instructions knows nothing. A torch that has no such question is believed.
+    """
+    import torch
+
+    return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
 
 
 def device_name(device: torch.device) -> str:

@@ -32,6 +32,7 @@ from odqa.cli import (
     validate,
 )
 from odqa.errors import OdqaError
+from odqa.threads import wait_asleep
 
 #: What a shell gives for a command ended by SIGINT and by SIGTERM.
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -98,6 +99,7 @@ def main() -> None:
     logging.getLogger("odqa").setLevel(logging.INFO)
     # Its advice about tokenizers is meant for those who call it, not for who runs a comparison.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    wait_asleep()
     try:
         code = app(prog_name="odqa", standalone_mode=False) or 0
     except OdqaError as error:

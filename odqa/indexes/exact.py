@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from odqa.indexes.config import Metric
-from odqa.indexes.faiss_threads import load_faiss
+from odqa.indexes.faiss_threads import load_faiss, matrix_products
 
 # Candidates beyond k, so that most ties at the border are seen at once.
 _MARGIN = 32
@@ -80,7 +80,8 @@ def _candidates(
     """Rows [q, fetch], and the score of the last one [q], as FAISS computes it."""
     faiss = load_faiss()
     kind = faiss.METRIC_INNER_PRODUCT if metric == "ip" else faiss.METRIC_L2
-    found, rows = faiss.knn(queries, vectors, fetch, metric=kind)
+    with matrix_products(len(queries)):
+        found, rows = faiss.knn(queries, vectors, fetch, metric=kind)
     return (found[:, -1] if metric == "ip" else -found[:, -1]), rows
 
 

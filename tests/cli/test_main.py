@@ -50,8 +50,7 @@ def test_components_lists_every_type() -> None:
     assert done.returncode == 0, done.stderr
     assert "ranker colbert" in done.stdout
     assert "map: intra-passage dynamic x query-document" in done.stdout
-    assert "fusion rrf  (odqa)" in done.stdout
-    assert "rewriter keywords  (odqa)" in done.stdout
+    assert "fusion rrf  (odqa)" in odqa("components", "fusion").stdout
     assert "did you mean 'ranker'" in refused("components", "rankr")
 
 

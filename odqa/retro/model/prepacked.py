@@ -7,11 +7,16 @@ are still at hand. The plain weights are given up, so memory stays what it was.
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
 from odqa.devices import fast_bfloat16
 from odqa.retro.model.positions import Positions
+
+_LOG = logging.getLogger(__name__)
 
 ROWS = 1024
 """The rows of input that the layout is chosen for; others are served too."""
@@ -44,8 +49,8 @@ def prepack(model: nn.Module) -> None:
     """Replace the linear layers of ``model`` in place; nothing happens where it does not pay.
 
     It pays on a CPU where torch was built with oneDNN, for fp32, and for bf16 where the processor
-    computes in it. Adapters, position tables and scoring heads of one column stay as they are.
-    The model can then neither be trained nor saved.
+    computes in it, unless torch refuses, which is logged. Adapters, position tables and scoring
+    heads of one column stay as they are. The model can then neither be trained nor saved.
     """
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
@@ -73,4 +78,22 @@ def _pays(module: nn.Module) -> bool:
     if weight.device.type != "cpu":
         return False
     fast = weight.dtype is torch.bfloat16 and fast_bfloat16(weight.device)
-    return fast or weight.dtype is torch.float32
+    return (fast or weight.dtype is torch.float32) and _torch_accepts(weight.dtype)
+
+
+@cache
+def _torch_accepts(dtype: torch.dtype) -> bool:
+    """Whether torch lays out weights of this format and multiplies by them, found by doing it once.
+
+    Its conditions differ between releases and processors. They are tried on a small layer, so that
+    a large one that runs out of memory still says so.
+    """
+    try:
+        small = PrepackedLinear(nn.Linear(16, 16, dtype=dtype))
+        with torch.inference_mode():
+            small.gelu(small(torch.ones(1, 16, dtype=dtype)))
+    except (RuntimeError, AttributeError) as refusal:
+        name = str(dtype).removeprefix("torch.")
+        _LOG.warning("%s weights are not laid out ahead, products take longer: %s", name, refusal)
+        return False
+    return True
