@@ -76,6 +76,21 @@ def fast_bfloat16(device: torch.device) -> bool:
     return any(instructions.get(name, False) for name in CPU_BFLOAT16)
 
 
+def device_and_dtype(device: Device, precision: Precision) -> tuple[torch.device, torch.dtype]:
+    """Where a model goes by these two parameters of its component.
+
+    Raises:
+        EnvironmentProblem: as `pick_device`.
+    """
+    picked = pick_device(device)
+    return picked, compute_dtype(picked, precision)
+
+
+def device_facts(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """Both as reports show them."""
+    return {"device": device_name(device), "dtype": str(dtype).removeprefix("torch.")}
+
+
 def device_name(device: torch.device) -> str:
     """How tables call the device: ``cpu``, or the GPU's own name."""
     import torch
