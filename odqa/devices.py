@@ -86,6 +86,21 @@ def _onednn_takes_bfloat16() -> bool:
     return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
 
 
+def device_and_dtype(device: Device, precision: Precision) -> tuple[torch.device, torch.dtype]:
+    """Where a model goes by these two parameters of its component.
+
+    Raises:
+        EnvironmentProblem: as `pick_device`.
+    """
+    picked = pick_device(device)
+    return picked, compute_dtype(picked, precision)
+
+
+def device_facts(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """Both as reports show them."""
+    return {"device": device_name(device), "dtype": str(dtype).removeprefix("torch.")}
+
+
 def device_name(device: torch.device) -> str:
     """How tables call the device: ``cpu``, or the GPU's own name."""
     import torch

@@ -32,7 +32,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("retro.create",),
     ("checkpoints",),
     ("encoders", "models"),
-    ("indexes",),
+    ("indexes", "prepared_component"),
     ("retro.offline",),
     ("retro.rank",),
     ("retro.read",),

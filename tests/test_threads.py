@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from odqa.pipeline import Pipeline
 
+from odqa.execution.pipeline import Pipeline
 from odqa.indexes.faiss_threads import load_faiss
 from odqa.spec.pipeline import parse_pipeline
 from odqa.threads import wait_asleep
@@ -47,7 +47,7 @@ def test_faiss_is_told_when_it_is_loaded(unset: None) -> None:
 def test_a_command_says_so_before_torch_and_faiss_are_loaded() -> None:
     code = (
         "import os, sys; sys.argv = ['odqa', 'components']\n"
-        "import odqa.pipeline\n"
+        "import odqa.execution.pipeline\n"
         "from odqa.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"

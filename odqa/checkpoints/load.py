@@ -16,6 +16,7 @@ from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 AutoClass = Literal[
     "AutoModel",
@@ -106,6 +107,25 @@ def position_limit(config: Any) -> int:
     limit = int(getattr(config, "max_position_embeddings", 512))
     offset = int(config.pad_token_id) + 1 if config.model_type in _OFFSET_POSITIONS else 0
     return limit - offset if limit > 0 else 512
+
+
+def check_length(key: str, tokens: int, limit: int, name: str) -> None:
+    """Refuse a parameter that asks a model for more tokens than it takes.
+
+    Raises:
+        CheckpointError: naming the parameter ``key``.
+    """
+    if tokens > limit:
+        raise CheckpointError(
+            f"takes {limit} tokens, {key} is {tokens}",
+            where=name,
+            cure=f"set {key} to {limit} or less",
+        )
+
+
+def parameter_count(model: Module) -> int:
+    """Numbers in all weights; those that several layers share count once."""
+    return sum(p.numel() for p in model.parameters())
 
 
 def read_tensor(folder: Path, key: str) -> Tensor | None:

@@ -20,12 +20,23 @@ def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     Yields:
         Indices into ``lengths``; every index exactly once.
     """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    order = _longest_first(lengths)
     start = 0
     while start < len(order):
         rows = max(1, budget // max(1, lengths[order[start]]))
         yield order[start : start + rows]
         start += rows
+
+
+def equal_batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Batches of ``size`` texts, longest first; otherwise as `token_batches`."""
+    order = _longest_first(lengths)
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _longest_first(lengths: Sequence[int]) -> list[int]:
+    return sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
 
 
 def padded(ids: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:

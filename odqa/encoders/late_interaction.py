@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from odqa.checkpoints.fingerprint import checkpoint_fingerprint
 from odqa.checkpoints.late_interaction_settings import LateInteractionSettings, read_settings
+from odqa.checkpoints.load import (
+    load_model,
+    load_tokenizer,
+    parameter_count,
+    position_limit,
+    read_tensor,
+)
+from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.devices import device_and_dtype, device_facts
 from odqa.encoders.batches import padded, token_batches
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
@@ -74,11 +84,6 @@ class LateInteractionEncoder:
         """
         if self._model is not None:
             return
-        from odqa.checkpoints.fingerprint import checkpoint_fingerprint
-        from odqa.checkpoints.load import load_model, load_tokenizer, read_tensor
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
-
         folder = resolve_checkpoint(self.checkpoint, cache)
         projection = read_tensor(folder, "linear.weight")
         if projection is None:
@@ -96,15 +101,14 @@ class LateInteractionEncoder:
         self._tokenizer = load_tokenizer(folder, self.checkpoint)
         model = load_model("AutoModel", folder, self.checkpoint)
         self._check(projection, model)
-        self.device = pick_device(self._device)
-        self.dtype = compute_dtype(self.device, self._precision)
+        self.device, self.dtype = device_and_dtype(self._device, self._precision)
         self._projection: Tensor = projection.to(self.device, self.dtype)
         self._model = model.to(self.device, self.dtype)
         #: SHA-256 of what the checkpoint's files say; overridden lengths are not in it.
         self.fingerprint = checkpoint_fingerprint(folder)
         self.dim = int(projection.shape[0])
         self.hidden = int(projection.shape[1])
-        self.parameters = sum(p.numel() for p in model.parameters()) + projection.numel()
+        self.parameters = parameter_count(model) + projection.numel()
         ids = self._tokenizer.convert_tokens_to_ids
         self._query_marker = int(ids(self.settings.query_token_id))
         self._doc_marker = int(ids(self.settings.doc_token_id))
@@ -131,11 +135,8 @@ class LateInteractionEncoder:
 
     def facts(self) -> dict[str, str]:
         """Device, number format and shapes, for reports."""
-        from odqa.devices import device_name
-
         return {
-            "device": device_name(self.device),
-            "dtype": str(self.dtype).removeprefix("torch."),
+            **device_facts(self.device, self.dtype),
             "dim": str(self.dim),
             "query tokens": str(self.settings.query_maxlen),
             "passage tokens (at most)": str(self.settings.doc_maxlen),
@@ -237,8 +238,6 @@ class LateInteractionEncoder:
         return np.asarray(unit.cpu().numpy())
 
     def _check(self, projection: Tensor, model: Any) -> None:
-        from odqa.checkpoints.load import position_limit
-
         hidden = int(model.config.hidden_size)
         if projection.ndim != 2 or projection.shape[1] != hidden:
             raise CheckpointError(

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings
+from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+from odqa.checkpoints.folder import transformer_folder
+from odqa.checkpoints.kinds import check_pooler, check_text_encoder, load_text_model
+from odqa.checkpoints.load import load_tokenizer, parameter_count, position_limit
+from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings, read_sentence_settings
+from odqa.devices import device_and_dtype, device_facts
 from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.flops import encoder_gflop
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -81,13 +88,6 @@ class TextEncoder:
         """
         if self._model is not None:
             return
-        from odqa.checkpoints.fingerprint import checkpoint_fingerprint
-        from odqa.checkpoints.folder import transformer_folder
-        from odqa.checkpoints.kinds import check_text_encoder, load_text_model
-        from odqa.checkpoints.load import load_tokenizer, position_limit
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
-
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)
         model = load_text_model(folder, self.checkpoint)
@@ -102,12 +102,11 @@ class TextEncoder:
             )
         tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
         self.tokens = TextTokens(tokenizer, length)
-        self.device: torch.device = pick_device(self._device)
-        self.dtype = compute_dtype(self.device, self._precision)
+        self.device, self.dtype = device_and_dtype(self._device, self._precision)
         self.fingerprint = checkpoint_fingerprint(folder)
         self.config = model.config
         self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)
-        self.parameters = sum(p.numel() for p in model.parameters())
+        self.parameters = parameter_count(model)
         self.truncated = 0
         self._model = model.to(self.device, self.dtype)
 
@@ -145,8 +144,6 @@ class TextEncoder:
 
     def gflop(self, text: str) -> float:
         """GFLOP of encoding one text, padding left out."""
-        from odqa.encoders.flops import encoder_gflop
-
         self.load()
         return encoder_gflop(self.config, len(self.tokens([text]).ids[0]))
 
@@ -163,11 +160,8 @@ class TextEncoder:
 
     def facts(self) -> dict[str, str]:
         """Device, number format, width and pooling, for reports."""
-        from odqa.devices import device_name
-
         return {
-            "device": device_name(self.device),
-            "dtype": str(self.dtype).removeprefix("torch."),
+            **device_facts(self.device, self.dtype),
             "dim": str(self.dim),
             "pooling": self.settings.pooling,
             "text tokens (at most)": str(self.tokens.max_length),
@@ -192,9 +186,6 @@ class TextEncoder:
 
     def _settle(self, folder: Path, model: Any) -> SentenceSettings:
         """The user's wishes, completed by what the checkpoint says about itself."""
-        from odqa.checkpoints.kinds import check_pooler
-        from odqa.checkpoints.sentence_settings import read_sentence_settings
-
         pooling, normalize, max_length, plain = self._wish
         model_type = str(model.config.model_type)
         own = read_sentence_settings(folder, self.checkpoint)

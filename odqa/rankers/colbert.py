@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from odqa.encoders.flops import encoder_gflop, linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
-from odqa.errors import ComponentError
 from odqa.explanation import Explanation
 from odqa.indexes.token_store import TokenStore, build_token_store
 from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
 from odqa.rankers.alignment import alignment
 from odqa.ranking import reranked
@@ -68,59 +69,28 @@ class TokenMatch:
     score: float
 
 
-class ColbertRanker(Ranker[ColbertConfig]):
+class ColbertRanker(
+    Ranker[ColbertConfig],
+    PreparedComponent[ColbertConfig, LateInteractionEncoder, TokenStore | None],
+):
     """Reorders hits by MaxSim between question and passage token vectors."""
 
     Config = ColbertConfig
+    type_name = "colbert"
     representation = "intra-passage dynamic"
     interaction = "query-document"
     precomputes = ("passage token vectors",)
-
-    def __init__(self, config: ColbertConfig) -> None:
-        super().__init__(config)
-        self._encoder = LateInteractionEncoder(
-            config.checkpoint,
-            query_maxlen=config.query_maxlen,
-            doc_maxlen=config.doc_maxlen,
-            device=config.device,
-            precision=config.precision,
-            batch_size=config.batch_size,
-        )
-        self._corpus: Corpus | None = None
-        self._store: TokenStore | None = None
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        self._encoder.load(cache)
-        if self.config.store == "offline" and (
-            self._store is None or self._bound.fingerprint != corpus.fingerprint
-        ):
-            identity = {
-                "what": "ColBERT passage tokens",
-                "version": self.version,
-                "encoder": self._encoder.identity(),
-                "corpus": corpus.fingerprint,
-            }
-
-            def encode(start: int, stop: int) -> Shard:
-                texts = [passage.full_text for passage in corpus.slice(start, stop)]
-                return self._encoder.encode_passages(texts, f"ColBERT passages from {start}")
-
-            def build(folder: Path) -> None:
-                build_token_store(folder, len(corpus), self._encoder.dim, encode)
-
-            self._store = TokenStore(cache.artifact("token-store", identity, build))
-        self._corpus = corpus
 
     def rank(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         asked = [i for i, found in enumerate(hits) if found]
-        queries = self._encoder.encode_queries([questions[i].text for i in asked])
+        queries = self._model.encode_queries([questions[i].text for i in asked])
         out: list[list[Hit]] = [[] for _ in questions]
         groups = range(0, len(asked), _GROUP)
         for first in progress(groups, "ColBERT ranks", len(groups), unit="group"):
             group = asked[first : first + _GROUP]
-            rows = [self._bound.rows([hit.passage_id for hit in hits[i]]) for i in group]
+            rows = [self._corpus.rows([hit.passage_id for hit in hits[i]]) for i in group]
             # A fixed order, so that the order of the hits cannot change a score even by rounding.
             unique = sorted({row for found in rows for row in found})
             online = None if self._store is not None else self._encode_rows(unique)
@@ -138,15 +108,15 @@ class ColbertRanker(Ranker[ColbertConfig]):
             tokens that have a vector (punctuation has none). For cosine similarity the scores add
             up to the MaxSim score.
         """
-        query = self._encoder.encode_queries([question.text])[0]
-        tokens = self._encoder.encode_passages([passage.full_text]).vectors
+        query = self._model.encode_queries([question.text])[0]
+        tokens = self._model.encode_passages([passage.full_text]).vectors
         similarity = query @ tokens.T
         best = similarity.argmax(axis=1)
-        names = self._encoder.passage_tokens(passage.full_text)
+        names = self._model.passage_tokens(passage.full_text)
         return [
             TokenMatch(piece, names[j], int(j), float(similarity[i, j]))
             for i, (piece, j) in enumerate(
-                zip(self._encoder.query_tokens(question.text), best, strict=True)
+                zip(self._model.query_tokens(question.text), best, strict=True)
             )
         ]
 
@@ -154,16 +124,11 @@ class ColbertRanker(Ranker[ColbertConfig]):
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         """The alignment of every hit, from the vectors that `rank` scores with."""
-        queries = self._encoder.encode_queries([question.text for question in questions])
+        queries = self._model.encode_queries([question.text for question in questions])
         return [
             self._alignments(question, query, found)
             for question, query, found in zip(questions, queries, hits, strict=True)
         ]
-
-    def stored(self) -> tuple[Stored, ...]:
-        if self._store is None:
-            return ()
-        return (Stored("passage token vectors", self._store.bytes),)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and one dot product per pair of tokens.
@@ -171,9 +136,7 @@ class ColbertRanker(Ranker[ColbertConfig]):
         Every question has ``query_maxlen`` tokens. Without a store every passage goes through the
         encoder too.
         """
-        from odqa.encoders.flops import encoder_gflop, linear_gflop
-
-        encoder = self._encoder
+        encoder = self._model
         lengths = self._token_counts(hits)
 
         def encoded(tokens: int) -> float:
@@ -188,38 +151,61 @@ class ColbertRanker(Ranker[ColbertConfig]):
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        facts = self._encoder.facts()
+        facts = self._model.facts()
         if self._store is not None:
             facts["stored tokens"] = str(len(self._store.vectors))
             facts["passages cut off"] = str(self._store.truncated)
         return facts
 
-    def close(self) -> None:
-        self._encoder.close()
-        self._store = None
-        self._corpus = None
+    def _load(self, cache: Cache) -> LateInteractionEncoder:
+        config = self.config
+        encoder = LateInteractionEncoder(
+            config.checkpoint,
+            query_maxlen=config.query_maxlen,
+            doc_maxlen=config.doc_maxlen,
+            device=config.device,
+            precision=config.precision,
+            batch_size=config.batch_size,
+        )
+        encoder.load(cache)
+        return encoder
 
-    @property
-    def _bound(self) -> Corpus:
-        if self._corpus is None:
-            raise ComponentError("not prepared", where="colbert", cure="call prepare first")
-        return self._corpus
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[TokenStore | None]:
+        if self.config.store == "online":
+            return Opened(None)
+        encoder = self._model
+        identity = {
+            "what": "ColBERT passage tokens",
+            "version": self.version,
+            "encoder": encoder.identity(),
+            "corpus": corpus.fingerprint,
+        }
+
+        def encode(start: int, stop: int) -> Shard:
+            texts = [passage.full_text for passage in corpus.slice(start, stop)]
+            return encoder.encode_passages(texts, f"ColBERT passages from {start}")
+
+        def build(folder: Path) -> None:
+            build_token_store(folder, len(corpus), encoder.dim, encode)
+
+        store = TokenStore(cache.artifact("token-store", identity, build))
+        return Opened(store, (Stored("passage token vectors", store.bytes),))
 
     def _encode_rows(self, rows: Sequence[int]) -> dict[int, np.ndarray]:
-        found = self._encoder.encode_passages([self._bound[row].full_text for row in rows])
+        found = self._model.encode_passages([self._corpus[row].full_text for row in rows])
         parts = np.split(found.vectors, np.cumsum(found.counts)[:-1])
         return dict(zip(rows, parts, strict=True))
 
     def _alignments(
         self, question: Query, query: np.ndarray, hits: Sequence[Hit]
     ) -> list[Explanation]:
-        names = self._encoder.query_tokens(question.text)
-        rows = self._bound.rows([hit.passage_id for hit in hits])
+        names = self._model.query_tokens(question.text)
+        rows = self._corpus.rows([hit.passage_id for hit in hits])
         online = self._encode_rows(rows) if self._store is None and rows else {}
         found = []
         for hit, row in zip(hits, rows, strict=True):
             tokens = online[row] if self._store is None else self._store.gather([row])[0]
-            spans = self._encoder.passage_spans(self._bound[row].full_text)
+            spans = self._model.passage_spans(self._corpus[row].full_text)
             similarity = query @ tokens.astype(np.float32).T
             found.append(alignment(hit.passage_id, names, spans, similarity))
         return found
@@ -237,17 +223,17 @@ class ColbertRanker(Ranker[ColbertConfig]):
         else:
             packed = np.concatenate([online[row] for row in rows])
             lengths = np.array([len(online[row]) for row in rows], dtype=np.int64)
-        device = self._encoder.device
+        device = self._model.device
         scores = maxsim(
             torch.from_numpy(query).to(device),
             torch.from_numpy(packed).to(device),
             torch.from_numpy(lengths).to(device),
-            self._encoder.settings.similarity,
+            self._model.settings.similarity,
         )
         return dict(zip(rows, scores.tolist(), strict=True))
 
     def _token_counts(self, hits: Sequence[Hit]) -> list[int]:
-        rows = self._bound.rows([hit.passage_id for hit in hits])
+        rows = self._corpus.rows([hit.passage_id for hit in hits])
         if self._store is not None:
             return [int(n) for n in self._store.lengths(rows)]
-        return [len(self._encoder.passage_tokens(self._bound[row].full_text)) for row in rows]
+        return [len(self._model.passage_tokens(self._corpus[row].full_text)) for row in rows]

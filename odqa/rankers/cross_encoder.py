@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from odqa.errors import CheckpointError, ComponentError
+from odqa.encoders.batches import equal_batches
+from odqa.encoders.task_model import TaskModel, load_task_model
+from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
 from odqa.ranking import reranked
 from odqa.types import Hit, Query
@@ -38,47 +41,15 @@ class CrossEncoderConfig(RankerConfig, ModelConfig):
     batch_size: int = Field(32, ge=1, description="Pairs per forward pass.")
 
 
-class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
+class CrossEncoderRanker(
+    Ranker[CrossEncoderConfig], PreparedComponent[CrossEncoderConfig, TaskModel, None]
+):
     """Reorders hits by the logit of relevance (with two labels: logit 1 minus logit 0)."""
 
     Config = CrossEncoderConfig
+    type_name = "cross_encoder"
     representation = "all-to-all dynamic"
     interaction = "all-to-all"
-
-    def __init__(self, config: CrossEncoderConfig) -> None:
-        super().__init__(config)
-        self._corpus: Corpus | None = None
-        self._model: Any = None
-        self._tokenizer: Any = None
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        self._corpus = corpus
-        if self._model is not None:
-            return
-        from odqa.checkpoints.load import load_model, load_tokenizer, position_limit
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
-
-        name = self.config.checkpoint
-        folder = resolve_checkpoint(name, cache)
-        self._tokenizer = load_tokenizer(folder, name)
-        model = load_model("AutoModelForSequenceClassification", folder, name)
-        if model.config.num_labels not in (1, 2):
-            raise CheckpointError(
-                f"{model.config.num_labels} labels, a ranker has 1 or 2",
-                where=name,
-                cure="name a cross-encoder trained for relevance",
-            )
-        limit = position_limit(model.config)
-        if self.config.max_length > limit:
-            raise CheckpointError(
-                f"takes {limit} tokens, max_length is {self.config.max_length}",
-                where=name,
-                cure=f"set max_length to {limit} or less",
-            )
-        self._device = pick_device(self.config.device)
-        self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
     def rank(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
@@ -96,37 +67,45 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each question-passage pair."""
-        from odqa.encoders.flops import encoder_gflop
-
         pairs = [(question.text, text) for text in self._texts(hits)]
-        gflop = sum(
-            encoder_gflop(self._model.config, len(ids)) for ids in self._encode(pairs)["input_ids"]
-        )
-        return Cost(parameters=self._parameters, gflop=gflop)
+        return self._model.cost(len(ids) for ids in self._encode(pairs)["input_ids"])
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import compute_dtype, device_name
-
         return {
-            "device": device_name(self._device),
-            "dtype": str(compute_dtype(self._device, self.config.precision)).removeprefix("torch."),
+            **self._model.facts(),
             "labels": str(self._model.config.num_labels),
             "pair tokens (at most)": str(self.config.max_length),
         }
 
-    def close(self) -> None:
-        self._model = None
-        self._corpus = None
+    def _load(self, cache: Cache) -> TaskModel:
+        config = self.config
+        model = load_task_model(
+            "AutoModelForSequenceClassification",
+            config.checkpoint,
+            cache,
+            max_length=config.max_length,
+            device=config.device,
+            precision=config.precision,
+        )
+        if model.config.num_labels not in (1, 2):
+            raise CheckpointError(
+                f"{model.config.num_labels} labels, a ranker has 1 or 2",
+                where=config.checkpoint,
+                cure="name a cross-encoder trained for relevance",
+            )
+        return model
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
+        return Opened(None)
 
     def _texts(self, hits: Sequence[Hit]) -> list[str]:
-        if self._corpus is None:
-            raise ComponentError("not prepared", where="cross_encoder", cure="call prepare first")
-        return [self._corpus.get(hit.passage_id).full_text for hit in hits]
+        corpus = self._corpus
+        return [corpus.get(hit.passage_id).full_text for hit in hits]
 
     def _encode(self, pairs: Sequence[tuple[str, str]]) -> Any:
         if not pairs:
             return {"input_ids": []}
-        return self._tokenizer(
+        return self._model.tokenizer(
             [question for question, _ in pairs],
             [text for _, text in pairs],
             truncation="longest_first",
@@ -134,18 +113,12 @@ class CrossEncoderRanker(Ranker[CrossEncoderConfig]):
         )
 
     def _score(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
-        import torch
-
         encoded = self._encode(pairs)
         lengths = [len(ids) for ids in encoded["input_ids"]]
-        order = sorted(range(len(pairs)), key=lambda i: (-lengths[i], i))
         scores: dict[tuple[str, str], float] = {}
-        for start in range(0, len(order), self.config.batch_size):
-            batch = order[start : start + self.config.batch_size]
+        for batch in equal_batches(lengths, self.config.batch_size):
             features = [{name: encoded[name][i] for name in encoded} for i in batch]
-            inputs = self._tokenizer.pad(features, return_tensors="pt").to(self._device)
-            with torch.inference_mode():
-                logits = self._model(**inputs).logits.float()
+            logits = self._model.forward(features).logits.float()
             one = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
             for i, score in zip(batch, one.tolist(), strict=True):
                 scores[pairs[i]] = score

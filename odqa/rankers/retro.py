@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.devices import device_and_dtype
 from odqa.encoders.batches import token_batches
 from odqa.errors import CheckpointError, ComponentError
 from odqa.explanation import Explanation, Piece
-from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
 from odqa.ranking import reranked
 from odqa.retro.offline.neighbour_store import NeighbourStore
+from odqa.retro.offline.passage_store import Ready, open_passage_store
+from odqa.retro.rank.question_cost import question_gflop
 from odqa.types import Hit, Query, Question
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ class RetroRankerConfig(RankerConfig, ModelConfig):
         "there and again in the second, prompt in the second behind a constant first one; naive is "
         "auto with one full forward per passage.",
     )
-    neighbours: Literal["online", "encodings", "keys-values"] = Field(
+    neighbours: Ready = Field(
         "online",
         description="Encode passages when asked, or keep encodings or also keys and values of the "
         "whole corpus (float16; only where they do not depend on the question).",
@@ -82,7 +87,10 @@ class RetroRankerConfig(RankerConfig, ModelConfig):
         return self
 
 
-class RetroRanker(Ranker[RetroRankerConfig]):
+class RetroRanker(
+    Ranker[RetroRankerConfig],
+    PreparedComponent[RetroRankerConfig, "RetroScorer", NeighbourStore | None],
+):
     """Reorders hits by RETRO's relevance of question and passage.
 
     The class attributes describe the default, an encoder that sees the question; one that does
@@ -90,24 +98,14 @@ class RetroRanker(Ranker[RetroRankerConfig]):
     """
 
     Config = RetroRankerConfig
+    type_name = "retro"
     representation = "all-to-all dynamic"
     interaction = "query-document"
     precomputes = ("neighbour encodings or keys and values, with an unconditioned encoder",)
 
     def __init__(self, config: RetroRankerConfig) -> None:
         super().__init__(config)
-        self._corpus: Corpus | None = None
-        self._loaded: RetroScorer | None = None
-        self._store: NeighbourStore | None = None
         self._cut: set[str] = set()
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        if self._loaded is None:
-            self._loaded = self._load(cache)
-        changed = self._corpus is None or self._corpus.fingerprint != corpus.fingerprint
-        self._corpus = corpus
-        if self.config.neighbours != "online" and (changed or self._store is None):
-            self._store = self._open_store(corpus, cache)
 
     def rank(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
@@ -132,16 +130,9 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             for question, found in zip(questions, hits, strict=True)
         ]
 
-    def stored(self) -> tuple[Stored, ...]:
-        if self._store is None:
-            return ()
-        return (Stored(f"neighbour {self.config.neighbours}", self._store.bytes),)
-
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """From shapes; see `odqa.retro.rank.question_cost`."""
-        from odqa.retro.rank.question_cost import question_gflop
-
-        scorer, config = self._scorer, self.config
+        scorer, config = self._model, self.config
         if config.mode == "answer_likelihood":
             frames = [scorer.frame_answer(question.text, answer) for answer in _answers(question)]
         else:
@@ -159,18 +150,15 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             naive=config.layout == "naive",
             similarity_tokens=len(scorer.question_ids(question.text)) if similar else 0,
         )
-        return Cost(sum(p.numel() for p in scorer.model.parameters()), gflop)
+        return Cost(scorer.parameters, gflop)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import device_name
-
-        scorer = self._scorer
+        scorer = self._model
         cut = self._store.truncated if self._store is not None else len(self._cut)
         layout = f"{scorer.layout}, naive" if self.config.layout == "naive" else scorer.layout
         sees = scorer.depends_on_question(self.config.mode)
         return {
-            "device": device_name(scorer.model.device),
-            "dtype": str(scorer.model.token_table().dtype).removeprefix("torch."),
+            **scorer.facts(),
             "mode": self.config.mode,
             "layout": layout,
             "neighbours": self.config.neighbours,
@@ -180,25 +168,12 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             "passages cut off": str(cut),
         }
 
-    def close(self) -> None:
-        self._loaded = None
-        self._store = None
-        self._corpus = None
-
-    @property
-    def _scorer(self) -> RetroScorer:
-        if self._loaded is None:
-            raise ComponentError("not prepared", where="retro", cure="call prepare first")
-        return self._loaded
-
     def _load(self, cache: Cache) -> RetroScorer:
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
         from odqa.retro.rank.scorer import RetroScorer
 
         config = self.config
         folder = resolve_checkpoint(config.checkpoint, cache)
-        device = pick_device(config.device)
+        device, dtype = device_and_dtype(config.device, config.precision)
         scorer = RetroScorer(
             folder,
             config.checkpoint,
@@ -206,7 +181,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             similarity=config.similarity,
             passage_tokens=config.passage_tokens,
             device=device,
-            dtype=compute_dtype(device, self.config.precision),
+            dtype=dtype,
         )
         if config.mode == "head" and not scorer.model.config.score_head:
             raise CheckpointError(
@@ -223,11 +198,9 @@ class RetroRanker(Ranker[RetroRankerConfig]):
             )
         return scorer
 
-    def _open_store(self, corpus: Corpus, cache: Cache) -> NeighbourStore:
-        from odqa.retro.offline.passage_store import open_passage_store
-
-        keys = self.config.neighbours == "keys-values"
-        return open_passage_store(self._scorer, cache, corpus, keys=keys, budget=self._budget)
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[NeighbourStore | None]:
+        ready = self.config.neighbours
+        return open_passage_store(self._model, cache, corpus, ready, budget=self._budget)
 
     @property
     def _budget(self) -> int:
@@ -245,9 +218,8 @@ class RetroRanker(Ranker[RetroRankerConfig]):
                 )
 
     def _texts(self, hits: Sequence[Hit]) -> list[str]:
-        if self._corpus is None:
-            raise ComponentError("not prepared", where="retro", cure="call prepare first")
-        return [self._corpus.get(hit.passage_id).full_text for hit in hits]
+        corpus = self._corpus
+        return [corpus.get(hit.passage_id).full_text for hit in hits]
 
     def _scores(self, question: Query, hits: Sequence[Hit]) -> list[float]:
         """One score per hit; equal texts are read once, so that they tie."""
@@ -274,13 +246,13 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         # Attention is a question's; an answer has no part in it.
         mode = "head" if self.config.mode == "answer_likelihood" else self.config.mode
         with torch.inference_mode():
-            asked = self._scorer.ask(question, mode)
+            asked = self._model.ask(question, mode)
             each = list(self._candidates(asked, texts, ids))
-            received = self._scorer.attention(asked, joined([part for _, part in each]))
+            received = self._model.attention(asked, joined([part for _, part in each]))
         weights = dict(zip((p for places, _ in each for p in places), received, strict=True))
         found = []
         for place, (passage_id, text) in enumerate(zip(ids, texts, strict=True)):
-            spans = self._scorer.spans(text)
+            spans = self._model.spans(text)
             shares = weights[place][: len(spans)].tolist()
             pieces = tuple(Piece(*span, share) for span, share in zip(spans, shares, strict=True))
             found.append(Explanation(passage_id, "attention", pieces, share=sum(shares)))
@@ -294,7 +266,7 @@ class RetroRanker(Ranker[RetroRankerConfig]):
 
         from odqa.retro.rank.scorer import joined
 
-        scorer, mode = self._scorer, self.config.mode
+        scorer, mode = self._model, self.config.mode
         if self.config.layout == "naive":
             asked = scorer.ask(question.text, mode, naive=True)
             tokens = self._tokenised(texts, ids)
@@ -323,22 +295,21 @@ class RetroRanker(Ranker[RetroRankerConfig]):
         self, asked: Asked, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Candidates]]:
         """Batches of places and the passages there, read now or from the store."""
-        scorer, store = self._scorer, self._store
+        scorer, store = self._model, self._store
         if store is None:
             tokens = self._tokenised(texts, ids)
             for batch in token_batches([len(row) for row in tokens], self._budget):
                 yield batch, scorer.encode(asked, [tokens[i] for i in batch])
             return
-        assert self._corpus is not None
         rows = self._corpus.rows(ids)
         keys = self.config.neighbours == "keys-values"
         for batch in token_batches(store.lengths(rows).tolist(), self._budget):
             yield batch, scorer.unpack(*store.padded([rows[i] for i in batch]), keys)
 
     def _tokenised(self, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:
-        tokens, cut = self._scorer.tokenise(texts)
+        tokens, cut = self._model.tokenise(texts)
         if cut:
-            full = self._scorer.passage_tokens
+            full = self._model.passage_tokens
             self._cut.update(i for i, row in zip(ids, tokens, strict=True) if len(row) == full)
         return tokens
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from odqa.errors import CheckpointError, ComponentError
+from odqa.encoders.batches import equal_batches
+from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.interfaces import Cost, ModelConfig, Reader
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
 from odqa.readers.merge import Compare, merged, passage_prior
 from odqa.readers.windows import Window, make_windows
@@ -85,41 +87,15 @@ class Span:
     null: float
 
 
-class ExtractiveReader(Reader[ExtractiveConfig]):
+class ExtractiveReader(
+    Reader[ExtractiveConfig], PreparedComponent[ExtractiveConfig, TaskModel, None]
+):
     """Answers with a span of one of the first ``passages`` hits."""
 
     Config = ExtractiveConfig
+    type_name = "extractive"
     representation = "all-to-all dynamic"
     interaction = "all-to-all"
-
-    def __init__(self, config: ExtractiveConfig) -> None:
-        super().__init__(config)
-        self._corpus: Corpus | None = None
-        self._model: Any = None
-        self._tokenizer: Any = None
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        self._corpus = corpus
-        if self._model is not None:
-            return
-        from odqa.checkpoints.load import load_model, load_tokenizer, position_limit
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
-
-        name = self.config.checkpoint
-        folder = resolve_checkpoint(name, cache)
-        self._tokenizer = load_tokenizer(folder, name)
-        model = load_model("AutoModelForQuestionAnswering", folder, name)
-        limit = position_limit(model.config)
-        if self.config.max_length > limit:
-            raise CheckpointError(
-                f"takes {limit} tokens, max_length is {self.config.max_length}",
-                where=name,
-                cure=f"set max_length to {limit} or less",
-            )
-        self._device = pick_device(self.config.device)
-        self._parameters = sum(p.numel() for p in model.parameters())
-        self._model = model.to(self._device, compute_dtype(self._device, self.config.precision))
 
     def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         out: list[Answer] = []
@@ -139,27 +115,25 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each window."""
-        from odqa.encoders.flops import encoder_gflop
-
         windows = self._windows(question, self._passages(hits))
-        gflop = sum(
-            encoder_gflop(self._model.config, len(window.features["input_ids"]))
-            for window in windows
-        )
-        return Cost(parameters=self._parameters, gflop=gflop)
+        return self._model.cost(len(window.features["input_ids"]) for window in windows)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import compute_dtype, device_name
+        return {**self._model.facts(), "window tokens (at most)": str(self.config.max_length)}
 
-        return {
-            "device": device_name(self._device),
-            "dtype": str(compute_dtype(self._device, self.config.precision)).removeprefix("torch."),
-            "window tokens (at most)": str(self.config.max_length),
-        }
+    def _load(self, cache: Cache) -> TaskModel:
+        config = self.config
+        return load_task_model(
+            "AutoModelForQuestionAnswering",
+            config.checkpoint,
+            cache,
+            max_length=config.max_length,
+            device=config.device,
+            precision=config.precision,
+        )
 
-    def close(self) -> None:
-        self._model = None
-        self._corpus = None
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
+        return Opened(None)
 
     def _n_best(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], n: int
@@ -179,13 +153,12 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
         ]
 
     def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
-        if self._corpus is None:
-            raise ComponentError("not prepared", where="extractive", cure="call prepare first")
-        return [self._corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
+        corpus = self._corpus
+        return [corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
 
     def _windows(self, question: Query, passages: Sequence[Passage]) -> list[Window]:
         return make_windows(
-            self._tokenizer,
+            self._model.tokenizer,
             question.text,
             passages,
             max_length=self.config.max_length,
@@ -196,9 +169,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
     def _predict(self, windows: Sequence[Window]) -> list[list[Span]]:
         out: list[list[Span]] = [[] for _ in windows]
         lengths = [len(window.allowed) for window in windows]
-        order = sorted(range(len(windows)), key=lambda i: (-lengths[i], i))
-        for start in range(0, len(order), self.config.batch_size):
-            batch = order[start : start + self.config.batch_size]
+        for batch in equal_batches(lengths, self.config.batch_size):
             found = self._forward([windows[i] for i in batch])
             for i, spans in zip(batch, found, strict=True):
                 out[i] = spans
@@ -209,9 +180,7 @@ class ExtractiveReader(Reader[ExtractiveConfig]):
 
         from odqa.readers.span_scores import best_spans, null_scores, offset_between_windows
 
-        inputs = self._tokenizer.pad([w.features for w in windows], return_tensors="pt")
-        with torch.inference_mode():
-            output = self._model(**inputs.to(self._device))
+        output = self._model.forward([window.features for window in windows])
         start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
         allowed = torch.zeros(start.shape, dtype=torch.bool)
         for row, window in enumerate(windows):

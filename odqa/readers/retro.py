@@ -13,13 +13,20 @@ shared; each stage makes its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from odqa.errors import CheckpointError, ComponentError
-from odqa.interfaces import Cost, ModelConfig, Reader, Stored
+from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.devices import device_and_dtype
+from odqa.errors import CheckpointError
+from odqa.interfaces import Cost, ModelConfig, Reader
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
+from odqa.retro.offline.neighbour_store import NeighbourStore
+from odqa.retro.offline.passage_store import Ready, open_passage_store
+from odqa.retro.rank.flops import UnitCosts
 from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from odqa.retro.model.layouts import Frame
     from odqa.retro.model.model import Neighbours
     from odqa.retro.offline.checkpoint import RetroCheckpoint
-    from odqa.retro.offline.neighbour_store import NeighbourStore
+    from odqa.retro.read.answering import Answering
     from odqa.retro.read.generation import Generated
 
 
@@ -44,7 +51,7 @@ class RetroReaderConfig(ModelConfig):
         description="Passages through the encoder; the best one in the decoder's context and the "
         "others through the encoder; or retrieval off.",
     )
-    neighbours: Literal["online", "encodings", "keys-values"] = Field(
+    neighbours: Ready = Field(
         "online",
         description="Encode passages when asked, or keep encodings or also keys and values of the "
         "whole corpus (float16; only where they do not depend on the question).",
@@ -63,37 +70,29 @@ class RetroReaderConfig(ModelConfig):
         return self.layout != "closed-book"
 
 
-class RetroReader(Reader[RetroReaderConfig]):
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A checkpoint, and how its model is asked."""
+
+    checkpoint: RetroCheckpoint
+    answering: Answering
+
+
+class RetroReader(
+    Reader[RetroReaderConfig],
+    PreparedComponent[RetroReaderConfig, _Loaded, NeighbourStore | None],
+):
     """Generates one answer per question; score and evidence as in `Answering.answer`.
 
     The class attributes describe an encoder that sees the question.
     """
 
     Config = RetroReaderConfig
+    type_name = "retro"
     representation = "all-to-all dynamic"
     interaction = "query-document"
     precomputes = ("neighbour encodings or keys and values, with an unconditioned encoder",)
     version = 2
-
-    def __init__(self, config: RetroReaderConfig) -> None:
-        super().__init__(config)
-        self._corpus: Corpus | None = None
-        self._loaded: RetroCheckpoint | None = None
-        self._store: NeighbourStore | None = None
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        if self._loaded is None:
-            self._load(cache)
-        changed = self._corpus is None or self._corpus.fingerprint != corpus.fingerprint
-        self._corpus = corpus
-        if self.config.neighbours != "online" and (changed or self._store is None):
-            from odqa.retro.offline.passage_store import open_passage_store
-
-            keys = self.config.neighbours == "keys-values"
-            budget = 128 * self.config.batch_size
-            self._store = open_passage_store(
-                self._checkpoint, cache, corpus, keys=keys, budget=budget
-            )
 
     def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         answers = [Answer("", 0.0)] * len(questions)
@@ -105,18 +104,16 @@ class RetroReader(Reader[RetroReaderConfig]):
             read = [self._passages(hits[i]) for i in batch]
             made = self._generate([questions[i].text for i in batch], read)
             for i, passages, generated in zip(batch, read, made, strict=True):
-                answers[i] = self._asking.answer(generated, passages)
+                answers[i] = self._answering.answer(generated, passages)
         return answers
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """Prompt, passages, and ``max_answer_tokens`` new tokens, from shapes."""
-        from odqa.retro.rank.flops import UnitCosts
-
         model, new = self._checkpoint.model, self.config.max_answer_tokens * self.config.beams
         passages = self._passages(hits)
         frame = self._frame([question.text], [passages])
         prompt = int(frame.mask.sum())
-        lengths = [len(ids) for ids in self._asking.read(self._encoded(passages))]
+        lengths = [len(ids) for ids in self._answering.read(self._encoded(passages))]
         base = UnitCosts(model.config, 1)
         flop = base.decoder(prompt, prompt / 2, model.config.decoder.layers)
         flop += base.decoder(new, prompt, model.config.decoder.layers) + base.readout(new)
@@ -128,74 +125,61 @@ class RetroReader(Reader[RetroReaderConfig]):
                 flop += cost.encoder() + cost.conditioning()
             if self.config.neighbours != "keys-values":
                 flop += cost.keys_values()
-        return Cost(sum(p.numel() for p in model.parameters()), flop / 1e9)
-
-    def stored(self) -> tuple[Stored, ...]:
-        if self._store is None:
-            return ()
-        return (Stored(f"neighbour {self.config.neighbours}", self._store.bytes),)
+        return Cost(self._checkpoint.parameters, flop / 1e9)
 
     def describe(self) -> dict[str, str]:
-        from odqa.devices import device_name
-
-        model = self._checkpoint.model
         return {
-            "device": device_name(model.device),
-            "dtype": str(model.token_table().dtype).removeprefix("torch."),
+            **self._checkpoint.facts(),
             "layout": self.config.layout,
             "neighbours": self.config.neighbours,
             "search": "greedy" if self.config.beams == 1 else f"{self.config.beams} beams",
             "passage tokens (at most)": str(self._checkpoint.passage_tokens),
         }
 
-    def close(self) -> None:
-        self._loaded = None
-        self._store = None
-        self._corpus = None
-
     @property
     def _checkpoint(self) -> RetroCheckpoint:
-        if self._loaded is None:
-            raise ComponentError("not prepared", where="retro", cure="call prepare first")
-        return self._loaded
+        return self._model.checkpoint
 
     @property
-    def _bound(self) -> Corpus:
-        if self._corpus is None:
-            raise ComponentError("not prepared", where="retro", cure="call prepare first")
-        return self._corpus
+    def _answering(self) -> Answering:
+        return self._model.answering
 
-    def _load(self, cache: Cache) -> None:
-        from odqa.checkpoints.resolve import resolve_checkpoint
-        from odqa.devices import compute_dtype, pick_device
+    def _load(self, cache: Cache) -> _Loaded:
         from odqa.retro.offline.checkpoint import RetroCheckpoint
         from odqa.retro.read.answering import Answering
 
         config = self.config
-        device = pick_device(config.device)
-        loaded = RetroCheckpoint(
-            resolve_checkpoint(config.checkpoint, cache),
+        folder = resolve_checkpoint(config.checkpoint, cache)
+        device, dtype = device_and_dtype(config.device, config.precision)
+        checkpoint = RetroCheckpoint(
+            folder,
             config.checkpoint,
             passage_tokens=config.passage_tokens,
             device=device,
-            dtype=compute_dtype(device, config.precision),
+            dtype=dtype,
         )
-        if config.neighbours != "online" and loaded.model.config.conditioned:
+        model = checkpoint.model.config
+        if config.neighbours != "online" and model.conditioned:
             raise CheckpointError(
                 "its neighbour encoder sees the question, so nothing can be computed offline",
                 where=config.checkpoint,
                 cure="set neighbours: online, or name a checkpoint without conditioned layers",
             )
-        self._asking = Answering(
-            loaded.tokenizer, loaded.model.config.chunk_length, loaded.passage_tokens, loaded.end
+        answering = Answering(
+            checkpoint.tokenizer, model.chunk_length, checkpoint.passage_tokens, checkpoint.end
         )
-        self._loaded = loaded
+        return _Loaded(checkpoint, answering)
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[NeighbourStore | None]:
+        ready, budget = self.config.neighbours, 128 * self.config.batch_size
+        return open_passage_store(self._checkpoint, cache, corpus, ready, budget=budget)
 
     def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
         if self.config.layout == "closed-book":
             return []
+        corpus = self._corpus
         best = sorted(hits, key=lambda hit: -hit.score)[: self.config.passages]
-        return [self._bound.get(hit.passage_id) for hit in best]
+        return [corpus.get(hit.passage_id) for hit in best]
 
     def _encoded(self, passages: Sequence[Passage]) -> Sequence[Passage]:
         """Those that go through the neighbour encoder."""
@@ -203,12 +187,12 @@ class RetroReader(Reader[RetroReaderConfig]):
 
     def _frame(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> Frame:
         contexts = [found[0] for found in passages] if self.config.layout == "retro++" else None
-        return self._asking.frame(questions, contexts)
+        return self._answering.frame(questions, contexts)
 
     def _generate(
         self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]
     ) -> list[Generated]:
-        return self._asking.generate(
+        return self._answering.generate(
             self._checkpoint.model,
             self._frame(questions, passages),
             self._neighbours([self._encoded(each) for each in passages]),
@@ -218,10 +202,10 @@ class RetroReader(Reader[RetroReaderConfig]):
 
     def _neighbours(self, passages: Sequence[Sequence[Passage]]) -> Neighbours | None:
         if self._store is None:
-            return self._asking.neighbours(passages, self._checkpoint.model.device)
+            return self._answering.neighbours(passages, self._checkpoint.model.device)
         from odqa.retro.offline.checkpoint import arranged
 
-        rows = self._bound.rows([passage.id for each in passages for passage in each])
+        rows = self._corpus.rows([passage.id for each in passages for passage in each])
         if not rows:
             return None
         keys = self.config.neighbours == "keys-values"

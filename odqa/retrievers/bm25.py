@@ -20,6 +20,7 @@ from odqa.indexes.lucene import (
     start_java,
 )
 from odqa.interfaces import Retriever, StageConfig, Stored
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
@@ -43,25 +44,37 @@ class Bm25Config(StageConfig):
         return self.model_dump(exclude={"threads", "heap_mb"})
 
 
-class Bm25Retriever(Retriever[Bm25Config]):
+class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, LuceneIndex]):
     """Finds passages, title and text, by the terms they share with the question.
 
     Passages with equal scores come in corpus order; passages without a shared term do not come.
     """
 
     Config = Bm25Config
+    type_name = "bm25"
     representation = "static"
     interaction = "none"
     precomputes = ("inverted index",)
 
-    def __init__(self, config: Bm25Config) -> None:
-        super().__init__(config)
-        self._corpus: Corpus | None = None
-        self._index: LuceneIndex | None = None
-        self._stored: tuple[Stored, ...] = ()
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        texts = [question.text for question in queries]
+        hits = []
+        for found in self._store.search(texts, k, self.config.threads):
+            ids = self._corpus.ids([row for row, _ in found])
+            pairs = zip(ids, found, strict=True)
+            hits.append([Hit(passage_id, score) for passage_id, (_, score) in pairs])
+        return hits
 
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
+    def describe(self) -> dict[str, str]:
+        if self._bound is None:
+            return {}
+        return {"device": "cpu", "java": java_version(), "lucene": anserini_jar().stem}
+
+    def _load(self, cache: Cache) -> None:
+        """No model, but a JVM."""
         start_java(self.config.heap_mb)
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[LuceneIndex]:
         # k1 and b only matter when searching: every setting shares one index.
         identity = {
             "component": "bm25",
@@ -75,30 +88,8 @@ class Bm25Retriever(Retriever[Bm25Config]):
             build_index(work / "index", texts, len(corpus), self.config.threads)
 
         folder = cache.artifact("lucene", identity, build)
-        self._stored = (Stored("inverted index", cache.bytes(folder)),)
-        self.close()
-        self._index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b)
-        self._corpus = corpus
+        index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b)
+        return Opened(index, (Stored("inverted index", cache.bytes(folder)),))
 
-    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        assert self._index is not None and self._corpus is not None, "prepare comes first"
-        texts = [question.text for question in queries]
-        hits = []
-        for found in self._index.search(texts, k, self.config.threads):
-            ids = self._corpus.ids([row for row, _ in found])
-            pairs = zip(ids, found, strict=True)
-            hits.append([Hit(passage_id, score) for passage_id, (_, score) in pairs])
-        return hits
-
-    def stored(self) -> tuple[Stored, ...]:
-        return self._stored
-
-    def describe(self) -> dict[str, str]:
-        if self._index is None:
-            return {}
-        return {"device": "cpu", "java": java_version(), "lucene": anserini_jar().stem}
-
-    def close(self) -> None:
-        if self._index is not None:
-            self._index.close()
-        self._index = None
+    def _release(self, store: LuceneIndex) -> None:
+        store.close()

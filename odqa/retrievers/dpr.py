@@ -17,7 +17,8 @@ from odqa.encoders.text import TextEncoder
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
@@ -54,74 +55,71 @@ class DprConfig(StageConfig, ModelConfig):
         return (self.question_encoder, self.passage_encoder)
 
 
-class DprRetriever(Retriever[DprConfig]):
-    """Finds passages by the inner product of question and passage vectors."""
+class DprRetriever(Retriever[DprConfig], PreparedComponent[DprConfig, TextEncoder, DenseIndex]):
+    """Finds passages by the inner product of question and passage vectors.
+
+    Its model is the question encoder; passages are encoded while an index is built.
+    """
 
     Config = DprConfig
+    type_name = "dpr"
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("passage vectors",)
     #: An exact search reads every vector of the corpus once per call.
     questions_per_call = 2048
 
-    def __init__(self, config: DprConfig) -> None:
-        super().__init__(config)
-        self._question_encoder = self._encoder(config.question_encoder)
-        self._passage_encoder = self._encoder(config.passage_encoder)
-        self._index = DenseIndex(config.index, "ip", "passage vectors")
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        asked, found = self._question_encoder, self._passage_encoder
-        asked.load(cache)
-        found.load(cache)
-        self._check_towers()
-        wish = self.config.passage_format
-        joined = found.family == "sentence-transformers" if wish == "auto" else wish == "joined"
-        identity = {
-            "component": "dpr",
-            "version": self.version,
-            "encoder": found.identity(),
-            "format": "joined" if joined else "pair",
-        }
-
-        def encode(passages: list[Passage], label: str) -> Shard:
-            if joined:
-                tokens = found.tokens([passage.full_text for passage in passages])
-            else:
-                titles = [passage.title for passage in passages]
-                tokens = found.tokens([passage.text for passage in passages], titles)
-            ones = np.ones(len(passages), np.int64)
-            return Shard(found.encode_tokens(tokens, label), ones, tokens.truncated)
-
-        self._index.prepare(corpus, cache, identity, found.dim, encode)
-        # Online only questions are encoded.
-        found.close()
-
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        texts = [question.text for question in queries]
-        return self._index.hits(self._question_encoder.encode(texts), k)
-
-    def stored(self) -> tuple[Stored, ...]:
-        return self._index.stored()
+        return self._store.hits(self._model.encode([question.text for question in queries]), k)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
-        encoder = self._question_encoder
-        gflop = encoder.gflop(question.text) + self._index.gflop()
-        return Cost(parameters=encoder.parameters, gflop=gflop)
+        gflop = self._model.gflop(question.text) + self._store.gflop()
+        return Cost(parameters=self._model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        cut = {"questions cut off": f"{self._question_encoder.truncated:,}"}
-        return {**self._question_encoder.facts(), **self._index.facts(), **cut}
+        cut = {"questions cut off": f"{self._model.truncated:,}"}
+        return {**self._model.facts(), **self._store.facts(), **cut}
 
-    def close(self) -> None:
-        self._question_encoder.close()
-        self._passage_encoder.close()
-        self._index.close()
+    def _load(self, cache: Cache) -> TextEncoder:
+        return self._encoder(self.config.question_encoder, cache)
 
-    def _encoder(self, checkpoint: str) -> TextEncoder:
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[DenseIndex]:
+        # Online only questions are encoded: this one goes when the index is there.
+        encoder = self._encoder(self.config.passage_encoder, cache)
+        _check_towers(self._model, encoder)
+        wish = self.config.passage_format
+        joined = encoder.family == "sentence-transformers" if wish == "auto" else wish == "joined"
+
+        def encode(passages: list[Passage], label: str) -> Shard:
+            if joined:
+                tokens = encoder.tokens([passage.full_text for passage in passages])
+            else:
+                titles = [passage.title for passage in passages]
+                tokens = encoder.tokens([passage.text for passage in passages], titles)
+            ones = np.ones(len(passages), np.int64)
+            return Shard(encoder.encode_tokens(tokens, label), ones, tokens.truncated)
+
+        index = DenseIndex.open(
+            corpus,
+            cache,
+            self.config.index,
+            "ip",
+            what="passage vectors",
+            identity={
+                "component": "dpr",
+                "version": self.version,
+                "encoder": encoder.identity(),
+                "format": "joined" if joined else "pair",
+            },
+            dim=encoder.dim,
+            encode=encode,
+        )
+        return Opened(index, index.stored)
+
+    def _encoder(self, checkpoint: str, cache: Cache) -> TextEncoder:
         config = self.config
-        return TextEncoder(
+        encoder = TextEncoder(
             checkpoint,
             pooling=config.pooling,
             normalize=config.normalize,
@@ -131,20 +129,22 @@ class DprRetriever(Retriever[DprConfig]):
             batch_size=config.batch_size,
             plain_pooling="cls",
         )
+        encoder.load(cache)
+        return encoder
 
-    def _check_towers(self) -> None:
-        """Refuse towers whose vectors cannot be compared."""
-        asked, found = self._question_encoder, self._passage_encoder
-        if asked.dim != found.dim:
-            raise CheckpointError(
-                f"gives vectors of width {asked.dim}, the passage encoder "
-                f"'{found.checkpoint}' of width {found.dim}",
-                where=asked.checkpoint,
-                cure="name two encoders that were trained together",
-            )
-        if (asked.family, found.family) == ("dpr-passage", "dpr-question"):
-            raise CheckpointError(
-                "question_encoder and passage_encoder are the wrong way round",
-                where=f"{asked.checkpoint}, {found.checkpoint}",
-                cure="exchange them",
-            )
+
+def _check_towers(question: TextEncoder, passage: TextEncoder) -> None:
+    """Refuse encoders whose vectors cannot be compared."""
+    if question.dim != passage.dim:
+        raise CheckpointError(
+            f"gives vectors of width {question.dim}, the passage encoder "
+            f"'{passage.checkpoint}' of width {passage.dim}",
+            where=question.checkpoint,
+            cure="name two encoders that were trained together",
+        )
+    if (question.family, passage.family) == ("dpr-passage", "dpr-question"):
+        raise CheckpointError(
+            "question_encoder and passage_encoder are the wrong way round",
+            where=f"{question.checkpoint}, {passage.checkpoint}",
+            cure="exchange them",
+        )

@@ -22,7 +22,8 @@ from odqa.encoders.tokens import Tokens
 from odqa.errors import CheckpointError
 from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.retro.offline.chunks import chunk_document
 from odqa.types import Hit, Passage, Query
 
@@ -54,10 +55,14 @@ class ChunkHit:
     score: float
 
 
-class RetroRetriever(Retriever[RetroRetrieverConfig]):
+class RetroRetriever(
+    Retriever[RetroRetrieverConfig],
+    PreparedComponent[RetroRetrieverConfig, TextEncoder, DenseIndex],
+):
     """Finds passages by their nearest chunk."""
 
     Config = RetroRetrieverConfig
+    type_name = "retro"
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("chunk keys",)
@@ -66,62 +71,26 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
 
     def __init__(self, config: RetroRetrieverConfig) -> None:
         super().__init__(config)
-        self._encoder = TextEncoder(
-            config.checkpoint,
-            pooling="mean",
-            normalize=config.metric == "ip",
-            device=config.device,
-            precision=config.precision,
-            batch_size=config.batch_size,
-            max_length=None,
-        )
-        self._index = DenseIndex(config.index, config.metric, "chunk keys")
         self._cut = 0
         self._units = _Units()
 
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        encoder, size = self._encoder, self.config.chunk_tokens
-        encoder.load(cache)
-        room = encoder.position_limit - encoder.tokens.markers
-        if size > room:
-            raise CheckpointError(
-                f"chunk_tokens is {size}, the encoder takes at most {room} beside its markers",
-                where=encoder.checkpoint,
-                cure=f"set chunk_tokens to {room} or less",
-            )
-        identity = {
-            "component": "retro",
-            "version": self.version,
-            "encoder": {**encoder.identity(), "max_length": size + encoder.tokens.markers},
-            "chunk_tokens": size,
-        }
-
-        def encode(passages: list[Passage], label: str) -> Shard:
-            texts = encoder.tokens.bare([passage.full_text for passage in passages])
-            chunks = [_keyed(ids, size) for ids in texts]
-            marked = [encoder.tokens.marked(chunk) for found in chunks for chunk in found]
-            counts = np.array([len(found) for found in chunks], np.int64)
-            return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
-
-        self._index.prepare(corpus, cache, identity, encoder.dim, encode)
-
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         keys = self._keys(queries)
-        wanted = min(k, self._index.file.items)
+        wanted = min(k, self._store.file.items)
         out: list[list[Hit]] = [[] for _ in queries]
         todo = np.arange(len(queries))
         fetch = 2 * wanted
         while len(todo):
-            scores, rows = self._index.search(keys[todo], fetch)
+            scores, rows = self._store.search(keys[todo], fetch)
             best = [
                 list(_best_chunks(s, p)) for s, p in zip(scores, self._owners(rows), strict=True)
             ]
-            everything = rows.shape[1] == len(self._index.file.vectors)
+            everything = rows.shape[1] == len(self._store.file.vectors)
             enough = np.array([everything or len(found) >= wanted for found in best])
             for at in np.flatnonzero(enough):
                 found = best[at][:wanted]
                 self._units.add(found)
-                ids = self._index.ids([one.row for one in found])
+                ids = self._store.ids([one.row for one in found])
                 out[todo[at]] = [Hit(i, one.score) for i, one in zip(ids, found, strict=True)]
             todo = todo[~enough]
             fetch *= 2
@@ -131,25 +100,22 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
         """The best ``k`` chunks per question; several may be of one passage."""
         if not queries:
             return []
-        scores, rows = self._index.search(self._keys(queries), k)
+        scores, rows = self._store.search(self._keys(queries), k)
         owners = self._owners(rows)
-        offsets = self._index.file.offsets
+        offsets = self._store.file.offsets
         numbers = rows - (owners if offsets is None else offsets[owners])
         return [
             [
                 ChunkHit(i, int(n), float(s))
-                for i, n, s in zip(self._index.ids(own.tolist()), chunk, score, strict=True)
+                for i, n, s in zip(self._store.ids(own.tolist()), chunk, score, strict=True)
             ]
             for own, chunk, score in zip(owners, numbers, scores, strict=True)
         ]
 
-    def stored(self) -> tuple[Stored, ...]:
-        return self._index.stored()
-
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search among all chunks."""
-        gflop = self._encoder.gflop(question.text) + self._index.gflop()
-        return Cost(parameters=self._encoder.parameters, gflop=gflop)
+        gflop = self._model.gflop(question.text) + self._store.gflop()
+        return Cost(parameters=self._model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
         own = {
@@ -157,22 +123,67 @@ class RetroRetriever(Retriever[RetroRetrieverConfig]):
             "text tokens (at most)": f"{self.config.chunk_tokens} a chunk",
             "questions cut off": f"{self._cut:,}",
         }
-        return {**self._encoder.facts(), **self._index.facts(), **own, **self._units.facts()}
+        return {**self._model.facts(), **self._store.facts(), **own, **self._units.facts()}
 
-    def close(self) -> None:
-        self._encoder.close()
-        self._index.close()
+    def _load(self, cache: Cache) -> TextEncoder:
+        config = self.config
+        encoder = TextEncoder(
+            config.checkpoint,
+            pooling="mean",
+            normalize=config.metric == "ip",
+            device=config.device,
+            precision=config.precision,
+            batch_size=config.batch_size,
+            max_length=None,
+        )
+        encoder.load(cache)
+        room = encoder.position_limit - encoder.tokens.markers
+        if config.chunk_tokens > room:
+            raise CheckpointError(
+                f"chunk_tokens is {config.chunk_tokens}, the encoder takes at most {room} beside "
+                "its markers",
+                where=encoder.checkpoint,
+                cure=f"set chunk_tokens to {room} or less",
+            )
+        return encoder
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[DenseIndex]:
+        encoder, size = self._model, self.config.chunk_tokens
+
+        def encode(passages: list[Passage], label: str) -> Shard:
+            texts = encoder.tokens.bare([passage.full_text for passage in passages])
+            chunks = [_keyed(ids, size) for ids in texts]
+            marked = [encoder.tokens.marked(chunk) for row in chunks for chunk in row]
+            counts = np.array([len(row) for row in chunks], np.int64)
+            return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
+
+        index = DenseIndex.open(
+            corpus,
+            cache,
+            self.config.index,
+            self.config.metric,
+            what="chunk keys",
+            identity={
+                "component": "retro",
+                "version": self.version,
+                "encoder": {**encoder.identity(), "max_length": size + encoder.tokens.markers},
+                "chunk_tokens": size,
+            },
+            dim=encoder.dim,
+            encode=encode,
+        )
+        return Opened(index, index.stored)
 
     def _keys(self, queries: Sequence[Query]) -> np.ndarray:
         """Questions are pooled exactly as chunks are; of a longer one, the first chunk is used."""
-        tokens = self._encoder.tokens
+        tokens = self._model.tokens
         texts = tokens.bare([question.text for question in queries])
         chunks = [_keyed(ids, self.config.chunk_tokens) for ids in texts]
         self._cut += sum(len(found) > 1 for found in chunks)
-        return self._encoder.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))
+        return self._model.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))
 
     def _owners(self, rows: np.ndarray) -> np.ndarray:
-        return self._index.file.items_of(rows)
+        return self._store.file.items_of(rows)
 
 
 def _keyed(ids: Sequence[int], size: int) -> list[list[int]]:

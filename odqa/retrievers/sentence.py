@@ -16,7 +16,8 @@ from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.indexes.config import FlatIndex, IndexConfig
 from odqa.indexes.dense import DenseIndex
-from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig
+from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
@@ -50,19 +51,35 @@ class SentenceConfig(StageConfig, ModelConfig):
     batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
 
 
-class SentenceRetriever(Retriever[SentenceConfig]):
+class SentenceRetriever(
+    Retriever[SentenceConfig], PreparedComponent[SentenceConfig, TextEncoder, DenseIndex]
+):
     """Finds passages by the inner product of sentence vectors."""
 
     Config = SentenceConfig
+    type_name = "sentence"
     representation = "intra-passage dynamic"
     interaction = "none"
     precomputes = ("passage vectors",)
     #: An exact search reads every vector of the corpus once per call.
     questions_per_call = 2048
 
-    def __init__(self, config: SentenceConfig) -> None:
-        super().__init__(config)
-        self._encoder = TextEncoder(
+    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
+        return self._store.hits(self._model.encode([self._asked(query) for query in queries]), k)
+
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
+        """One forward pass over the question, and the search."""
+        encoder = self._model
+        gflop = encoder.gflop(self._asked(question)) + self._store.gflop()
+        return Cost(parameters=encoder.parameters, gflop=gflop)
+
+    def describe(self) -> dict[str, str]:
+        cut = {"questions cut off": f"{self._model.truncated:,}"}
+        return {**self._model.facts(), **self._store.facts(), **cut}
+
+    def _load(self, cache: Cache) -> TextEncoder:
+        config = self.config
+        encoder = TextEncoder(
             config.checkpoint,
             pooling=config.pooling,
             normalize=config.normalize,
@@ -71,46 +88,37 @@ class SentenceRetriever(Retriever[SentenceConfig]):
             precision=config.precision,
             batch_size=config.batch_size,
         )
-        self._index = DenseIndex(config.index, "ip", "passage vectors")
-        self._query_prefix = ""
-
-    def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        encoder = self._encoder
         encoder.load(cache)
-        prompts = encoder.settings
-        given = (self.config.query_prefix, self.config.passage_prefix)
-        self._query_prefix = prompts.query_prompt if given[0] is None else given[0]
-        prefix = prompts.passage_prompt if given[1] is None else given[1]
-        identity = {
-            "component": "sentence",
-            "version": self.version,
-            "encoder": encoder.identity(),
-            "prefix": prefix,
-        }
+        return encoder
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[DenseIndex]:
+        encoder, prefix = self._model, self.config.passage_prefix
+        if prefix is None:
+            prefix = encoder.settings.passage_prompt
 
         def encode(passages: list[Passage], label: str) -> Shard:
             tokens = encoder.tokens([prefix + passage.full_text for passage in passages])
             ones = np.ones(len(passages), np.int64)
             return Shard(encoder.encode_tokens(tokens, label), ones, tokens.truncated)
 
-        self._index.prepare(corpus, cache, identity, encoder.dim, encode)
+        index = DenseIndex.open(
+            corpus,
+            cache,
+            self.config.index,
+            "ip",
+            what="passage vectors",
+            identity={
+                "component": "sentence",
+                "version": self.version,
+                "encoder": encoder.identity(),
+                "prefix": prefix,
+            },
+            dim=encoder.dim,
+            encode=encode,
+        )
+        return Opened(index, index.stored)
 
-    def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        texts = [self._query_prefix + question.text for question in queries]
-        return self._index.hits(self._encoder.encode(texts), k)
-
-    def stored(self) -> tuple[Stored, ...]:
-        return self._index.stored()
-
-    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
-        """One forward pass over the question, and the search."""
-        gflop = self._encoder.gflop(self._query_prefix + question.text) + self._index.gflop()
-        return Cost(parameters=self._encoder.parameters, gflop=gflop)
-
-    def describe(self) -> dict[str, str]:
-        cut = {"questions cut off": f"{self._encoder.truncated:,}"}
-        return {**self._encoder.facts(), **self._index.facts(), **cut}
-
-    def close(self) -> None:
-        self._encoder.close()
-        self._index.close()
+    def _asked(self, question: Query) -> str:
+        """What is encoded for a question."""
+        prefix = self.config.query_prefix
+        return (self._model.settings.query_prompt if prefix is None else prefix) + question.text

@@ -80,7 +80,7 @@ def test_passages_are_encoded_once(
 ) -> None:
     first = prepared(ColbertConfig(checkpoint=checkpoint), tmp_path)
     kept = scores(first)
-    tokens = [len(first._encoder.passage_tokens(p.full_text)) for p in CORPUS]
+    tokens = [len(first._model.passage_tokens(p.full_text)) for p in CORPUS]
     (stored,) = first.stored()
     # Float16 vectors of width 16 and four offsets, behind two headers; a manifest may come too.
     assert stored.bytes >= 256 + sum(tokens) * 16 * 2 + 4 * 8
@@ -111,7 +111,7 @@ def test_another_length_or_corpus_is_another_store(checkpoint: str, tmp_path: Pa
 
 def test_cost_by_hand(checkpoint: str, tmp_path: Path) -> None:
     offline = prepared(ColbertConfig(checkpoint=checkpoint), tmp_path)
-    n = {p.id: len(offline._encoder.passage_tokens(p.full_text)) for p in CORPUS}
+    n = {p.id: len(offline._model.passage_tokens(p.full_text)) for p in CORPUS}
 
     def encoded(tokens: int) -> int:
         # 2 layers of width 32, feed-forward 64; then 32 -> 16.

@@ -80,7 +80,7 @@ def test_cost_by_hand(tmp_path: Path) -> None:
     layers = sum(2 * (8 * t * 32 * 32 + 4 * t * t * 32 + 4 * t * 32 * 64) for t in (13, 48))
     cost = ranker.cost(QUESTIONS[0], HITS[1:])
     assert cost.gflop == pytest.approx(layers / 1e9)
-    assert cost.parameters == sum(p.numel() for p in ranker._model.parameters())
+    assert cost.parameters == sum(p.numel() for p in ranker._model.model.parameters())
     assert ranker.cost(QUESTIONS[0], []).gflop == 0
     assert ranker.describe() == {
         "device": "cpu", "dtype": "float32", "labels": "1", "pair tokens (at most)": "48"

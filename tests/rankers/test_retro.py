@@ -83,7 +83,7 @@ def test_scores_are_the_models(folders: dict[bool, Path], tmp_path: Path) -> Non
     """By hand: layout, one full forward, head, and the cosine of mean encodings."""
     found = scores(make(folders[False], tmp_path))
     model = RetroModel.from_pretrained(folders[False])
-    scorer = make(folders[False], tmp_path)._scorer
+    scorer = make(folders[False], tmp_path)._model
     m = model.config.chunk_length
     (passage,), _ = scorer.tokenise([CORPUS[3].full_text])
     question = scorer.question_ids(QUESTIONS[1].text)
@@ -144,7 +144,7 @@ def test_offline_scores_are_the_online_ones(
     np.testing.assert_allclose(scores(ranker, asked), online, atol=2e-2)
     assert np.ptp(online) > (0.01 if parameters.get("mode") == "attention" else 0.1)
     (stored,) = ranker.stored()
-    tokens = sum(len(ids) for ids in ranker._scorer.tokenise([p.full_text for p in CORPUS])[0])
+    tokens = sum(len(ids) for ids in ranker._model.tokenise([p.full_text for p in CORPUS])[0])
     width = 16 if neighbours == "encodings" else 16 + 2 * 2 * 16
     assert tokens * width * 2 <= stored.bytes < tokens * width * 2 + 3000
 
@@ -195,7 +195,7 @@ def test_answer_likelihood_is_the_full_forwards(
     asked = Question("q", "who built it", ("king", "the old river"))
     found = scores(ranker, asked)
     model = RetroModel.from_pretrained(folders[seeing])
-    scorer = ranker._scorer
+    scorer = ranker._model
     m = model.config.chunk_length
     (prompt,) = scorer.tokens.bare(["question: who built it answer:"])
     expected = []
@@ -233,7 +233,7 @@ def test_passages_are_cut_and_counted(folders: dict[bool, Path], tmp_path: Path)
         scores(ranker)
         texts = [passage.full_text for passage in CORPUS]
         long = sum(
-            len(ids) > 12 for ids in make(folders[False], tmp_path)._scorer.tokenise(texts)[0]
+            len(ids) > 12 for ids in make(folders[False], tmp_path)._model.tokenise(texts)[0]
         )
         assert ranker.describe()["passages cut off"] == str(long)
 

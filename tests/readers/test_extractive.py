@@ -251,7 +251,7 @@ def test_ways_to_compare_windows_differ(checkpoint: Path) -> None:
 def test_cost_by_hand(checkpoint: Path) -> None:
     reader = prepared(checkpoint, passages=1, title=False)
     # The text of p0 and the question, in tokens, with [CLS] and two [SEP].
-    tokens = len(reader._tokenizer(QUESTIONS[0].text, CORPUS[0].text)["input_ids"])
+    tokens = len(reader._model.tokenizer(QUESTIONS[0].text, CORPUS[0].text)["input_ids"])
     layers = 2 * (8 * tokens * 32 * 32 + 4 * tokens**2 * 32 + 4 * tokens * 32 * 64)
     cost = reader.cost(QUESTIONS[0], HITS)
     assert cost.gflop == pytest.approx(layers / 1e9)

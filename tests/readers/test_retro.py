@@ -108,7 +108,7 @@ def test_what_each_layout_sees(folder: Path) -> None:
 
 def test_evidence_is_the_best_passage_with_the_answer(folder: Path) -> None:
     reader = make(folder)
-    asking = reader._asking
+    asking = reader._answering
     (ids,) = asking.tokens.bare(["tower bridge"])
     read = [CORPUS[0], CORPUS[2]]
     found = asking.answer(Generated(tuple(ids), -6.0), read)
@@ -189,7 +189,7 @@ def test_the_score_is_the_likelihood_of_the_answer(folder: Path) -> None:
     """The ranker's answer likelihood asks as the reader does: it finds the reader's score."""
     reader = make(folder, max_answer_tokens=6, passages=1)
     (made,) = reader._generate([QUESTIONS[0].text], [[CORPUS[2]]])
-    answer = reader._asking.answer(made, [])
+    answer = reader._answering.answer(made, [])
     likely = RetroScorer(folder, "tiny")
     asked = likely.ask_answer(QUESTIONS[0].text, answer.text)
     assert asked.ids[0, likely.model.config.chunk_length :].tolist() == [*made.tokens, likely.end]

@@ -112,7 +112,7 @@ def test_both_units_are_reported(bert: str, tmp_path: Path) -> None:
 def test_a_passage_of_one_chunk_is_its_sentence_vector(bert: str, tmp_path: Path) -> None:
     retriever = ready(bert, tmp_path, chunk_tokens=64)
     plain = TextEncoder(bert, normalize=False).encode([p.text for p in PASSAGES])
-    np.testing.assert_allclose(retriever._index.file.vectors, plain, atol=1e-5)
+    np.testing.assert_allclose(retriever._store.file.vectors, plain, atol=1e-5)
 
 
 def test_an_approximate_index_over_chunks(bert: str, tmp_path: Path) -> None:

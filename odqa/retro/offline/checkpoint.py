@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from odqa.checkpoints.load import load_tokenizer
+from odqa.checkpoints.load import check_length, load_tokenizer, parameter_count
+from odqa.devices import device_facts
 from odqa.encoders.tokens import TextTokens
 from odqa.errors import CheckpointError
 from odqa.retro.model.attention import KeyValues
@@ -60,12 +61,8 @@ class RetroCheckpoint:
         config = self.model.config
         self.passage_tokens = passage_tokens or config.neighbour_length
         stack = config.encoder
-        if stack.position == "absolute" and self.passage_tokens > stack.max_positions:
-            raise CheckpointError(
-                f"takes {stack.max_positions} tokens, passage_tokens is {self.passage_tokens}",
-                where=name,
-                cure=f"set passage_tokens to {stack.max_positions} or less",
-            )
+        if stack.position == "absolute":
+            check_length("passage_tokens", self.passage_tokens, stack.max_positions, name)
         self.tokenizer = load_tokenizer(folder, name)
         if len(self.tokenizer) > config.vocab_size:
             raise CheckpointError(
@@ -75,6 +72,15 @@ class RetroCheckpoint:
             )
         self.tokens = TextTokens(self.tokenizer, self.passage_tokens)
         self.end = end_token(self.tokenizer, name)
+
+    @property
+    def parameters(self) -> int:
+        """How many the model has."""
+        return parameter_count(self.model)
+
+    def facts(self) -> dict[str, str]:
+        """Device and number format, for reports."""
+        return device_facts(self.model.device, self.model.token_table().dtype)
 
     def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Token ids of passages, markers included, and how many were cut off."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odqa.encoders.sharded import Shard, VectorFile, encode_shards
-from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex, Metric
+from odqa.indexes.config import FlatIndex, IndexConfig, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.retro.offline.chunks import chunk_document, neighbours_elsewhere
 from odqa.types import Passage
@@ -76,13 +76,13 @@ class ChunkDatabase:
         encoder: KeyEncoder,
         *,
         chunk_length: int,
-        index: FlatIndex | HnswIndex | IvfPqIndex | None = None,
+        index: IndexConfig | None = None,
         metric: Metric = "l2",
     ) -> None:
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.chunk_length = chunk_length
-        self._index = DenseIndex(index or FlatIndex(), metric, "chunk keys")
+        self._search: tuple[IndexConfig, Metric] = (index or FlatIndex(), metric)
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Cut and embed the corpus, or open what the cache holds of that.
@@ -107,7 +107,18 @@ class ChunkDatabase:
 
         where = {**identity, "corpus": corpus.fingerprint}
         opened = VectorFile(cache.artifact("chunk-tokens", where, tokens))
-        self._index.prepare(corpus, cache, keyed, self.encoder.dim, self._embed, _DOCUMENTS)
+        config, metric = self._search
+        self._index = DenseIndex.open(
+            corpus,
+            cache,
+            config,
+            metric,
+            what="chunk keys",
+            identity=keyed,
+            dim=self.encoder.dim,
+            encode=self._embed,
+            shard=_DOCUMENTS,
+        )
         self.tokens: NDArray[np.int32] = opened.vectors
         #: [chunks]: row of the passage that each chunk is of.
         self.documents: NDArray[np.int64] = opened.items_of(np.arange(len(opened.vectors)))
@@ -115,7 +126,8 @@ class ChunkDatabase:
         self.starts: NDArray[np.int64] = np.searchsorted(
             self.documents, np.arange(opened.items + 1)
         )
-        self._identity = {**keyed, "corpus": corpus.fingerprint, "search": self._search_identity()}
+        search = {"index": dict(config.identity()), "metric": metric}
+        self._identity = {**keyed, "corpus": corpus.fingerprint, "search": search}
         self._cache = cache
 
     def __len__(self) -> int:
@@ -198,6 +210,3 @@ class ChunkDatabase:
         cut = self._cut(passages)
         chunks = [row[row != NO_TOKEN].tolist() for row in cut.vectors]
         return Shard(self.keys(chunks, label), cut.counts)
-
-    def _search_identity(self) -> dict[str, object]:
-        return {"index": dict(self._index.config.identity()), "metric": self._index.metric}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+from odqa.interfaces import Stored
+from odqa.prepared_component import Opened
 from odqa.retro.offline.neighbour_store import NeighbourStore, passage_neighbours
 
 if TYPE_CHECKING:
@@ -12,22 +14,27 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
     from odqa.retro.offline.checkpoint import RetroCheckpoint
 
+#: What there is of a passage before it is asked for.
+Ready = Literal["online", "encodings", "keys-values"]
 # Raised whenever the same checkpoint would store something else than before.
 _VERSION = 1
 
 
 def open_passage_store(
-    checkpoint: RetroCheckpoint, cache: Cache, corpus: Corpus, *, keys: bool, budget: int
-) -> NeighbourStore:
-    """Open, build or go on with the encodings of all passages.
+    checkpoint: RetroCheckpoint, cache: Cache, corpus: Corpus, neighbours: Ready, *, budget: int
+) -> Opened[NeighbourStore | None]:
+    """Open, build or go on with the encodings of all passages; nothing for ``online``.
 
     What is stored depends on weights, passage tokens, number format and corpus, and on nothing of
     the stage that asks: a ranker and a reader with one checkpoint read one store.
 
     Args:
-        keys: store keys and values of every cross-attention too.
+        neighbours: ``keys-values`` stores those of every cross-attention too.
         budget: tokens per forward pass, padding included.
     """
+    if neighbours == "online":
+        return Opened(None)
+    keys = neighbours == "keys-values"
     identity = {
         "what": "RETRO neighbours",
         "version": _VERSION,
@@ -38,7 +45,7 @@ def open_passage_store(
         "dtype": str(checkpoint.model.token_table().dtype),
         "corpus": corpus.fingerprint,
     }
-    return passage_neighbours(
+    store = passage_neighbours(
         cache,
         corpus,
         identity,
@@ -47,3 +54,4 @@ def open_passage_store(
         pack=lambda passages: checkpoint.pack(passages, keys),
         budget=budget,
     )
+    return Opened(store, (Stored(f"neighbour {neighbours}", store.bytes),))

@@ -1,0 +1,84 @@
+"""A Hugging Face encoder with a head for one task: what reads question and passage together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from odqa.checkpoints.load import (
+    AutoClass,
+    check_length,
+    load_model,
+    load_tokenizer,
+    parameter_count,
+    position_limit,
+)
+from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.devices import device_and_dtype, device_facts
+from odqa.encoders.flops import encoder_gflop
+from odqa.interfaces import Cost, Device, Precision
+
+if TYPE_CHECKING:
+    import torch
+
+    from odqa.cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class TaskModel:
+    """The model where it computes, and its tokenizer; made by `load_task_model`."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    dtype: torch.dtype
+    parameters: int
+
+    @property
+    def config(self) -> Any:
+        """The model's Hugging Face configuration."""
+        return self.model.config
+
+    def forward(self, features: Sequence[Mapping[str, Any]]) -> Any:
+        """The model's output for some tokenised inputs, padded to the longest."""
+        import torch
+
+        inputs = self.tokenizer.pad(list(features), return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            return self.model(**inputs)
+
+    def cost(self, lengths: Iterable[int]) -> Cost:
+        """One forward pass over inputs of so many tokens."""
+        gflop = sum(encoder_gflop(self.config, tokens) for tokens in lengths)
+        return Cost(self.parameters, gflop)
+
+    def facts(self) -> dict[str, str]:
+        """Device and number format, for reports."""
+        return device_facts(self.device, self.dtype)
+
+
+def load_task_model(
+    auto_class: AutoClass,
+    checkpoint: str,
+    cache: Cache,
+    *,
+    max_length: int,
+    device: Device,
+    precision: Precision,
+) -> TaskModel:
+    """Load a checkpoint with the head that ``auto_class`` has.
+
+    Args:
+        max_length: tokens per input that it has to take.
+
+    Raises:
+        CheckpointError: another kind of checkpoint, an incomplete one, or one for shorter inputs.
+        EnvironmentProblem: a hub checkpoint cannot be reached, or there is no GPU.
+    """
+    folder = resolve_checkpoint(checkpoint, cache)
+    tokenizer = load_tokenizer(folder, checkpoint)
+    model = load_model(auto_class, folder, checkpoint)
+    check_length("max_length", max_length, position_limit(model.config), checkpoint)
+    place, dtype = device_and_dtype(device, precision)
+    return TaskModel(model.to(place, dtype), tokenizer, place, dtype, parameter_count(model))
