@@ -154,7 +154,7 @@ def _rank(
     ranker, given = cast(Ranker[Any], component), _hits(feeds, len(questions))
     alpha = stage.config.alpha if isinstance(stage.config, RankerConfig) else 0.0
     # Any of the incoming hits may be among the best once its incoming score is added.
-    k = max((len(hits) for hits in given), default=1) if alpha else stage.k
+    k = max(1, *map(len, given)) if alpha and given else stage.k
     ranked = ranker.rank(_shown(stage, questions), given, k)
     check_hits(stage, ranked, len(questions), k, given)
     if not alpha:

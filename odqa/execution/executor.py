@@ -223,9 +223,10 @@ def _mean_gflop(costs: Sequence[Cost]) -> float | None:
 
 
 def _prepare_identity(stage: StageSpec) -> dict[str, Any]:
-    # How many passages a stage returns changes nothing about what it prepares.
+    # How many passages a stage returns, and what is added to its scores, changes nothing about what
+    # its component prepares.
     identity = stage.identity()
-    config = {key: value for key, value in identity["config"].items() if key != "k"}
+    config = {k: value for k, value in identity["config"].items() if k not in ("k", "alpha")}
     return {"role": stage.role, **identity, "config": config}
 
 
