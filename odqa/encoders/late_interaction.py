@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
 from odqa.encoders.late_interaction_settings import LateInteractionSettings, read_settings
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
-
-
-# A passage of 100 words; ``batch_size`` counts passages of this length.
-_TYPICAL_TOKENS = 128
 
 
 class LateInteractionEncoder:
@@ -55,7 +51,7 @@ class LateInteractionEncoder:
     ) -> None:
         self.checkpoint = checkpoint
         self._batch_size = batch_size
-        self._budget = batch_size * _TYPICAL_TOKENS
+        self._budget = batch_size * TYPICAL_TOKENS
         self._device = device
         self._precision = precision
         self._query_maxlen = query_maxlen
