@@ -26,7 +26,7 @@ from odqa.checkpoints.load import (
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype, device_facts
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
-
-
-# A passage of 100 words; ``batch_size`` counts passages of this length.
-_TYPICAL_TOKENS = 128
 
 
 class LateInteractionEncoder:
@@ -65,7 +61,7 @@ class LateInteractionEncoder:
     ) -> None:
         self.checkpoint = checkpoint
         self._batch_size = batch_size
-        self._budget = batch_size * _TYPICAL_TOKENS
+        self._budget = batch_size * TYPICAL_TOKENS
         self._device = device
         self._precision = precision
         self._query_maxlen = query_maxlen

@@ -18,7 +18,7 @@ from odqa.checkpoints.load import load_tokenizer, parameter_count, position_limi
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings, read_sentence_settings
 from odqa.devices import device_and_dtype, device_facts
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_batches
 from odqa.encoders.flops import encoder_gflop
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from odqa.cache import Cache
 
-# A passage of 100 words; ``batch_size`` counts texts of this length.
-_TYPICAL_TOKENS = 128
 _DEFAULT_MAX_LENGTH = 256
 
 
@@ -51,7 +49,8 @@ class TextEncoder:
         max_length: tokens per text, markers included; `None` takes what the checkpoint says.
         device: where it runs.
         precision: number format; auto is fp32 on the CPU, bf16 on a GPU.
-        batch_size: texts of 128 tokens per forward pass; of shorter texts it takes more.
+        batch_size: texts of 128 tokens per forward pass, of shorter texts it takes more; `None`
+            takes what suits the device.
         plain_pooling: for ``auto``, of a checkpoint without settings of its own.
     """
 
@@ -64,14 +63,14 @@ class TextEncoder:
         max_length: int | None = _DEFAULT_MAX_LENGTH,
         device: Device = "cpu",
         precision: Precision = "auto",
-        batch_size: int = 64,
+        batch_size: int | None = None,
         plain_pooling: Pooling = "mean",
     ) -> None:
         self.checkpoint = checkpoint
         self._wish = (pooling, normalize, max_length, plain_pooling)
         self._device = device
         self._precision = precision
-        self._budget = batch_size * _TYPICAL_TOKENS
+        self._batch_size = batch_size
         self._model: Any = None
         #: Texts cut off at ``max_length`` by `encode` since the encoder was loaded.
         self.truncated = 0
@@ -103,6 +102,7 @@ class TextEncoder:
         tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
         self.tokens = TextTokens(tokenizer, length)
         self.device, self.dtype = device_and_dtype(self._device, self._precision)
+        self._budget = TYPICAL_TOKENS * texts_at_once(self._batch_size, self.device)
         self.fingerprint = checkpoint_fingerprint(folder)
         self.config = model.config
         self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)

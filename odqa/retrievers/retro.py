@@ -43,7 +43,11 @@ class RetroRetrieverConfig(StageConfig, ModelConfig):
         "l2", description="l2 on the mean vectors, or ip on unit vectors (cosine similarity)."
     )
     index: IndexConfig = Field(FlatIndex(), description="How chunk keys are searched.")
-    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

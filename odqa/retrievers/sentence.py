@@ -48,7 +48,11 @@ class SentenceConfig(StageConfig, ModelConfig):
         None, description="Put before every passage; default: the checkpoint's prompt, if any."
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
-    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
+    )
 
 
 class SentenceRetriever(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,26 @@ def test_batch_size_and_order_do_not_matter(bert: Path) -> None:
     np.testing.assert_allclose(small, large, atol=1e-5)
     np.testing.assert_allclose(backwards, large, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(large, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("wish", "budget"), [(None, 2048), (64, 8192)])
+def test_texts_per_forward_pass(
+    bert: Path, wish: int | None, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = TextEncoder(str(bert), batch_size=wish)
+    encoder.load()
+    sizes: list[int] = []
+    forward = encoder._forward
+
+    def counted(ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        sizes.append(len(ids) * max(map(len, ids)))
+        return forward(ids)
+
+    monkeypatch.setattr(encoder, "_forward", counted)
+    encoder.encode(TEXTS * 1000)
+    longest = max(len(row) for row in encoder.tokens(TEXTS).ids)
+    assert budget - longest < sizes[0] <= budget
+    assert len(sizes) > 1
 
 
 def test_nothing_in_nothing_out(bert: Path) -> None:
