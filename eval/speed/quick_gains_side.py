@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from odqa.pipeline import Pipeline
+from odqa.execution.pipeline import Pipeline
 
 from eval.speed.worker import Job, serve
 from odqa.api import open_dataset
