@@ -67,13 +67,13 @@ def test_a_torch_that_cannot_tell_has_no_fast_bfloat16(monkeypatch: pytest.Monke
 
 
 def test_the_cpus_own_flags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The flags know nothing of what oneDNN was told to leave alone.
+    # The flags do not depend on how oneDNN is configured.
     monkeypatch.setattr(devices, "_onednn_takes_bfloat16", lambda: True)
-    flags = Path("/proc/cpuinfo")
-    if not flags.exists() or not hasattr(torch.cpu, "get_capabilities"):
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists() or not hasattr(torch.cpu, "get_capabilities"):
         pytest.skip("no /proc/cpuinfo here, or a torch that names no instructions")
-    said = set(flags.read_text(encoding="utf-8").split())
-    assert fast_bfloat16(torch.device("cpu")) is bool(said & {"avx512_bf16", "amx_bf16", "bf16"})
+    flags = set(cpuinfo.read_text(encoding="utf-8").split())
+    assert fast_bfloat16(torch.device("cpu")) is bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def test_emulated_bf16_is_warned_of(

@@ -57,8 +57,8 @@ def test_every_example_is_short_and_keeps_the_contract(source: str) -> None:
 
 def test_there_is_an_example_of_every_role() -> None:
     bases = (Rewriter, Retriever, Fusion, Ranker, Reader)
-    made = [type(component_of(source)) for source in EXAMPLES]
-    assert all(any(issubclass(kind, base) for kind in made) for base in bases)
+    kinds = [type(component_of(source)) for source in EXAMPLES]
+    assert all(any(issubclass(kind, base) for kind in kinds) for base in bases)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

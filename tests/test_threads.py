@@ -54,7 +54,7 @@ def test_a_command_says_so_before_torch_and_faiss_are_loaded() -> None:
         "print(os.environ['OMP_WAIT_POLICY'], {'torch', 'faiss', 'sklearn'} & set(sys.modules))"
     )
     env = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env
     )
-    assert done.stdout.strip().endswith("PASSIVE set()"), done.stdout[-200:] + done.stderr
+    assert process.stdout.strip().endswith("PASSIVE set()"), process.stdout[-200:] + process.stderr

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from odqa.execution.pipeline import Pipeline
 
 from eval.speed.worker import Job, serve
 from odqa.api import open_dataset
 from odqa.cache import Cache
 from odqa.encoders.text import TextEncoder
+from odqa.execution.pipeline import Pipeline
 from odqa.indexes import faiss_threads
 from odqa.indexes.exact import exact_search
 

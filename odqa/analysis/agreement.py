@@ -1,4 +1,4 @@
-"""How far two rankings of the same passages agree: what a number format changes, for example."""
+"""How far two rankings of the same passages agree, such as of two number formats."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def agreement(first: Run, second: Run, where: str = "") -> Agreement:
     """Compare two rankings of the same passages.
 
     Args:
-        first, second: question id -> hits, best first; questions of one alone do not count.
-        where: they come from, for the error line.
+        first, second: question id -> hits, best first; questions of only one are ignored.
+        where: their files, for error messages.
 
     Raises:
         DataError: no question in common, or other passages for one.
@@ -69,8 +69,8 @@ def agreement(first: Run, second: Run, where: str = "") -> Agreement:
     correlations, same_first, same_order, distances, spreads = [], [], [], [], []
     for question in (question for question in first if question in second):
         scores = {hit.passage_id: hit.score for hit in first[question]}
-        others = {hit.passage_id: hit.score for hit in second[question]}
-        if scores.keys() != others.keys():
+        second_scores = {hit.passage_id: hit.score for hit in second[question]}
+        if scores.keys() != second_scores.keys():
             raise DataError(
                 f"question '{question}' has other passages in the two runs",
                 where=where,
@@ -79,7 +79,7 @@ def agreement(first: Run, second: Run, where: str = "") -> Agreement:
         if len(scores) < 2:
             continue
         a = np.array(list(scores.values()))
-        b = np.array([others[passage] for passage in scores])
+        b = np.array([second_scores[passage] for passage in scores])
         if np.ptp(a) > 0 and np.ptp(b) > 0:
             correlations.append(float(spearmanr(a, b).statistic))
         order, other_order = ([hit.passage_id for hit in run[question]] for run in (first, second))

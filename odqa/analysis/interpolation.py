@@ -1,4 +1,4 @@
-"""What a ranker is worth with more or less of the retriever's score added to its own."""
+"""Figures of a ranker by the weight of the retriever's score added to its own."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def interpolate(
         retrieved: holds every passage that was ranked.
         ranked: scores in which the retriever's count ``applied_weight`` times already.
         weight: how often they are to count.
-        where: the ranking comes from, for the error line.
+        where: file of the ranking, for error messages.
 
     Raises:
         DataError: a passage was ranked that was not retrieved.
@@ -52,9 +52,9 @@ def interpolate(
     interpolated: dict[str, list[Hit]] = {}
     for question, hits in ranked.items():
         incoming = {hit.passage_id: hit.score for hit in retrieved.get(question, ())}
-        if missing := [hit.passage_id for hit in hits if hit.passage_id not in incoming]:
+        if not_retrieved := [hit.passage_id for hit in hits if hit.passage_id not in incoming]:
             raise DataError(
-                f"passage '{missing[0]}' of question '{question}' was not retrieved",
+                f"passage '{not_retrieved[0]}' of question '{question}' was not retrieved",
                 where=where,
                 cure="pass the run that the ranker was given",
             )
@@ -70,7 +70,7 @@ def parse_weights(text: str) -> list[float]:
     """Numbers with commas between them.
 
     Raises:
-        SpecError: one is none, or not finite.
+        SpecError: a part is not a finite number.
     """
     weights = []
     for part in text.split(","):

@@ -19,8 +19,8 @@ Run = Mapping[str, Sequence[Hit]]
 class JudgedRun:
     """Hits by question, best first, and the relevance of passages by question.
 
-    At least one question of the run has a relevant passage. ``where`` it comes from is for error
-    lines.
+    At least one question of the run has a relevant passage. ``where`` is its file, for error
+    messages.
     """
 
     hits: Run

@@ -1,7 +1,7 @@
 """The pool of a finished run: the passages that it found or that are judged, as a corpus.
 
 Exact search over the pool returns the same best k as over the whole corpus, so that rankers whose
-offline side is large (keys and values of every passage) can be compared at a fraction of it.
+offline side is large (keys and values of every passage) can be compared at a fraction of its cost.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What a pipeline of a finished run retrieved.
+    """The passages that a pipeline of a finished run retrieved.
 
     Attributes:
         pipeline: its name.

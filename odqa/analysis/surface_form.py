@@ -1,10 +1,10 @@
-"""Whether the look of a passage gives the relevant one away: how far a ranking gets unread.
+"""How well the surface form of passages predicts relevance, without reading them.
 
-Annotated passages of a data set often come from elsewhere than the passages they are hidden among,
-and look it: they begin and end with a sentence, or are shorter. A trained ranker learns that too.
-This fits a handful of numbers, the weights of the retriever's score and of features of surface
-form, by a softmax over each question's candidates, and says how well they rank: by
-cross-validation over the questions of a run, and, fitted on all of them, over another run.
+Annotated passages of a dataset often have another origin than the other passages, and another form:
+they begin and end with a sentence, or are shorter. A trained ranker learns that too. This fits
+weights of the retriever's score and of features of surface form, by a softmax over each question's
+candidates, and evaluates their ranking: by cross-validation over the questions of a run, and,
+fitted on all of them, over another run.
 """
 
 from __future__ import annotations
@@ -104,11 +104,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class SurfaceForm:
-    """What a ranking by surface form reaches.
+    """Figures of rankings by surface form.
 
     Attributes:
         figures: what the order is by -> R@1, R@5 and MRR@10.
-        weights: feature -> its weight where it is used with the retriever's score and the others.
+        weights: feature -> its weight in the model of all features and the retriever's score.
     """
 
     figures: Mapping[str, Mapping[str, float]]
@@ -159,15 +159,15 @@ def fit(candidates: Candidates, rows: Sequence[int], columns: Sequence[int]) -> 
     Raises:
         DataError: none of the questions has a relevant passage among its candidates.
     """
-    used = [row for row in rows if bool(candidates.relevant[row].any())]
-    if not used:
+    judged_rows = [row for row in rows if bool(candidates.relevant[row].any())]
+    if not judged_rows:
         raise DataError(
             "too few questions have a relevant passage among their candidates",
             where=candidates.run.where,
             cure="pass a run with more of them, or a larger --depth",
         )
-    irrelevant = ~candidates.relevant[used]
-    features = candidates.features[used][..., list(columns)]
+    irrelevant = ~candidates.relevant[judged_rows]
+    features = candidates.features[judged_rows][..., list(columns)]
     weights = torch.zeros(len(columns), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -176,7 +176,7 @@ def fit(candidates: Candidates, rows: Sequence[int], columns: Sequence[int]) -> 
         scores = features @ weights
         relevant = scores.masked_fill(irrelevant, float("-inf"))
         nll = (scores.logsumexp(1) - relevant.logsumexp(1)).mean()
-        # So small a penalty only keeps features that never occur from running off.
+        # The small penalty only bounds the weights of features that never occur.
         value = nll + 1e-4 * weights.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
@@ -207,7 +207,7 @@ def parse_features(text: str) -> list[str]:
     """Names of features with commas between them.
 
     Raises:
-        SpecError: one is none.
+        SpecError: one does not exist.
     """
     names = [part.strip() for part in text.split(",")]
     if unknown := [name for name in names if name not in FEATURES]:

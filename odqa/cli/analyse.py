@@ -51,8 +51,10 @@ def interpolation(
     from odqa.analysis.interpolation import figures_by_weight, parse_weights
     from odqa.analysis.judged_run import figure_line
 
-    tried = parse_weights(weights)
-    for weight, figures in figures_by_weight(retrieved, ranked, qrels, applied_weight, tried):
+    parsed_weights = parse_weights(weights)
+    for weight, figures in figures_by_weight(
+        retrieved, ranked, qrels, applied_weight, parsed_weights
+    ):
         typer.echo(figure_line(f"{weight:g}", figures))
 
 
@@ -84,13 +86,15 @@ def surface_form(
     from odqa.cache import Cache
     from odqa.data.corpora import open_corpus
 
-    names = list(analysis.FEATURES) if features is None else analysis.parse_features(features)
+    feature_names = (
+        list(analysis.FEATURES) if features is None else analysis.parse_features(features)
+    )
     judged = read_judged_run(run, qrels)
-    others = read_judged_run(*evaluate) if evaluate else None
+    evaluation_run = read_judged_run(*evaluate) if evaluate else None
     passages = open_corpus(corpus, Cache(cache))
     candidates = analysis.Candidates.of(judged, passages, depth)
-    evaluated = analysis.Candidates.of(others, passages, depth) if others else None
-    typer.echo(analysis.surface_form(candidates, evaluated, names))
+    evaluated = analysis.Candidates.of(evaluation_run, passages, depth) if evaluation_run else None
+    typer.echo(analysis.surface_form(candidates, evaluated, feature_names))
 
 
 @app.command("pool")

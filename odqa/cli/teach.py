@@ -1,4 +1,4 @@
-"""``odqa teach``: a trained ranker's scores, for others to learn from."""
+"""``odqa teach``: scores of a trained ranker, to distil into others."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def teach(
 
     embedded = weights.startswith("embedded:")
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
-    known = load_recipe(recipe)
-    target = out or known.data.mined / f"teacher-{known.name}.run"
+    parsed_recipe = load_recipe(recipe)
+    target = out or parsed_recipe.data.mined / f"teacher-{parsed_recipe.name}.run"
     typer.echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))

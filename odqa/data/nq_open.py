@@ -12,7 +12,8 @@ from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
 from odqa.types import Question
 
-Placed = tuple[str, Mapping[str, object]]
+#: The place of a row (``path:line``), for error messages, and its fields.
+PlacedRow = tuple[str, Mapping[str, object]]
 
 
 def read_questions(path: Path) -> QuestionSet:
@@ -34,8 +35,8 @@ def write_questions(path: Path, questions: Iterable[Question]) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def collect(path: Path, rows: Iterable[Placed]) -> QuestionSet:
-    """Questions out of rows with ``question``, ``answer`` or ``answers``, perhaps ``id``.
+def collect(path: Path, rows: Iterable[PlacedRow]) -> QuestionSet:
+    """Questions from rows with ``question``, ``answer`` or ``answers``, and optionally ``id``.
 
     Args:
         rows: each with its place, for error lines.

@@ -26,14 +26,14 @@ _ID = {
 def pipeline_schema() -> dict[str, Any]:
     """Draft 2020-12 schema of a pipeline spec with every registered type.
 
-    A spec that extends another inherits its name, its stages and their types, so that nothing is
-    required of it; what it does say is checked all the same.
+    A spec that extends another inherits its name, its stages and their types, so that none of its
+    keys is required; those it has are checked.
     """
     definitions: dict[str, Any] = {}
     for role in ROLES:
         _define(role, definitions)
     extends = {"type": "string", "description": "File or built-in spec this one is laid over."}
-    whole: dict[str, Any] = {slot: {"anyOf": [_ref(f"{slot}-slot"), _NULL]} for slot in SLOTS}
+    slots: dict[str, Any] = {slot: {"anyOf": [_ref(f"{slot}-slot"), _NULL]} for slot in SLOTS}
     laid_over: dict[str, Any] = {
         slot: {"anyOf": [*_without_required(slot, definitions), _ref(f"{slot}-slot"), _NULL]}
         for slot in SLOTS
@@ -51,7 +51,7 @@ def pipeline_schema() -> dict[str, Any]:
         "if": {"required": ["extends"]},
         "then": {"properties": laid_over},
         "else": {
-            "properties": whole,
+            "properties": slots,
             "required": ["name", "retriever"],
             "anyOf": [{"properties": {"retriever": {"not": _NULL}}}, _READER_ALONE],
         },
@@ -82,7 +82,7 @@ def _define(role: Role, definitions: dict[str, Any]) -> None:
         name = f"{role}-{entry.name}"
         key = "by" if role == "fusion" else "type"
         own = {key: {"const": entry.name}, "id": _ID}
-        # A fusion stands where its members do, and reciprocal ranks are meant where none is named.
+        # A fusion has its keys beside those of its members; without a name it is the default one.
         members = {"fuse": True} if role == "fusion" else {}
         schema["title"] = name
         schema["properties"] = {**own, **members, **schema.get("properties", {})}
@@ -119,7 +119,7 @@ def _compositions(role: Role) -> list[dict[str, Any]]:
 
 
 def _without_required(slot: Slot, definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    """The types of a slot without their required keys: these may stand in another file."""
+    """The types of a slot without required keys: another file may hold these."""
     return [
         {
             key: part

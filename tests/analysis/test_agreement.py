@@ -40,15 +40,15 @@ def test_equal_scores_have_no_rank_correlation() -> None:
 
 
 def test_run_files_are_compared_and_named_in_errors(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.run", tmp_path / "other.run"
-    write_run(one, FIRST, "a")
-    write_run(other, SECOND, "b")
-    assert str(compare_run_files(one, other)).startswith("2 questions: rank correlation 0.7500")
-    write_run(other, {"q": [Hit("b", 1.0)]}, "b")
+    first, second = tmp_path / "one.run", tmp_path / "other.run"
+    write_run(first, FIRST, "a")
+    write_run(second, SECOND, "b")
+    assert str(compare_run_files(first, second)).startswith("2 questions: rank correlation 0.7500")
+    write_run(second, {"q": [Hit("b", 1.0)]}, "b")
     with pytest.raises(DataError) as caught:
-        compare_run_files(one, other)
+        compare_run_files(first, second)
     assert caught.value.line() == (
-        f"{one}, {other}: question 'q' has other passages in the two runs; "
+        f"{first}, {second}: question 'q' has other passages in the two runs; "
         "pass two rankings of the same candidates"
     )
 

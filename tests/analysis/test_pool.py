@@ -50,9 +50,9 @@ def test_what_cannot_be_pooled_is_one_line(run: Path, tmp_path: Path) -> None:
         read_retrieved(tmp_path / "nowhere", "mine", 2)
     with pytest.raises(RunError, match="no pipeline 'mind'; did you mean 'mine'"):
         read_retrieved(run, "mind", 2)
-    other = Corpus.from_passages([Passage("p1", "text")], "other")
+    other_corpus = Corpus.from_passages([Passage("p1", "text")], "other")
     with pytest.raises(DataError, match="corpus other: no passage 'p2'"):
-        write_pool(read_retrieved(run, "mine", 2), other, tmp_path / "out")
+        write_pool(read_retrieved(run, "mine", 2), other_corpus, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(DataError, match=r"cannot be made .*choose another --out"):

@@ -98,10 +98,10 @@ def test_questions_are_fitted_apart_from_what_they_are_evaluated_by(
     relevant = candidates.relevant.clone()
     relevant[0] = torch.tensor([False, True, False])
     odd = replace(candidates, relevant=relevant)
-    rest = fit(odd, range(1, 10), FORM)
-    assert not torch.allclose(fit(odd, range(10), FORM), rest)
+    weights = fit(odd, range(1, 10), FORM)
+    assert not torch.allclose(fit(odd, range(10), FORM), weights)
     scores = cross_validate(odd, FORM, folds=10)
-    torch.testing.assert_close(scores[0], odd.features[0] @ rest)
+    torch.testing.assert_close(scores[0], odd.features[0] @ weights)
 
 
 def test_the_whole_analysis(candidates: Candidates) -> None:

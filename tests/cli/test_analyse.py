@@ -39,17 +39,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def analyse(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Exit code of ``odqa analyse WORDS``."""
-    monkeypatch.setattr(sys, "argv", ["odqa", "analyse", *words])
-    with pytest.raises(SystemExit) as left:
+def analyse(*args: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit code of ``odqa analyse ARGS``."""
+    monkeypatch.setattr(sys, "argv", ["odqa", "analyse", *args])
+    with pytest.raises(SystemExit) as caught:
         main()
-    return int(left.value.code or 0)
+    return int(caught.value.code or 0)
 
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
-    ("words", "lines"),
+    ("args", "lines"),
     [
         (
             ("agreement", "a.run", "b.run"),
@@ -78,12 +78,12 @@ def analyse(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     ],
 )
 def test_commands(
-    words: tuple[str, ...],
+    args: tuple[str, ...],
     lines: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert analyse(*words, monkeypatch=monkeypatch) == 0
+    assert analyse(*args, monkeypatch=monkeypatch) == 0
     printed = capsys.readouterr().out
     for line in lines:
         assert line in printed
@@ -91,7 +91,7 @@ def test_commands(
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("args", "line"),
     [
         (("agreement", "a.run", "none.run"), "none.run: no such file"),
         (("agreement", "a.run"), "Missing argument"),
@@ -123,12 +123,12 @@ def test_commands(
     ],
 )
 def test_what_is_wrong_is_one_line(
-    words: tuple[str, ...],
+    args: tuple[str, ...],
     line: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert analyse(*words, monkeypatch=monkeypatch) == 2
+    assert analyse(*args, monkeypatch=monkeypatch) == 2
     printed = capsys.readouterr()
     assert f"odqa: {line}" in printed.err
     assert printed.err.count("\n") == 1
@@ -143,7 +143,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'pandas', 'scipy', 'numpy', 'pyarrow'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip().endswith("[]"), done.stdout[-200:]
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.strip().endswith("[]"), process.stdout[-200:]
     for command in ("agreement", "interpolation", "surface-form", "pool"):
-        assert f"\n  {command} " in done.stdout
+        assert f"\n  {command} " in process.stdout

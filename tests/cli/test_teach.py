@@ -16,18 +16,18 @@ RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 
 
 def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Path] = []
+    paths: list[Path] = []
 
     def write(*values: Any) -> Path:
-        written.append(values[2])
-        return written[-1]
+        paths.append(values[2])
+        return paths[-1]
 
     monkeypatch.setattr(odqa.training.trainer.teacher_scores, "write_teacher_scores", write)
     for name in ("cross-encoder", "retro"):
-        words = ["odqa", "teach", str(RECIPES / f"{name}.yaml"), f"embedded:{name}"]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as left:
+        args = ["odqa", "teach", str(RECIPES / f"{name}.yaml"), f"embedded:{name}"]
+        monkeypatch.setattr(sys, "argv", args)
+        with pytest.raises(SystemExit) as caught:
             main()
-        assert not left.value.code
+        assert not caught.value.code
     pupil = load_recipe(RECIPES / "sentence.yaml").data
-    assert written == [pupil.mined / run for run in pupil.teacher]
+    assert paths == [pupil.mined / run for run in pupil.teacher]

@@ -88,28 +88,28 @@ def test_shared_stages_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_killed_run_goes_on_at_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OverlapRetriever, "questions_per_call", 1)
-    asked: list[str] = []
+    retrieved_ids: list[str] = []
     retrieve = OverlapRetriever.retrieve
 
     def dying(self, questions, k):  # type: ignore[no-untyped-def]
-        if len(asked) == 2:
+        if len(retrieved_ids) == 2:
             raise KeyboardInterrupt
-        asked.extend(q.id for q in questions)
+        retrieved_ids.extend(q.id for q in questions)
         return retrieve(self, questions, k)
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", dying)
     with pytest.raises(KeyboardInterrupt):
         run(Cache(tmp_path), BARE)
-    again: list[str] = []
+    resumed_ids: list[str] = []
 
     def noting(self, questions, k):  # type: ignore[no-untyped-def]
-        again.extend(q.id for q in questions)
+        resumed_ids.extend(q.id for q in questions)
         return retrieve(self, questions, k)
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", noting)
-    found = run(Cache(tmp_path), BARE)
-    assert (asked, again) == (["q1", "q2"], ["q3"])
-    assert list(found["bare"]) == ["q1", "q2", "q3"]
+    hits = run(Cache(tmp_path), BARE)
+    assert (retrieved_ids, resumed_ids) == (["q1", "q2"], ["q3"])
+    assert list(hits["bare"]) == ["q1", "q2", "q3"]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_batches_cut_elsewhere_are_not_mixed(
         retrieved(Cache(tmp_path))
     monkeypatch.undo()
     monkeypatch.setattr(OverlapRetriever, "questions_per_call", after)
-    found = retrieved(Cache(tmp_path))
-    assert found.hits == retrieved(Cache(enabled=False)).hits
+    record = retrieved(Cache(tmp_path))
+    assert record.hits == retrieved(Cache(enabled=False)).hits
     batches = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
     assert len(list(batches.glob("batch-*.json"))) == -(-3 // after)
 
@@ -214,21 +214,21 @@ def test_waiting_for_another_process_is_no_offline_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
-    other = OverlapRetriever(BARE.retriever.config)
-    other.prepare(toy_dataset().corpus, Cache(tmp_path))
+    retriever = OverlapRetriever(BARE.retriever.config)
+    retriever.prepare(toy_dataset().corpus, Cache(tmp_path))
     (built,) = (tmp_path / "index").glob("*.lock")
-    held = threading.Event()
+    lock_held = threading.Event()
 
     def hold() -> None:
         with FileLock(built):
-            held.set()
+            lock_held.set()
             time.sleep(1.0)
 
     threading.Thread(target=hold).start()
-    held.wait()
+    lock_held.wait()
     cache = Cache(tmp_path)
-    found = retrieved(cache).offline.seconds
-    assert 0.05 <= found < cache.waited
+    seconds = retrieved(cache).offline.seconds
+    assert 0.05 <= seconds < cache.waited
 
 
 def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
@@ -242,8 +242,8 @@ def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
 
 def test_two_runs_at_once_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
-    assert both[0] == both[1] == run(Cache(enabled=False), BARE, RANKED)
+        results = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
+    assert results[0] == results[1] == run(Cache(enabled=False), BARE, RANKED)
 
 
 def test_without_cache_nothing_is_reused() -> None:

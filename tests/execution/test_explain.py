@@ -34,7 +34,8 @@ class PointingRanker(OverlapRanker):
         self, questions: Sequence[Question], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         return [
-            [self.point(q, hit) for hit in each] for q, each in zip(questions, hits, strict=True)
+            [self.point(q, hit) for hit in ranking]
+            for q, ranking in zip(questions, hits, strict=True)
         ]
 
     def point(self, question: Question, hit: Hit) -> Explanation:
@@ -64,8 +65,10 @@ def test_the_best_passages_of_the_first_questions_are_explained(
 ) -> None:
     result = run(spec, tmp_path, 2).result("points")
     assert list(result.explanations) == ["q1", "q2"]
-    for key, each in result.explanations.items():
-        assert [one.passage_id for one in each] == [h.passage_id for h in result.ranked[key][:3]]
+    for key, explanations in result.explanations.items():
+        assert [explanation.passage_id for explanation in explanations] == [
+            h.passage_id for h in result.ranked[key][:3]
+        ]
     # Numbers are those that a file holds: four digits.
     first = result.explanations["q1"][0]
     assert first.matches == (Match("which", 0, 0.3333),)
@@ -112,7 +115,7 @@ def test_bytes_are_bounded(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"passage_id": "elsewhere"}, "a passage it was not given"),
         ({"pieces": (Piece(5, 900, 1.0),)}, "text that passage"),
@@ -127,13 +130,13 @@ def test_what_breaks_the_contract_is_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     change: dict[str, object],
-    words: str,
+    message: str,
 ) -> None:
     point = PointingRanker.point
     monkeypatch.setattr(
         PointingRanker, "point", lambda self, q, hit: replace(point(self, q, hit), **change)
     )
-    with pytest.raises(ComponentError, match=f"ranker 'pointing' broke its contract.*{words}"):
+    with pytest.raises(ComponentError, match=f"ranker 'pointing' broke its contract.*{message}"):
         run(spec, tmp_path)
 
 

@@ -37,9 +37,9 @@ def bare(tmp_path: Path) -> Path:
     return write(tmp_path, BARE, "bare.yaml")
 
 
-def refusal(refs: list[Path], *words: str) -> list[str]:
+def refusal(refs: list[Path], *overrides: str) -> list[str]:
     with pytest.raises(SpecErrors) as caught:
-        load_pipelines(refs, words)
+        load_pipelines(refs, overrides)
     return str(caught.value).splitlines()
 
 
@@ -107,15 +107,15 @@ def test_an_override_that_suits_no_pipeline_is_an_error(bare: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
         ["ranker.type=overlap", "ranker.k=5"],
         ["ranker.k=5", "ranker.type=overlap"],
         ["ranker={type: overlap, k: 5}"],
     ],
 )
-def test_a_type_adds_a_stage_in_any_order(bare: Path, words: list[str]) -> None:
-    spec = load_pipeline(bare, words)
+def test_a_type_adds_a_stage_in_any_order(bare: Path, overrides: list[str]) -> None:
+    spec = load_pipeline(bare, overrides)
     assert spec.ranker is not None
     assert (spec.ranker.type, spec.ranker.k) == ("overlap", 5)
 
@@ -130,9 +130,11 @@ def test_a_new_type_resets_its_stage_but_keeps_k(tmp_path: Path) -> None:
     assert ranker(spec) == type(ranker(spec))(k=5, batch_size=3)
 
 
-def test_a_wrong_value_is_told_once_and_a_misfit_names_its_spec(full: Path, tmp_path: Path) -> None:
-    other = write(tmp_path, FULL.replace("full", "other"), "other.yaml")
-    lines = refusal([full, other], "retriever.k=0", "ranker.kk=2", "ranker.type=overlap")
+def test_a_wrong_value_is_reported_once_and_a_misfit_names_its_spec(
+    full: Path, tmp_path: Path
+) -> None:
+    second = write(tmp_path, FULL.replace("full", "other"), "other.yaml")
+    lines = refusal([full, second], "retriever.k=0", "ranker.kk=2", "ranker.type=overlap")
     assert lines[0].startswith("--set retriever.k=0: retriever.k: expected greater than or equal")
     assert lines[1].startswith("--set ranker.kk=2: ranker.kk: unknown key 'kk'; did you mean 'k'?")
     assert len(lines) == 2
@@ -142,7 +144,7 @@ def test_a_wrong_value_is_told_once_and_a_misfit_names_its_spec(full: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("word", "line"),
+    ("override", "message"),
     [
         ("ranker.k=no", "ranker.k: expected a whole number, got 'no'"),
         ("ranker.k=", "ranker.k: expected a whole number, got ''"),
@@ -159,7 +161,9 @@ def test_a_wrong_value_is_told_once_and_a_misfit_names_its_spec(full: Path, tmp_
         ("k=5", "k: unknown key 'k'"),
     ],
 )
-def test_a_bad_word_is_one_line(full: Path, word: str, line: str) -> None:
-    said = refusal([full], word)
-    assert said[0].startswith((f"--set {word}: {line}", f"--set {word}:{line}")), said
-    assert len(said) == 1
+def test_a_bad_override_is_one_line(full: Path, override: str, message: str) -> None:
+    lines = refusal([full], override)
+    assert lines[0].startswith((f"--set {override}: {message}", f"--set {override}:{message}")), (
+        lines
+    )
+    assert len(lines) == 1

@@ -37,21 +37,21 @@ def test_shipped_pipelines_are_valid(pipeline: Draft202012Validator, path: Path)
 
 def test_every_spec_names_its_schema_and_the_schemas_are_of_today() -> None:
     for folder, schema in (("pipelines", pipeline_schema()), ("eval", benchmark_schema())):
-        written = json.loads((ROOT / folder / "schema.json").read_text(encoding="utf-8"))
-        assert written == schema, "write it anew: make schema"
+        stored = json.loads((ROOT / folder / "schema.json").read_text(encoding="utf-8"))
+        assert stored == schema, "write it anew: make schema"
     specs = [*(ROOT / "pipelines").rglob("*.yaml"), *(ROOT / "eval").rglob("*.yaml")]
     specs = [p for p in specs if ".expected" not in p.suffixes and p.parent.name != "recipes"]
     assert len(specs) > 20
     for path in specs:
-        first = path.read_text(encoding="utf-8").splitlines()[0]
-        assert first.startswith("# yaml-language-server: $schema=")
-        assert (path.parent / first.partition("=")[2]).resolve().is_file()
+        first_line = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first_line.startswith("# yaml-language-server: $schema=")
+        assert (path.parent / first_line.partition("=")[2]).resolve().is_file()
 
 
 def test_shipped_benchmarks_are_valid(benchmark: Draft202012Validator) -> None:
-    # What a benchmark's scores are expected to be stands beside it.
-    named = sorted((ROOT / "eval").glob("*.yaml"))
-    paths = [path for path in named if ".expected" not in path.suffixes]
+    # Beside a benchmark is a file of its expected scores.
+    specs = sorted((ROOT / "eval").glob("*.yaml"))
+    paths = [path for path in specs if ".expected" not in path.suffixes]
     assert paths
     for path in paths:
         benchmark.validate(yaml.safe_load(path.read_text()))

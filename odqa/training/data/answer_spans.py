@@ -13,7 +13,7 @@ from odqa.readers.windows import Window
 def find_answers(text: str, answers: Iterable[str]) -> list[tuple[int, int]]:
     """Character ranges (end exclusive) of all places where an answer stands as whole words.
 
-    Case counts unless an answer is found nowhere with it.
+    Case is ignored only where an answer has no occurrence in its own case.
     """
     ranges: set[tuple[int, int]] = set()
     for answer in answers:

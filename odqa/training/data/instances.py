@@ -27,7 +27,7 @@ class TrainingInstance:
     """What one training item is made of.
 
     ``passages[0]`` is the gold passage, the others are negatives; ``teacher_scores`` holds a score
-    for each of them, or is empty; ``retriever_scores`` those with which the retriever found them.
+    for each of them, or is empty; ``retriever_scores`` are the retriever's scores of them.
     """
 
     question: Question
@@ -139,7 +139,7 @@ def make_instance(
 
 
 def retriever_scores(hits: Sequence[Hit], ids: Sequence[str]) -> tuple[float, ...]:
-    """The scores with which passages were found; one that was not has the lowest of them."""
+    """The retriever's scores of passages; one that was not retrieved gets the lowest of them."""
     scores = {hit.passage_id: hit.score for hit in hits}
     lowest = min(scores.values(), default=0.0)
     return tuple(scores.get(pid, lowest) for pid in ids)

@@ -1,4 +1,4 @@
-"""Recipes: a YAML file that says everything a set of weights depends on."""
+"""Recipes: YAML files with everything that a set of weights depends on."""
 
 from __future__ import annotations
 

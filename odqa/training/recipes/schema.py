@@ -1,4 +1,4 @@
-"""What a recipe says: everything a set of weights depends on."""
+"""The keys of a recipe: everything that a set of weights depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task must say to be trained: the only contract between the trainer and a model."""
+"""The interface of a task: the only contract between the trainer and a model."""
 
 from __future__ import annotations
 

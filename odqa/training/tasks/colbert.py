@@ -140,7 +140,7 @@ class ColbertTask(RankingTask):
     def passage_vectors(self, model: nn.Module, ids: Sequence[str]) -> dict[str, Tensor]:
         """Kept token vectors of passages, float32 [tokens, dim] each."""
         encoded = self._passages([self.data.passages[pid].full_text for pid in ids])
-        kept = [
+        token_vectors = [
             vectors[keep]
             for bucket in encoded["buckets"]
             for vectors, keep in zip(
@@ -148,7 +148,7 @@ class ColbertTask(RankingTask):
             )
         ]
         order = encoded["order"].tolist()
-        return {ids[row]: vectors for row, vectors in zip(order, kept, strict=True)}
+        return {ids[row]: vectors for row, vectors in zip(order, token_vectors, strict=True)}
 
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         settings = self.settings

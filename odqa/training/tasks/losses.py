@@ -23,11 +23,11 @@ def distillation(scores: Tensor, teacher: Tensor, temperature: float = 1.0) -> T
         scores, teacher: [questions, passages]; rows of the teacher with a NaN do not count.
         temperature: divides the teacher's scores; the student learns a scale of its own.
     """
-    known = ~teacher.isnan().any(dim=1)
-    if not bool(known.any()):
+    is_scored = ~teacher.isnan().any(dim=1)
+    if not bool(is_scored.any()):
         return scores.sum() * 0.0
-    target = F.log_softmax(teacher[known].float() / temperature, dim=1)
-    student = F.log_softmax(scores[known].float(), dim=1)
+    target = F.log_softmax(teacher[is_scored].float() / temperature, dim=1)
+    student = F.log_softmax(scores[is_scored].float(), dim=1)
     return F.kl_div(student, target, reduction="batchmean", log_target=True)
 
 
@@ -51,7 +51,7 @@ def span(
 ) -> Tensor:
     """Negative log-likelihood of all right starts together, plus the same for ends, halved.
 
-    An answer that occurs several times is right wherever it is found (Clark and Gardner 2018,
+    Every occurrence of an answer counts as right (Clark and Gardner 2018,
     section 3.2, the summed objective).
 
     Args:
@@ -63,8 +63,8 @@ def span(
 
     def marginal(logits: Tensor, targets: Tensor) -> Tensor:
         logits = logits.float().masked_fill(allowed == 0, float("-inf"))
-        right = logits.masked_fill(targets == 0, float("-inf"))
-        return (logits.logsumexp(1) - right.logsumexp(1)).mean()
+        target_logits = logits.masked_fill(targets == 0, float("-inf"))
+        return (logits.logsumexp(1) - target_logits.logsumexp(1)).mean()
 
     return (marginal(start, start_targets) + marginal(end, end_targets)) / 2
 
@@ -89,7 +89,7 @@ def in_batch_with_distillation(
         teacher: [questions, width], NaN where there is no score.
         weight: of the distillation.
         temperature: divides the teacher's scores.
-        prior: [questions, width], what another ranking says.
+        prior: [questions, width], the scores of another ranking.
     """
     rows, width = teacher.shape
     loss = in_batch(scores, torch.arange(rows, device=scores.device) * width, excluded)

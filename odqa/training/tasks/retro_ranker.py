@@ -89,8 +89,10 @@ class RetroRankerTask(CandidateRankingTask):
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
-        whole = [name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)]
-        return attach(model, self.recipe.lora, heads=whole, targets=RETRO_LAYERS)
+        trained_parts = [
+            name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)
+        ]
+        return attach(model, self.recipe.lora, heads=trained_parts, targets=RETRO_LAYERS)
 
     def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
@@ -117,40 +119,40 @@ class RetroRankerTask(CandidateRankingTask):
         return self._orders(model, labelled.question, hits)[0]
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures of the whole score, and of the head alone where there is more to the score."""
+        """Figures of the score, and of the head alone if the score has other terms."""
         depth: int = self.settings.evaluated
-        whole: dict[str, list[Hit]] = {}
-        alone: dict[str, list[Hit]] = {}
+        by_score: dict[str, list[Hit]] = {}
+        by_head: dict[str, list[Hit]] = {}
         questions = [labelled.question for labelled in self.data.validation]
         for question in progress(questions, "ranking", len(questions), unit="question"):
             hits = self.data.candidates[question.id][:depth]
-            whole[question.id], alone[question.id] = self._orders(model, question, hits)
-        figures = self.figures(whole)
+            by_score[question.id], by_head[question.id] = self._orders(model, question, hits)
+        figures = self.figures(by_score)
         if self.settings.similarity:
-            figures |= {f"head {name}": value for name, value in self.figures(alone).items()}
+            figures |= {f"head {name}": value for name, value in self.figures(by_head).items()}
         return figures
 
     def _orders(
         self, model: nn.Module, question: Question, hits: Sequence[Hit]
     ) -> tuple[list[Hit], list[Hit]]:
-        """Hits by the whole score, and by the head's."""
+        """Hits by the score, and by the score of the head alone."""
         texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
         # Like lengths together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        whole: list[Hit] = []
-        alone: list[Hit] = []
+        by_score: list[Hit] = []
+        by_head: list[Hit] = []
         for start in range(0, len(order), self.settings.per_forward):
             part = order[start : start + self.settings.per_forward]
             batch = self._batch([question.text], [[texts[i] for i in part]])
             head, similar = self._scores(model, batch)
-            for ranked, scores in ((whole, head + similar), (alone, head)):
+            for ranked, scores in ((by_score, head + similar), (by_head, head)):
                 ranked += [
                     Hit(hits[i].passage_id, score)
                     for i, score in zip(part, scores[0].tolist(), strict=True)
                 ]
-        for ranked in (whole, alone):
+        for ranked in (by_score, by_head):
             ranked.sort(key=lambda hit: -hit.score)
-        return whole, alone
+        return by_score, by_head
 
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {

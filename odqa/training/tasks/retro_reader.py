@@ -99,12 +99,14 @@ class RetroReaderTask(Task):
             f"{last}.ffw_norm.",
             f"{last}.cross.attention.",
         )
-        whole = [name for name, _ in model.named_parameters() if any(p in name for p in parts)]
+        trained_parts = [
+            name for name, _ in model.named_parameters() if any(p in name for p in parts)
+        ]
         # What is trained whole, or not at all, needs no low-rank change.
         layers = "|".join(map(str, range(self.settings.frozen))) or "none"
         targets = rf"(?!decoder\.blocks\.{last[-1]}\.cross|encoder\.blocks\.({layers})\.)"
         targets += RETRO_LAYERS
-        return attach(model, self.recipe.lora, heads=whole, targets=targets)
+        return attach(model, self.recipe.lora, heads=trained_parts, targets=targets)
 
     def schedule(self) -> Schedule:
         recipe = self.recipe

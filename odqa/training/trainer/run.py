@@ -1,4 +1,4 @@
-"""Train what a recipe says, from scratch or from the last checkpoint."""
+"""Train by a recipe, from scratch or from the last checkpoint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def train(
         SpecError: the recipe is wrong.
         DataError: its data is missing or broken.
         CheckpointError: the weights to start from are missing, or of other layers or rank.
-        RunError: ``out`` holds another run and ``resume`` was not asked for, or the recipe differs.
+        RunError: ``out`` holds another run and ``resume`` is not set, or the recipe differs.
     """
     recipe = load_recipe(recipe_path)
     if seed is not None:

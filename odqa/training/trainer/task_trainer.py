@@ -140,7 +140,7 @@ def parameter_groups(model: nn.Module, optim: OptimPart) -> list[dict[str, Any]]
 def training_arguments(
     recipe: Recipe, metric: str, folder: Path, report_to: str, *, smaller_is_better: bool = False
 ) -> TrainingArguments:
-    """A recipe in the words of transformers."""
+    """The arguments of transformers for a recipe."""
     optim = recipe.optim
     return TrainingArguments(
         output_dir=str(folder),

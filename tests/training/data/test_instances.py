@@ -16,12 +16,14 @@ from odqa.types import Question
 def test_a_passage_that_holds_an_accepted_answer_is_no_negative(
     data: TrainingData,
 ) -> None:
-    asked = data.train["nq"][0]
-    found = filter_false_negatives(data, asked, data.candidates["q0"])
+    labelled = data.train["nq"][0]
+    negatives = filter_false_negatives(data, labelled, data.candidates["q0"])
     # p0 is the gold passage, c0 says "red" too.
-    assert found == ["p1", "p2", "p3", "p4", "p5"]
-    every = filter_false_negatives(data, asked, data.candidates["q0"], with_answers=True)
-    assert set(every) == {*found, "c0"}
+    assert negatives == ["p1", "p2", "p3", "p4", "p5"]
+    keeping_answers = filter_false_negatives(
+        data, labelled, data.candidates["q0"], with_answers=True
+    )
+    assert set(keeping_answers) == {*negatives, "c0"}
     negatives = NegativePart(count=6, depth=7, with_answers=True)
     drawn = InstanceSchedule(data, {"nq": 1.0}, negatives, 20, seed=1)
     asked_items = [item for item in drawn if item.question.id == "q0"]
@@ -35,8 +37,8 @@ def test_gold_passages_of_other_questions_come_on_top(data: TrainingData) -> Non
     for item in (schedule[i] for i in range(20)):
         ids = [passage.id for passage in item.passages]
         assert len(set(ids)) == 4
-        others = {e.gold_id for e in data.train["nq"] if e.question.id != item.question.id}
-        assert ids[3] in others
+        other_gold_ids = {e.gold_id for e in data.train["nq"] if e.question.id != item.question.id}
+        assert ids[3] in other_gold_ids
 
 
 def test_too_few_questions_for_the_negatives_is_one_line(data: TrainingData) -> None:
@@ -50,12 +52,12 @@ def test_items_do_not_depend_on_what_was_drawn_before(data: TrainingData) -> Non
     def schedule() -> InstanceSchedule:
         return InstanceSchedule(data, {"nq": 1.0}, NegativePart(count=2, depth=7), 12, seed=5)
 
-    one, two = schedule(), schedule()
-    forwards = [one[i] for i in range(12)]
-    backwards = [two[i] for i in reversed(range(12))]
+    first, second = schedule(), schedule()
+    forwards = [first[i] for i in range(12)]
+    backwards = [second[i] for i in reversed(range(12))]
     assert forwards == backwards[::-1]
-    other = InstanceSchedule(data, {"nq": 1.0}, NegativePart(count=2, depth=7), 12, seed=6)
-    assert [other[i] for i in range(12)] != forwards
+    reseeded = InstanceSchedule(data, {"nq": 1.0}, NegativePart(count=2, depth=7), 12, seed=6)
+    assert [reseeded[i] for i in range(12)] != forwards
 
 
 def test_every_instance_starts_with_the_gold_passage_and_has_true_negatives(
@@ -89,24 +91,24 @@ def test_a_gold_passage_without_title_takes_the_titles_of_its_negatives(
 def test_teacher_scores_come_with_an_instance_only_when_all_are_known(
     data: TrainingData,
 ) -> None:
-    asked = data.train["nq"][1]
+    labelled = data.train["nq"][1]
     data.teacher_scores = {"q1": {"p1": 4.0, "p2": -1.0}}
-    assert make_instance(data, asked, ["p2"], 9).teacher_scores == (4.0, -1.0)
-    assert make_instance(data, asked, ["p3"], 9).teacher_scores == ()
+    assert make_instance(data, labelled, ["p2"], 9).teacher_scores == (4.0, -1.0)
+    assert make_instance(data, labelled, ["p3"], 9).teacher_scores == ()
 
 
 def test_the_retrievers_scores_come_with_an_instance(data: TrainingData) -> None:
-    asked = data.train["nq"][1]
+    labelled = data.train["nq"][1]
     # Candidates are c0 p0 p1 p2 … with 1.0, 0.9, 0.8, 0.7 …
-    assert make_instance(data, asked, ["p0", "p2"], 9).retriever_scores == pytest.approx(
+    assert make_instance(data, labelled, ["p0", "p2"], 9).retriever_scores == pytest.approx(
         (0.8, 0.9, 0.7)
     )
     # Beyond the third, all have the score of the third.
-    assert make_instance(data, asked, ["p0", "p2"], 3).retriever_scores == pytest.approx(
+    assert make_instance(data, labelled, ["p0", "p2"], 3).retriever_scores == pytest.approx(
         (0.8, 0.9, 0.8)
     )
     data.candidates.clear()
-    assert make_instance(data, asked, ["p0"], 3).retriever_scores == (0.0, 0.0)
+    assert make_instance(data, labelled, ["p0"], 3).retriever_scores == (0.0, 0.0)
 
 
 def test_sources_are_drawn_by_weight_and_gone_through_in_rounds(

@@ -10,19 +10,19 @@ def test_rows_of_like_length_share_a_bucket_and_come_back_in_order() -> None:
         "input_ids": [[1], [2, 2, 2], [3, 3], [4, 4, 4]],
         "attention_mask": [[1], [1, 1, 1], [1, 1], [1, 1, 1]],
     }
-    found = bucket_by_length(encoded, pad_id=9, max_tokens=6)
-    assert [bucket["input_ids"].tolist() for bucket in found["buckets"]] == [
+    batch = bucket_by_length(encoded, pad_id=9, max_tokens=6)
+    assert [bucket["input_ids"].tolist() for bucket in batch["buckets"]] == [
         [[2, 2, 2], [4, 4, 4]],
         [[3, 3], [1, 9]],
     ]
-    assert found["buckets"][1]["attention_mask"].tolist() == [[1, 1], [1, 0]]
-    firsts = [bucket["input_ids"][:, 0] for bucket in found["buckets"]]
-    assert restore_order(firsts, found["order"]).tolist() == [1, 2, 3, 4]
+    assert batch["buckets"][1]["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    firsts = [bucket["input_ids"][:, 0] for bucket in batch["buckets"]]
+    assert restore_order(firsts, batch["order"]).tolist() == [1, 2, 3, 4]
 
 
 def test_a_row_longer_than_a_bucket_gets_one_of_its_own() -> None:
-    found = bucket_by_length({"input_ids": [[1] * 8, [2]]}, pad_id=0, max_tokens=4)
-    assert [tuple(bucket["input_ids"].shape) for bucket in found["buckets"]] == [(1, 8), (1, 1)]
+    batch = bucket_by_length({"input_ids": [[1] * 8, [2]]}, pad_id=0, max_tokens=4)
+    assert [tuple(bucket["input_ids"].shape) for bucket in batch["buckets"]] == [(1, 8), (1, 1)]
 
 
 def test_restoring_lets_gradients_through() -> None:

@@ -49,10 +49,10 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> ChunkDatabase:
 
 def split(per_title: int = 1, seed: int = 0, validation: int = 2) -> tuple[list[str], ...]:
     passages = [Passage(str(i), "text", f"t{min(i, 6) // 2}") for i in range(12)]
-    found = split_passages(
+    split = split_passages(
         passages, validation=validation, test=3, per_title=per_title, seed=seed, where="corpus"
     )
-    return tuple([p.id for p in part] for part in (found.train, found.validation, found.test))
+    return tuple([p.id for p in part] for part in (split.train, split.validation, split.test))
 
 
 def test_the_parts_share_nothing_and_hold_everything() -> None:
@@ -84,12 +84,12 @@ def test_trained_documents_retrieve_other_passages_only(database: ChunkDatabase)
 
 
 def test_new_documents_retrieve_by_the_key_of_their_own_chunks(database: ChunkDatabase) -> None:
-    found = unseen_documents(database, NEW, K)
-    assert [len(d.neighbours) for d in found] == [(len(d.tokens) - 1) // M for d in found]
-    assert len(found[1].neighbours) == 0  # "a" and the start token are no complete chunk
-    key = database.keys([found[2].tokens[:M]])
+    documents = unseen_documents(database, NEW, K)
+    assert [len(d.neighbours) for d in documents] == [(len(d.tokens) - 1) // M for d in documents]
+    assert len(documents[1].neighbours) == 0  # "a" and the start token are no complete chunk
+    key = database.keys([documents[2].tokens[:M]])
     np.testing.assert_array_equal(
-        found[2].neighbours[:1], database.nearest(key, np.array([-1]), K)[0]
+        documents[2].neighbours[:1], database.nearest(key, np.array([-1]), K)[0]
     )
 
 
@@ -99,21 +99,21 @@ def test_neighbours_of_the_same_title_can_be_left_out(database: ChunkDatabase) -
     assert strangers[0].neighbour_mask.all()
     assert (titles[database.documents[strangers[0].neighbours]] != "title 0").all()
     # A title that the database does not have leaves nothing out.
-    found = unseen_documents(database, NEW, K)
-    np.testing.assert_array_equal(strangers[2].neighbours, found[2].neighbours)
+    documents = unseen_documents(database, NEW, K)
+    np.testing.assert_array_equal(strangers[2].neighbours, documents[2].neighbours)
 
 
 def test_random_neighbours_are_as_many_and_from_the_whole_database(
     database: ChunkDatabase,
 ) -> None:
-    found = unseen_documents(database, NEW, K)
-    found[0].neighbour_mask[0, 1] = False
-    drawn = random_neighbours(database, found, seed=5)
-    for before, after in zip(found, drawn, strict=True):
+    documents = unseen_documents(database, NEW, K)
+    documents[0].neighbour_mask[0, 1] = False
+    drawn = random_neighbours(database, documents, seed=5)
+    for before, after in zip(documents, drawn, strict=True):
         assert after.tokens == before.tokens
         np.testing.assert_array_equal(after.neighbour_mask, before.neighbour_mask)
         assert after.neighbours.shape == before.neighbours.shape
-    again = random_neighbours(database, found, seed=5)
+    again = random_neighbours(database, documents, seed=5)
     np.testing.assert_array_equal(again[0].neighbours, drawn[0].neighbours)
     many = [Document([0] * 4001, np.zeros((1000, K), np.int64), np.ones((1000, K), np.bool_))]
     assert set(np.unique(random_neighbours(database, many, 0)[0].neighbours)) == set(

@@ -37,11 +37,11 @@ def _searching(data: TrainingData) -> Search:
 
 
 def test_candidates_are_the_nearest_passages_of_the_corpus(data: TrainingData) -> None:
-    found = search_candidates(data, "nq", _count, depth=3, search=_searching(data))
+    candidates = search_candidates(data, "nq", _count, depth=3, search=_searching(data))
     # Held-out questions need candidates too.
-    assert sorted(found) == [f"q{i}" for i in range(6)]
+    assert sorted(candidates) == [f"q{i}" for i in range(6)]
     for i in range(6):
-        hits = found[f"q{i}"]
+        hits = candidates[f"q{i}"]
         assert len(hits) == 3
         assert hits[0].passage_id == f"p{i}"
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

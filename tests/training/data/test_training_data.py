@@ -54,15 +54,15 @@ def data(tmp_path: Path) -> DataPart:
 
 
 def test_validation_questions_are_in_no_source(data: DataPart) -> None:
-    found = load_training_data(data, seed=3)
-    assert len(found.validation) == 1
-    apart = found.validation[0].question
-    assert len(found.train["nq"]) == 2
-    assert apart.id not in {example.question.id for example in found.train["nq"]}
+    loaded = load_training_data(data, seed=3)
+    assert len(loaded.validation) == 1
+    held_out = loaded.validation[0].question
+    assert len(loaded.train["nq"]) == 2
+    assert held_out.id not in {example.question.id for example in loaded.train["nq"]}
     # Case and punctuation do not hide that a reading source asks the same.
-    assert len(found.train["reading"]) == 3
-    assert apart.text not in {
-        example.question.text.lower().rstrip("?") for example in found.train["reading"]
+    assert len(loaded.train["reading"]) == 3
+    assert held_out.text not in {
+        example.question.text.lower().rstrip("?") for example in loaded.train["reading"]
     }
 
 
@@ -81,8 +81,8 @@ def test_mined_runs_are_read(data: DataPart) -> None:
 def test_of_several_teachers_the_mean_counts_where_all_have_a_score(data: DataPart) -> None:
     (data.mined / "a.run").write_text("q1 Q0 1 1 3.0 a\nq1 Q0 2 2 1.0 a\nq2 Q0 2 1 9.0 a\n")
     (data.mined / "b.run").write_text("q1 Q0 1 1 5.0 b\nq1 Q0 3 2 4.0 b\n")
-    both = data.model_copy(update={"teacher": [Path("a.run"), Path("b.run")]})
-    assert load_training_data(both, 0).teacher_scores == {"q1": {"1": 4.0}, "q2": {}}
+    two_teachers = data.model_copy(update={"teacher": [Path("a.run"), Path("b.run")]})
+    assert load_training_data(two_teachers, 0).teacher_scores == {"q1": {"1": 4.0}, "q2": {}}
     alone = data.model_copy(update={"teacher": [Path("a.run")]})
     assert load_training_data(alone, 0).teacher_scores == {
         "q1": {"1": 3.0, "2": 1.0},

@@ -43,9 +43,9 @@ def test_the_merged_model_computes_what_the_adapted_one_does() -> None:
     plain = {name: tensor.clone() for name, tensor in merged.state_dict().items()}
     merged.load_state_dict(merge(plain, extract(changed), LORA.alpha / LORA.r))
     ids = torch.arange(24).view(2, 12)
-    found, expected = merged(input_ids=ids).logits, changed(input_ids=ids).logits
-    assert torch.allclose(found, expected, atol=1e-5)
-    assert not torch.allclose(found, _bert()(input_ids=ids).logits, atol=1e-2)
+    logits, expected = merged(input_ids=ids).logits, changed(input_ids=ids).logits
+    assert torch.allclose(logits, expected, atol=1e-5)
+    assert not torch.allclose(logits, _bert()(input_ids=ids).logits, atol=1e-2)
 
 
 def test_every_linear_layer_of_the_blocks_is_adapted_and_nothing_else_but_the_heads() -> None:

@@ -27,7 +27,9 @@ def test_directions_of_greatest_variance_come_first_and_padding_does_not_count()
         "input_ids": torch.tensor([[0, 1, 2, 3, 4]]),
         "attention_mask": torch.tensor([[1, 1, 1, 1, 0]]),
     }
-    found = principal_components(_Echo(states), [chunk], dim=2)
-    assert torch.allclose(found.abs(), torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), atol=1e-6)
-    assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
-    assert torch.allclose(found @ found.T, torch.eye(2), atol=1e-6)
+    components = principal_components(_Echo(states), [chunk], dim=2)
+    assert torch.allclose(
+        components.abs(), torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), atol=1e-6
+    )
+    assert (components.gather(1, components.abs().argmax(1, keepdim=True)) > 0).all()
+    assert torch.allclose(components @ components.T, torch.eye(2), atol=1e-6)

@@ -42,9 +42,9 @@ def test_a_cross_encoder_starts_from_a_reader_with_a_head_of_its_own() -> None:
     model = task.build()
     fresh = extract(model)
     initialise_from(task, model, SHIPPED / "reader")
-    found, shipped = extract(model), read_delta(SHIPPED / "reader").tensors
-    assert found.keys() == fresh.keys() != shipped.keys()
-    for name, tensor in found.items():
+    tensors, shipped = extract(model), read_delta(SHIPPED / "reader").tensors
+    assert tensors.keys() == fresh.keys() != shipped.keys()
+    for name, tensor in tensors.items():
         expected = shipped[name].float() if ".lora_" in name else fresh[name]
         assert torch.equal(tensor, expected), name
 
@@ -55,26 +55,26 @@ def test_a_conditioned_retro_starts_from_one_that_is_not() -> None:
     model = task.build()
     fresh = extract(model)
     initialise_from(task, model, SHIPPED / "retro-offline")
-    found, shipped = extract(model), read_delta(SHIPPED / "retro-offline").tensors
-    assert shipped.keys() < found.keys()
-    for name in found.keys() - shipped.keys():
-        assert ".cross." in name and torch.equal(found[name], fresh[name])
-    assert all(torch.equal(found[name], tensor.float()) for name, tensor in shipped.items())
+    tensors, shipped = extract(model), read_delta(SHIPPED / "retro-offline").tensors
+    assert shipped.keys() < tensors.keys()
+    for name in tensors.keys() - shipped.keys():
+        assert ".cross." in name and torch.equal(tensors[name], fresh[name])
+    assert all(torch.equal(tensors[name], tensor.float()) for name, tensor in shipped.items())
 
 
 @pytest.mark.parametrize(
-    ("kind", "r", "alpha", "said"),
+    ("kind", "r", "alpha", "message"),
     [
         ("cross-encoder", 16, 32, r"has shape \[32, .*instead of \[16, .*use the lora.r"),
         ("cross-encoder", 32, 32, r"scaled by 64/32, the recipe's by 32/32.*use the lora.alpha"),
         ("retro-ranker", 32, 64, r"'bert\.encoder.*which this task's model does not have"),
     ],
 )
-def test_weights_that_cannot_be_started_from(kind: str, r: int, alpha: float, said: str) -> None:
+def test_weights_that_cannot_be_started_from(kind: str, r: int, alpha: float, message: str) -> None:
     task = _task("other", kind, r=r, alpha=alpha)
     model = task.build()
     before = {name: tensor.clone() for name, tensor in extract(model).items()}
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         initialise_from(task, model, SHIPPED / "reader")
     assert all(torch.equal(before[name], tensor) for name, tensor in extract(model).items())
 

@@ -34,8 +34,8 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
 
 
 def test_folders_are_taken_from_where_the_recipe_lies(tmp_path: Path) -> None:
-    found = load_recipe(_written(tmp_path, _recipe()))
-    assert found.data.root == (tmp_path / "data").resolve()
+    recipe = load_recipe(_written(tmp_path, _recipe()))
+    assert recipe.data.root == (tmp_path / "data").resolve()
 
 
 def test_defaults_of_the_task_are_filled_in(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_defaults_of_the_task_are_filled_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "message"),
     [
         ({"lerning_rate": 1}, "lerning_rate"),
         ({"task": "crossencoder"}, "task"),
@@ -52,12 +52,12 @@ def test_defaults_of_the_task_are_filled_in(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_key_or_value_is_named_in_one_line(
-    tmp_path: Path, change: dict[str, object], named: str
+    tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     path = _written(tmp_path, _recipe() | change)
     with pytest.raises(SpecError) as caught:
         load_recipe(path)
-    assert named in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -71,14 +71,16 @@ def test_a_teacher_and_negatives_it_has_not_scored_do_not_go_together(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("teacher", "paths"),
     [(None, []), ("t.run", [Path("t.run")]), (["a.run", "b.run"], [Path("a.run"), Path("b.run")])],
 )
-def test_a_teacher_is_one_run_or_several(tmp_path: Path, written: object, read: list[Path]) -> None:
+def test_a_teacher_is_one_run_or_several(
+    tmp_path: Path, teacher: object, paths: list[Path]
+) -> None:
     recipe = _recipe()
-    if written is not None:
-        recipe["data"] = {**recipe["data"], "teacher": written}
-    assert load_recipe(_written(tmp_path, recipe)).data.teacher == read
+    if teacher is not None:
+        recipe["data"] = {**recipe["data"], "teacher": teacher}
+    assert load_recipe(_written(tmp_path, recipe)).data.teacher == paths
 
 
 def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:

@@ -32,12 +32,12 @@ def _task(name: TaskName, data: TrainingData, **settings: float) -> Task:
 
 
 def _instances(data: TrainingData) -> list[TrainingInstance]:
-    one, two, *_ = data.train["nq"]
+    first, second, *_ = data.train["nq"]
     data.teacher_scores = {"q1": {"p1": 2.0, "p2": 0.0}}
     # The first question's accepted answer is in c0, a negative of the second.
     return [
-        make_instance(data, one, ["p3"], 9),
-        make_instance(data, two, ["p2"], 9),
+        make_instance(data, first, ["p3"], 9),
+        make_instance(data, second, ["p2"], 9),
     ]
 
 
@@ -59,10 +59,10 @@ class SameLogits(torch.nn.Module):
 def test_what_answers_another_question_of_the_batch_is_no_negative_of_it(
     name: TaskName, data: TrainingData
 ) -> None:
-    one, two, *_ = data.train["nq"]
+    first, second, *_ = data.train["nq"]
     instances = [
-        make_instance(data, one, ["p3"], 9),
-        make_instance(data, two, ["c0"], 9),
+        make_instance(data, first, ["p3"], 9),
+        make_instance(data, second, ["c0"], 9),
     ]
     batch = _task(name, data).collate(instances)
     # Passages of the batch: p0 p3 | p1 c0. c0 says "red", the answer to the first question.
@@ -92,7 +92,7 @@ def test_colbert_passages_lose_punctuation_and_padding(data: TrainingData) -> No
         for ids, keep in zip(bucket["input_ids"].tolist(), bucket["keep"].tolist(), strict=True):
             tokens = task.tokenizer.convert_ids_to_tokens(ids)
             assert tokens[1] == "[unused1]"
-            dropped = {token for token, kept in zip(tokens, keep, strict=True) if not kept}
+            dropped = {token for token, is_kept in zip(tokens, keep, strict=True) if not is_kept}
             assert dropped <= {".", "[PAD]"}
             assert "." in dropped
 
@@ -126,11 +126,11 @@ def test_a_prior_is_added_to_what_the_models_say(data: TrainingData) -> None:
 
 
 def test_ranking_adds_the_prior_too(data: TrainingData) -> None:
-    asked = data.train["nq"][0]
+    labelled = data.train["nq"][0]
     hits = [Hit("p2", 0.1), Hit("p1", 0.3), Hit("p0", 0.2)]
     task = _task("cross-encoder", data, prior=10.0)
     assert isinstance(task, CrossEncoderTask)
-    ranked = task.rank(SameLogits(), asked, hits)
+    ranked = task.rank(SameLogits(), labelled, hits)
     assert [hit.passage_id for hit in ranked] == ["p1", "p0", "p2"]
     assert [hit.score for hit in ranked] == pytest.approx([3.0, 2.0, 1.0])
 
@@ -153,8 +153,8 @@ def test_reader_targets_answers_in_gold_passages_and_cls_elsewhere(
         ):
             tokens = task.tokenizer.convert_ids_to_tokens(ids)
             rows["field" in tokens] = (
-                [t for t, right in zip(tokens, first, strict=True) if right],
-                [t for t, right in zip(tokens, last, strict=True) if right],
+                [t for t, is_first in zip(tokens, first, strict=True) if is_first],
+                [t for t, is_last in zip(tokens, last, strict=True) if is_last],
             )
     assert rows == {False: (["green"], ["green"]), True: (["[CLS]"], ["[CLS]"])}
 

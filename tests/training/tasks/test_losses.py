@@ -40,9 +40,9 @@ def test_distillation_leaves_out_rows_without_a_teacher() -> None:
     teacher = torch.tensor([[math.log(3.0), 0.0], [float("nan"), float("nan")]])
     student = torch.tensor([[5.0, 5.0], [9.0, -9.0]], requires_grad=True)
     alone = distillation(student[:1], teacher[:1])
-    both = distillation(student, teacher)
-    assert both.item() == pytest.approx(alone.item())
-    both.backward()
+    combined = distillation(student, teacher)
+    assert combined.item() == pytest.approx(alone.item())
+    combined.backward()
     assert student.grad is not None
     assert student.grad[1].abs().sum().item() == 0.0
 

@@ -77,7 +77,7 @@ def changed(recipe: Path, key: str, value: object) -> Path:
 def test_killed_resumed_and_evaluated(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(recipe, tmp_path / "whole") / "small-lm"
+    uninterrupted = train(recipe, tmp_path / "whole") / "small-lm"
     curve = json.loads((tmp_path / "whole" / "curve.json").read_text("utf-8"))
     assert [row["step"] for row in curve] == [2, 4]
     assert all(row["bits_per_byte"] > 0 and row["bits_per_byte_off"] > 0 for row in curve)
@@ -96,9 +96,11 @@ def test_killed_resumed_and_evaluated(
         train(recipe, tmp_path / "run")
     monkeypatch.setattr(RetroLmTask, "loss", usual)
     resumed = train(recipe, tmp_path / "run", resume=True) / "small-lm"
-    expected, found = (load_file(f / "model.safetensors") for f in (whole, resumed))
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    expected, resumed_tensors = (
+        load_file(f / "model.safetensors") for f in (uninterrupted, resumed)
+    )
+    assert expected.keys() == resumed_tensors.keys()
+    assert all(torch.equal(expected[name], resumed_tensors[name]) for name in expected)
 
     result = evaluate_run(recipe, tmp_path / "run")
     save(result, tmp_path / "out")

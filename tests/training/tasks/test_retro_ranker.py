@@ -81,9 +81,11 @@ def test_training_and_ranking_give_the_same_scores(
 ) -> None:
     task, model = make(readout=readout), trained[1]
     with torch.no_grad():
-        ours = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
-    (kept,) = task.trained(model).values()
-    write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
+        task_scores = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
+    (trained,) = task.trained(model).values()
+    write_delta(
+        tmp_path / "delta", trained.tensors, {**trained.config, "lora": {"r": 2, "alpha": 4.0}}
+    )
     (tmp_path / "model").mkdir()
     build_retro(base_model_dir(), read_delta(tmp_path / "delta"), tmp_path / "model")
     ranker = RetroRanker(RetroRankerConfig(checkpoint=str(tmp_path / "model")))
@@ -91,8 +93,8 @@ def test_training_and_ranking_give_the_same_scores(
     (ranked,) = ranker.rank([TRAIN[0].question], [HITS], 4)
     # The change is kept in float16.
     for hit in ranked:
-        assert hit.score == pytest.approx(ours[hit.passage_id], abs=0.02)
-    assert np.ptp(list(ours.values())) > 0.5
+        assert hit.score == pytest.approx(task_scores[hit.passage_id], abs=0.02)
+    assert np.ptp(list(task_scores.values())) > 0.5
 
 
 def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Module]) -> None:
@@ -115,11 +117,11 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
 
 def test_only_the_changes_and_the_new_parts_are_trained() -> None:
     names = [n for n, p in make().build().named_parameters() if p.requires_grad]
-    whole = {n for n in names if ".lora_" not in n}
+    fully_trained = {n for n in names if ".lora_" not in n}
     parts = ("cross.norm", "cross.source_norm", "cross.gate", "score_head")
-    assert all(any(part in n for part in parts) for n in whole)
-    assert "score_head.weight" in whole
-    assert "decoder.blocks.2.cross.gate.weight" in whole
+    assert all(any(part in n for part in parts) for n in fully_trained)
+    assert "score_head.weight" in fully_trained
+    assert "decoder.blocks.2.cross.gate.weight" in fully_trained
     for layer in (
         "decoder.blocks.0.self_attention.q_proj",
         "decoder.blocks.5.cross.attention.v_proj",
@@ -176,7 +178,7 @@ def test_the_head_alone_has_a_loss_of_its_own(trained: tuple[RetroRankerTask, nn
 def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
     from odqa.retro.model.model import RetroModel
 
-    for conditioned, seen in (((), False), ((3,), True)):
+    for conditioned, is_conditioned in (((), False), ((3,), True)):
         model = make(conditioned).build()
         assert isinstance(model, RetroModel)
-        assert model.config.conditioned is seen
+        assert model.config.conditioned is is_conditioned

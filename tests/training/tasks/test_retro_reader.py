@@ -98,13 +98,13 @@ def test_the_target_is_the_first_answer_seen_in_the_passage() -> None:
 def test_instances_are_fixed_and_of_all_kinds() -> None:
     schedule = make(closed_book=0.3, with_negatives=0.5).schedule()
     again = make(closed_book=0.3, with_negatives=0.5).schedule()
-    found = [schedule[i] for i in range(len(schedule))]
-    assert found == [again[i] for i in range(len(again))]
+    items = [schedule[i] for i in range(len(schedule))]
+    assert items == [again[i] for i in range(len(again))]
     # The question without a usable answer is left out.
-    assert {item.question.id for item in found} == {"t0", "t1"}
-    assert {len(item.passages) for item in found} == {0, 1, 2}
-    assert {item.gold_position for item in found if len(item.passages) == 2} == {0, 1}
-    assert all(item.gold in item.passages for item in found if item.passages)
+    assert {item.question.id for item in items} == {"t0", "t1"}
+    assert {len(item.passages) for item in items} == {0, 1, 2}
+    assert {item.gold_position for item in items if len(item.passages) == 2} == {0, 1}
+    assert all(item.gold in item.passages for item in items if item.passages)
     with pytest.raises(DataError, match="no question") as caught:
         make(longest=5).schedule()
     assert "raise settings.longest" in caught.value.line()
@@ -120,8 +120,8 @@ def test_what_is_predicted_can_be_copied_from_where_it_points() -> None:
     batch = task.collate(items)
     size = batch["in_answer"].shape[1]
     tails = batch["ids"][:, -size:]
-    wanted = task.tokenizer("north sea", add_special_tokens=False)["input_ids"]
-    assert tails[0, :3].tolist() == [*wanted, task.tokenizer.sep_token_id]
+    answer_ids = task.tokenizer("north sea", add_special_tokens=False)["input_ids"]
+    assert tails[0, :3].tolist() == [*answer_ids, task.tokenizer.sep_token_id]
     assert batch["in_answer"].sum(1).tolist() == [3, 3, 3]
     # Of a stretch of four the first is given; closed-book there is nothing to continue.
     assert batch["in_continuation"].sum(1).tolist() == [3, 3, 0]
@@ -129,8 +129,8 @@ def test_what_is_predicted_can_be_copied_from_where_it_points() -> None:
     pair = {tuple(p): i for i, p in enumerate(batch["pairs"].tolist())}
     assert pair.keys() == {(0, 0), (0, 1), (1, 0)}
     for row, step, place, token in zip(rows, steps, places, tokens, strict=True):
-        read = batch["passages"][pair[int(row), int(place)]]
-        assert read[token] == tails[row, step]
+        passage_ids = batch["passages"][pair[int(row), int(place)]]
+        assert passage_ids[token] == tails[row, step]
     assert set(places[rows == 0].tolist()) == {1}
     assert set(rows.tolist()) == {0, 1}
 
@@ -142,19 +142,21 @@ def test_training_and_reading_see_the_same(
     task, model = built
     batch = task.collate([instance(TRAIN[0], PASSAGES[0])])
     with torch.no_grad():
-        ours = -float(token_losses(model, batch, 0.0)[batch["in_answer"]].mean())
+        training_score = -float(token_losses(model, batch, 0.0)[batch["in_answer"]].mean())
         figures = task.evaluate(model)
-    (kept,) = task.trained(model).values()
-    write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
+    (trained,) = task.trained(model).values()
+    write_delta(
+        tmp_path / "delta", trained.tensors, {**trained.config, "lora": {"r": 2, "alpha": 4.0}}
+    )
     (tmp_path / "model").mkdir()
     build_retro(base_model_dir(), read_delta(tmp_path / "delta"), tmp_path / "model")
     scorer = RetroScorer(tmp_path / "model", "made")
-    asked = scorer.ask_answer(TRAIN[0].question.text, "North Sea")
-    read = scorer.encode(asked, scorer.tokenise([PASSAGES[0].full_text])[0])
+    state = scorer.ask_answer(TRAIN[0].question.text, "North Sea")
+    candidates = scorer.encode(state, scorer.tokenise([PASSAGES[0].full_text])[0])
     # The change is kept in float16.
     with torch.inference_mode():
-        found = float(scorer.score(asked, read, "answer_likelihood"))
-    assert found == pytest.approx(ours, abs=0.02)
+        ranker_score = float(scorer.score(state, candidates, "answer_likelihood"))
+    assert ranker_score == pytest.approx(training_score, abs=0.02)
     assert set(figures) == {"EM", "F1", "EM off", "F1 off"}
     config = RetroReaderConfig(checkpoint=str(tmp_path / "model"), max_answer_tokens=3)
     reader = RetroReader(config)
@@ -178,23 +180,25 @@ def test_a_passage_more_or_less_in_the_batch_changes_nothing(
         losses = token_losses(model, together, 0.0)
         for row, item in enumerate(items):
             alone = task.collate([item])
-            found = token_losses(model, alone, 0.0)[alone["in_answer"]]
+            single_losses = token_losses(model, alone, 0.0)[alone["in_answer"]]
             torch.testing.assert_close(
-                losses[row][together["in_answer"][row]], found, atol=1e-3, rtol=0
+                losses[row][together["in_answer"][row]], single_losses, atol=1e-3, rtol=0
             )
 
 
 def test_only_what_was_said_is_trained() -> None:
     names = [n for n, p in make().build().named_parameters() if p.requires_grad]
-    whole = {n for n in names if ".lora_" not in n}
-    assert "decoder.blocks.5.cross.attention.k_proj.weight" in whole
-    assert "decoder.blocks.5.ffw_norm.weight" in whole
-    assert "decoder.blocks.2.cross.gate.weight" in whole
+    fully_trained = {n for n in names if ".lora_" not in n}
+    assert "decoder.blocks.5.cross.attention.k_proj.weight" in fully_trained
+    assert "decoder.blocks.5.ffw_norm.weight" in fully_trained
+    assert "decoder.blocks.2.cross.gate.weight" in fully_trained
     assert not any(n.startswith(("encoder.blocks.0.", "encoder.blocks.1.")) for n in names)
     assert not any("score_head" in n for n in names)
     for layer in ("decoder.blocks.2.cross.attention.v_proj", "encoder.blocks.4.ffw.up_proj"):
         assert f"{layer}.lora_A.default.weight" in names
-    assert not any("blocks.5.cross" in n for n in names if n not in whole and "decoder" in n)
+    assert not any(
+        "blocks.5.cross" in n for n in names if n not in fully_trained and "decoder" in n
+    )
 
 
 def test_it_learns() -> None:

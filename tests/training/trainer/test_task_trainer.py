@@ -87,8 +87,8 @@ def _trainer(task: Task, folder: Path) -> TaskTrainer:
 
 
 def test_resuming_gives_the_uninterrupted_result(task: _TinyTask, tmp_path: Path) -> None:
-    whole = _trainer(task, tmp_path / "whole")
-    whole.train()
+    uninterrupted = _trainer(task, tmp_path / "whole")
+    uninterrupted.train()
 
     killed = _trainer(task, tmp_path / "killed")
     killed.add_callback(_Killed(5))
@@ -101,11 +101,11 @@ def test_resuming_gives_the_uninterrupted_result(task: _TinyTask, tmp_path: Path
     resumed = _trainer(task, tmp_path / "killed")
     resumed.train(resume_from_checkpoint=last)
     assert resumed.state.global_step == 6
-    expected = extract(whole.model)
-    found = extract(resumed.model)
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
-    curves = [learning_curve(t.state.log_history) for t in (whole, resumed)]
+    expected = extract(uninterrupted.model)
+    resumed_tensors = extract(resumed.model)
+    assert expected.keys() == resumed_tensors.keys()
+    assert all(torch.equal(expected[name], resumed_tensors[name]) for name in expected)
+    curves = [learning_curve(t.state.log_history) for t in (uninterrupted, resumed)]
     assert [row["goodness"] for row in curves[0]] == [row["goodness"] for row in curves[1]]
 
 
@@ -156,5 +156,5 @@ def test_heads_have_their_own_rate_and_vectors_do_not_decay() -> None:
     model.head = torch.nn.Linear(2, 1)
     optim = OptimPart(steps=1, batch=1, lr=1.0, head_lr=0.5, weight_decay=0.1, evaluate_every=1)
     groups = parameter_groups(model, optim)
-    found = {(g["lr"], g["weight_decay"]): len(g["params"]) for g in groups}
-    assert found == {(1.0, 0.1): 1, (0.5, 0.1): 1, (0.5, 0.0): 1}
+    n_parameters = {(g["lr"], g["weight_decay"]): len(g["params"]) for g in groups}
+    assert n_parameters == {(1.0, 0.1): 1, (0.5, 0.1): 1, (0.5, 0.0): 1}
