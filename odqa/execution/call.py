@@ -8,7 +8,7 @@ here, so that no component has to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from odqa import registry
@@ -61,6 +61,26 @@ def call_stage(
     return _CALLS[stage.role](stage, component, questions, feeds)
 
 
+def queries_of(
+    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
+) -> tuple[Sequence[Query], Sequence[int]]:
+    """What a stage that takes queries is asked, of all questions in a row, and whose each one is.
+
+    A text of its own has an id of its own, unless the component is told what belongs to the id.
+    """
+    shown = _shown(stage, questions)
+    if not feeds:
+        return shown, range(len(questions))
+    queries, owners = [], []
+    for owner, (question, texts) in enumerate(zip(shown, feeds[0].values, strict=True)):
+        for number, text in enumerate(cast(list[str], texts), start=1):
+            is_own = text == question.text or stage.config.sees_answers
+            query_id = question.id if is_own else f"{question.id}/{number}"
+            queries.append(replace(question, id=query_id, text=text))
+            owners.append(owner)
+    return queries, owners
+
+
 def _shown(stage: StageSpec, questions: Sequence[Question]) -> Sequence[Query]:
     """The questions as the component may see them: answers only where it declares that it does."""
     if stage.config.sees_answers:
@@ -79,7 +99,7 @@ def _rewrite(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     rewriter = cast(Rewriter[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     texts = rewriter.rewrite(queries)
     check_texts(stage, texts, len(queries))
     together: list[dict[str, None]] = [{} for _ in questions]
@@ -95,7 +115,7 @@ def _retrieve(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     retriever = cast(Retriever[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     hits = retriever.retrieve(queries, stage.k)
     check_hits(stage, hits, len(queries), stage.k)
     if not feeds:
@@ -107,22 +127,6 @@ def _retrieve(
     assert rewriter is not None
     fusion = _fusion_of(rewriter, stage.k)
     return [each[0] if len(each) == 1 else fusion.fuse([each], stage.k)[0] for each in lists]
-
-
-def _queries(
-    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
-) -> tuple[Sequence[Query], Sequence[int]]:
-    """The queries of all questions in a row, and the place of the question of each."""
-    shown = _shown(stage, questions)
-    if not feeds:
-        return shown, range(len(questions))
-    queries, owners = [], []
-    for owner, (question, texts) in enumerate(zip(shown, feeds[0].values, strict=True)):
-        for number, text in enumerate(cast(list[str], texts), start=1):
-            own = question if text == question.text else Query(f"{question.id}/{number}", text)
-            queries.append(own)
-            owners.append(owner)
-    return queries, owners
 
 
 def _fusion_of(rewriter: StageSpec, k: int) -> Fusion[Any]:
