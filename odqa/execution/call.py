@@ -8,7 +8,7 @@ here, so that no component has to do it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from odqa import registry
@@ -61,8 +61,28 @@ def call_stage(
     return _CALLS[stage.role](stage, component, questions, feeds)
 
 
+def queries_of(
+    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
+) -> tuple[Sequence[Query], Sequence[int]]:
+    """What a stage that takes queries is asked, of all questions in a row, and whose each one is.
+
+    A text of its own has an id of its own, unless the component is told what belongs to the id.
+    """
+    visible = _visible(stage, questions)
+    if not feeds:
+        return visible, range(len(questions))
+    queries, owners = [], []
+    for owner, (question, texts) in enumerate(zip(visible, feeds[0].values, strict=True)):
+        for number, text in enumerate(cast(list[str], texts), start=1):
+            is_own = text == question.text or stage.config.sees_answers
+            query_id = question.id if is_own else f"{question.id}/{number}"
+            queries.append(replace(question, id=query_id, text=text))
+            owners.append(owner)
+    return queries, owners
+
+
 def _visible(stage: StageSpec, questions: Sequence[Question]) -> Sequence[Query]:
-    """The questions as the component may see them: with answers only if its config sees them."""
+    """The questions as the component may see them: answers only where it declares that it does."""
     if stage.config.sees_answers:
         return questions
     return [question.query for question in questions]
@@ -79,7 +99,7 @@ def _rewrite(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     rewriter = cast(Rewriter[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     texts = rewriter.rewrite(queries)
     check_texts(stage, texts, len(queries))
     merged: list[dict[str, None]] = [{} for _ in questions]
@@ -95,7 +115,7 @@ def _retrieve(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     retriever = cast(Retriever[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     hits = retriever.retrieve(queries, stage.k)
     check_hits(stage, hits, len(queries), stage.k)
     if not feeds:
@@ -110,22 +130,6 @@ def _retrieve(
         of_question[0] if len(of_question) == 1 else fusion.fuse([of_question], stage.k)[0]
         for of_question in lists
     ]
-
-
-def _queries(
-    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
-) -> tuple[Sequence[Query], Sequence[int]]:
-    """The queries of all questions in one list, and for each the position of its question."""
-    visible = _visible(stage, questions)
-    if not feeds:
-        return visible, range(len(questions))
-    queries, owners = [], []
-    for owner, (question, texts) in enumerate(zip(visible, feeds[0].values, strict=True)):
-        for number, text in enumerate(cast(list[str], texts), start=1):
-            query = question if text == question.text else Query(f"{question.id}/{number}", text)
-            queries.append(query)
-            owners.append(owner)
-    return queries, owners
 
 
 def _fusion_of(rewriter: StageSpec, k: int) -> Fusion[Any]:

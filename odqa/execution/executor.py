@@ -12,7 +12,7 @@ from typing import Any
 
 from odqa.cache import Cache, content_key
 from odqa.data.dataset import Dataset
-from odqa.execution.call import Feed, Output, call_stage
+from odqa.execution.call import Feed, Output, call_stage, queries_of
 from odqa.execution.components import make_component, stage_sources
 from odqa.execution.plan import Node, Plan, make_plan, running
 from odqa.execution.record import (
@@ -211,20 +211,25 @@ class Executor:
         sample = questions[::step][:COST_SAMPLE]
         takes_hits = ROLES[stage.role].takes == "hits" and inputs
         hits = inputs[0].hits if takes_hits else {}
-        queries = sample if stage.config.sees_answers else [q.query for q in sample]
-        costs = [component.cost(question, hits.get(question.id, ())) for question in queries]
+        feeds = [Feed(each.stage, [each.rows[q.id] for q in sample]) for each in inputs]
+        queries, owners = queries_of(stage, sample, [] if takes_hits else feeds)
+        costs = [
+            component.cost(query, hits.get(sample[owner].id, ()))
+            for query, owner in zip(queries, owners, strict=True)
+        ]
         return {
             "offline": prepared.offline.to_dict(),
             "parameters": max((c.parameters for c in costs), default=0),
-            "gflop": _mean_gflop(costs),
+            "gflop": _mean_gflop(costs, len(sample)),
             "stored": [[item.name, item.bytes] for item in component.stored()],
             "facts": dict(component.describe()),
         }
 
 
-def _mean_gflop(costs: Sequence[Cost]) -> float | None:
+def _mean_gflop(costs: Sequence[Cost], questions: int) -> float | None:
+    """Of each of so many questions, which may have been asked in several texts."""
     gflops = [c.gflop for c in costs if c.gflop is not None]
-    return sum(gflops) / len(gflops) if gflops else None
+    return sum(gflops) / len(gflops) * len(costs) / questions if gflops else None
 
 
 def _prepare_identity(stage: StageSpec) -> dict[str, Any]:

@@ -76,6 +76,8 @@ class ChainSpec:
 
     def cut(self, k: int) -> Self:
         """The same with at most ``k`` passages per question."""
+        if self.k <= k:
+            return self
         return replace(self, stages=(*self.stages[:-1], self.stages[-1].cut(k)), last_k=None)
 
     def in_order(self) -> tuple[SlotSpec, ...]:
@@ -101,7 +103,8 @@ class ChainSpec:
         plain = [stage.to_dict(defaults) for stage in self.stages]
         first = self.stages[0]
         if isinstance(first, StageSpec) and first.role == "rewriter":
-            return {"rewriter": plain[0], "retriever": plain[1:]}
+            behind = ChainSpec(self.stages[1:]).to_dict(defaults)
+            return {"rewriter": plain[0], "retriever": behind}
         if self.last_k is None:
             return plain
         return {"type": "cascade", "k": self.last_k, "stages": plain}

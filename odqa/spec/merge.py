@@ -9,13 +9,16 @@ from typing import Any
 
 from odqa.errors import SpecError
 from odqa.registry import SLOTS
+from odqa.spec.composition import DEFAULT_FUSION
 from odqa.spec.locate import built_in_specs
 from odqa.spec.source import KeyPath, Source, parse_value, read_source
 
-#: Kept when a stage changes its type: it means the same for every retriever and ranker.
+#: The keys that tell what a slot holds: a stage, a fusion, or a retriever with its own rewriter.
+_KINDS = ("type", "fuse", "retriever")
+#: What survives of a stage under one of another type: it means the same for every one of them.
 _COMMON_KEYS = ("k",)
-#: The keys that distinguish a stage from a fusion.
-_KINDS = ("type", "fuse")
+#: What survives of a fusion under another method.
+_FUSION_KEYS = ("fuse", "weights", "k")
 
 
 def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
@@ -46,31 +49,37 @@ def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
 
 
 def lay_over(base: Source, top: Source) -> Source:
-    """``top`` wins key by key; ``null`` removes a stage; a new ``type`` resets its stage."""
+    """``top`` wins key by key; ``null`` removes a stage; a new ``type`` or ``by`` resets it."""
     places = dict(base.places) | top.places
     return Source(_merge(base.data, top.data), places, top.origin or base.origin)
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    if _is_other_stage(base, top):
-        base = {key: base[key] for key in _COMMON_KEYS if key in base}
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
-            value = _merge(below, value)
+            value = _merge(_kept(below, value), value)
         elif isinstance(value, _Item) and isinstance(below, list):
             value = value.laid_over(below)
         merged[key] = value
     return merged
 
 
-def _is_other_stage(base: dict[str, Any], top: dict[str, Any]) -> bool:
-    """Whether ``top`` replaces a stage by another, or by another kind of composition."""
-    kinds = [next((key for key in _KINDS if key in values), None) for values in (base, top)]
-    if None in kinds:
-        return False
-    return kinds[0] != kinds[1] or ("type" in top and top["type"] != base["type"])
+def _kept(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """What is left of a stage where ``top`` puts another, or another composition, in its place."""
+    before, after = (next((key for key in _KINDS if key in each), None) for each in (base, top))
+    if None not in (before, after) and (before != after or _changes("type", base, top)):
+        keys: tuple[str, ...] = () if after == "retriever" else _COMMON_KEYS
+    elif before == "fuse" and _changes("by", {"by": DEFAULT_FUSION, **base}, top):
+        keys = _FUSION_KEYS
+    else:
+        return base
+    return {key: base[key] for key in keys if key in base}
+
+
+def _changes(key: str, base: dict[str, Any], top: dict[str, Any]) -> bool:
+    return key in top and top[key] != base.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +133,8 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
         if not equals or not all(path):
             raise SpecError("expected key=value", where=where, cure="write --set ranker.k=50")
         overrides.append(Override(text, path, parse_value(value, where)))
-    # Their order does not matter: a type resets its stage before other keys are set.
-    return sorted(overrides, key=lambda override: not override.makes_stage)
+    # Their order does not matter: what resets a stage comes before what is set in it.
+    return sorted(overrides, key=lambda o: (len(o.path), o.path[-1] not in ("type", "by")))
 
 
 def apply_overrides(

@@ -11,7 +11,7 @@ from typing import Any, Self
 from odqa import registry
 from odqa.code_identity import code_identity
 from odqa.errors import ComponentError, SpecError
-from odqa.interfaces import ComponentConfig, StageConfig
+from odqa.interfaces import ComponentConfig, RewriterConfig, StageConfig
 from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
@@ -52,7 +52,12 @@ class StageSpec:
         """What decides this stage's results, as plain values; feeds every cache key."""
         kind = registry.get(self.role, self.type)
         config = dict(self.config.identity())
-        return {"type": self.type, "version": kind.version, "config": config, **code_identity(kind)}
+        identity = {"type": self.type, "version": kind.version, "config": config}
+        if isinstance(self.config, RewriterConfig):
+            # The fusion of what its texts find has no stage of its own.
+            fusion = registry.get("fusion", self.config.by)
+            identity["by"] = {"version": fusion.version, **code_identity(fusion)}
+        return {**identity, **code_identity(kind)}
 
     def to_dict(self, defaults: bool = False) -> dict[str, Any]:
         """``type`` and the parameters: all, or those that differ from their defaults."""

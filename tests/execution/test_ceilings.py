@@ -91,3 +91,34 @@ def test_without_gold_passages_it_is_refused(qrels: dict[str, dict[str, int]] | 
     data = replace(toy_dataset(), qrels=qrels)
     with pytest.raises(RunError, match="data toy: an oracle retriever needs gold passages"):
         run_comparison([BLIND], data, Cache(enabled=False), oracle="retriever")
+
+
+def test_an_oracle_takes_the_place_of_a_whole_composition() -> None:
+    made = with_oracle(
+        parse_pipeline(
+            "{name: x, rewriter: {type: keywords}, ranker: {type: overlap},"
+            " retriever: {fuse: [{type: overlap}, [{type: bm25}, {type: overlap}]], k: 7}}"
+        )
+    )
+    assert [node.id for node in made.graph.nodes] == ["oracle", "overlap"]
+    assert made.retriever is not None and made.retriever.k == 7
+    assert "in place of what retriever overlap, bm25, overlap, rrf finds" in made.description
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        "retriever: {fuse: [{type: oracle}, {type: overlap, k: 2, weight: 0}], weights: [9, 1]}",
+        "retriever: [{type: oracle}, {type: overlap}]",
+        "rewriter: {type: keywords}\nretriever: {type: oracle}",
+        "rewriter: {type: keywords, keep_question: true}\nretriever: {type: oracle}",
+        "retriever: {fuse: [{rewriter: {type: keywords}, retriever: {type: oracle}},"
+        " {type: overlap, k: 2, weight: 0}], weights: [9, 1]}",
+    ],
+)
+def test_an_oracle_anywhere_is_told_and_marked(slots: str) -> None:
+    spec = parse_pipeline(f"name: x\n{slots}\nreader: {{type: first_word}}")
+    found = run_comparison([spec], toy_dataset(), Cache(enabled=False))
+    assert found.baseline == "oracle+x"
+    assert found.values("oracle+x", "retrieved_success@1") == {"q1": 1.0, "q2": 1.0}
+    assert found.values("oracle+x", "em") == {"q1": 1.0, "q2": 1.0, "q3": 0.0}
