@@ -78,7 +78,7 @@ def _java() -> Check:
     from odqa.indexes.lucene import java_status
 
     status = java_status()
-    return Check("java", status.found, status.usable, status.cure)
+    return Check("java", status.state, status.usable, status.cure)
 
 
 def _base_model() -> Check:

@@ -1,4 +1,4 @@
-"""The one place that imports FAISS, so that it is set up the same way everywhere."""
+"""The only module that imports FAISS, so that its threads are always set up."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from odqa.threads import wait_asleep
 
-# Measured for 240 to 100,000 vectors, 64 to 768 wide, on one and two threads: from here on products
-# were faster, but for some thousand vectors or fewer, where all is over in a millisecond.
-_MANY = 16
+# From this many queries on matrix products were faster, measured for 240 to 100,000 vectors, 64 to
+# 768 wide, on one and two threads; except for a few thousand vectors, which take a millisecond.
+_MIN_QUERIES = 16
 _PRODUCTS = Lock()
 
 
 def load_faiss() -> Any:
     """FAISS with as many threads as this process may use.
 
-    FAISS counts all cores of the machine, also those that a container or ``taskset`` withholds;
-    too many threads make it slower by an order of magnitude. ``OMP_NUM_THREADS`` is obeyed.
+    FAISS counts all cores of the machine, even those that a container or ``taskset`` forbids; too
+    many threads make it slower by an order of magnitude. ``OMP_NUM_THREADS`` is respected.
     """
     wait_asleep()
     import faiss
@@ -31,7 +31,7 @@ def load_faiss() -> Any:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """A single FAISS thread: graph building is deterministic only so."""
+    """A single FAISS thread: only then is graph building deterministic."""
     faiss = load_faiss()
     faiss.omp_set_num_threads(1)
     try:
@@ -45,9 +45,9 @@ def matrix_products(queries: int) -> Iterator[None]:
     """Let FAISS compare many queries with all vectors by matrix products, whatever their width.
 
     Up to four times as fast. FAISS 1.15 does so from 128,000 numbers on (queries times width);
-    older ones from 20 queries on. For few queries it takes longer, so they are left to FAISS.
+    older ones from 20 queries on. For few queries it is slower, so nothing changes for them.
     """
-    if queries < _MANY:
+    if queries < _MIN_QUERIES:
         yield
         return
     options = load_faiss().cvar
@@ -62,9 +62,9 @@ def matrix_products(queries: int) -> Iterator[None]:
 
 
 def _threads() -> int:
-    wish = os.environ.get("OMP_NUM_THREADS", "")
-    if wish.isdecimal() and int(wish) > 0:
-        return int(wish)
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    if setting.isdecimal() and int(setting) > 0:
+        return int(setting)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

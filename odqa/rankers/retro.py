@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
     from odqa.retro.offline.checkpoint import Candidates
-    from odqa.retro.rank.scorer import Asked, RetroScorer
+    from odqa.retro.rank.scorer import QuestionState, RetroScorer
 
 
 class RetroRankerConfig(RankerConfig, ModelConfig):
@@ -298,7 +298,7 @@ class RetroRanker(
             yield batch, scorer.score(state, part, mode)
 
     def _candidates(
-        self, state: Asked, texts: Sequence[str], ids: Sequence[str]
+        self, state: QuestionState, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Candidates]]:
         """Batches of positions and the passages there, encoded now or from the store."""
         scorer, store = self._model, self._store

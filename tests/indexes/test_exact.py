@@ -65,13 +65,13 @@ def test_a_score_does_not_depend_on_the_batch() -> None:
     vectors = RNG.standard_normal((500, 24)).astype(np.float32)
     queries = RNG.standard_normal((30, 24)).astype(np.float32)
     together = exact_search(queries, vectors, 20, "ip")
-    for at, query in enumerate(queries):
+    for row, query in enumerate(queries):
         alone = exact_search(query[None], vectors, 20, "ip")
-        np.testing.assert_array_equal(alone[0][0], together[0][at])
-        np.testing.assert_array_equal(alone[1][0], together[1][at])
+        np.testing.assert_array_equal(alone[0][0], together[0][row])
+        np.testing.assert_array_equal(alone[1][0], together[1][row])
 
 
-def test_fewer_vectors_than_asked_for() -> None:
+def test_fewer_vectors_than_k() -> None:
     scores, rows = exact_search(np.ones((2, 3), np.float32), np.eye(3, dtype=np.float32), 9, "ip")
     assert rows.tolist() == [[0, 1, 2]] * 2
     assert scores.shape == (2, 3)

@@ -44,6 +44,8 @@ def test_searches_in_several_threads_leave_the_option_as_it_was() -> None:
     before = options.distance_compute_blas_threshold
     vectors = np.random.default_rng(0).standard_normal((500, 8)).astype(np.float32)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda n: exact_search(vectors[:n], vectors, 3, "ip"), [20, 1] * 50))
-    assert len(found) == 100
+        results = list(
+            pool.map(lambda n: exact_search(vectors[:n], vectors, 3, "ip"), [20, 1] * 50)
+        )
+    assert len(results) == 100
     assert options.distance_compute_blas_threshold == before

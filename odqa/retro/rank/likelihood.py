@@ -1,4 +1,4 @@
-"""Candidates scored by how likely they make a text: the question (UPR), or an answer."""
+"""Candidates scored by the likelihood of a text given them: the question (UPR), or an answer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def continuation_likelihood(
 ) -> Tensor:
     """Log-likelihood of the tokens after chunk 0 under each candidate.
 
-    Question likelihood has a prompt in chunk 0 and the question behind it; answer likelihood has
-    the question in chunk 0 and an answer behind it (`odqa.retro.model.layouts.frame_pairs`).
+    Question likelihood has a prompt in chunk 0 and the question after it; answer likelihood has
+    the question in chunk 0 and an answer after it (`odqa.retro.model.layouts.frame_pairs`).
 
     Args:
         ids: [B, m + q] int64 with 1 <= q <= m.
@@ -53,7 +53,7 @@ def suffix_likelihood(
     *,
     average: bool = True,
 ) -> Tensor:
-    """The same from the suffix states ``hidden`` [B, n, S, d] of `push`."""
+    """`continuation_likelihood` from the suffix states ``hidden`` [B, n, S, d] of `push`."""
     batch, n, size, _ = hidden.shape
     targets = ids[:, None, shared.start + 1 :].expand(batch, n, size)
     real = mask[:, None, shared.start + 1 :].expand(batch, n, size)

@@ -1,4 +1,4 @@
-"""Scores of candidates under each layout; all equal the naive forward for each candidate."""
+"""Scores of candidates, computed in several ways that equal one full forward for each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def score_candidates(
     Args:
         ids: laid-out questions [B, start + S] (see `odqa.retro.model.layouts`).
         mask: [B, start + S], true on real tokens.
-        candidates: [B, n, r] int64; a row may be padded with candidates masked wholly.
+        candidates: [B, n, r] int64; a row may be padded with fully masked candidates.
         candidate_mask: [B, n, r].
         scored: [B], which suffix token carries the score, or [B, S], the share of each; default
             the last.
@@ -46,7 +46,7 @@ def score_encoded(
     mask: Tensor,
     scored: Tensor | None = None,
 ) -> Tensor:
-    """The same from encodings [B, n, r, e], made now or offline."""
+    """`score_candidates` from encodings [B, n, r, e], computed now or offline."""
     return score_projected(model, shared, project_neighbours(model, encoded), mask, scored)
 
 
@@ -57,12 +57,12 @@ def score_projected(
     mask: Tensor,
     scored: Tensor | None = None,
 ) -> Tensor:
-    """The same from keys and values, made now or offline: the cheapest layout."""
+    """`score_candidates` from keys and values, computed now or offline: the cheapest way."""
     return model.score(take_suffix(push(model, shared, kvs, mask), scored))
 
 
 def read_out(scored: Tensor, size: int, readout: ReadOut) -> Tensor:
-    """What `take_suffix` is to take: [B] for ``last``, float32 shares [B, S] for ``mean``.
+    """Which states `take_suffix` takes: [B] for ``last``, float32 shares [B, S] for ``mean``.
 
     Args:
         scored: [B], index of the score token among the ``size`` = S suffix tokens.
@@ -71,8 +71,8 @@ def read_out(scored: Tensor, size: int, readout: ReadOut) -> Tensor:
     """
     if readout == "last":
         return scored
-    seeing = torch.arange(size, device=scored.device) <= scored[:, None]
-    return seeing.float() / seeing.sum(1, keepdim=True)
+    scored_tokens = torch.arange(size, device=scored.device) <= scored[:, None]
+    return scored_tokens.float() / scored_tokens.sum(1, keepdim=True)
 
 
 def take_suffix(hidden: Tensor, scored: Tensor | None) -> Tensor:
@@ -96,15 +96,15 @@ def score_naive(
     scored: Tensor | None = None,
     start: int | None = None,
 ) -> Tensor:
-    """One full forward for each candidate: the yardstick of the other layouts."""
+    """One full forward for each candidate: the reference for the faster ways."""
     m = model.config.chunk_length
     start = m - 1 if start is None else start
     chunks = ids.shape[1] // m
     columns = []
     for j in range(candidates.shape[1]):
-        seen = torch.zeros_like(candidate_mask[:, :1]).bool()
+        empty = torch.zeros_like(candidate_mask[:, :1]).bool()
         # Only the chunk that ends at start retrieves; earlier and later ones see nothing.
-        masks = [seen] * chunks
+        masks = [empty] * chunks
         masks[(start + 1) // m - 1] = candidate_mask[:, j : j + 1].bool()
         hidden = model(
             ids,

@@ -1,4 +1,4 @@
-"""Laid-out weights give what plain ones give."""
+"""Prepacked layers compute what plain ones compute."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def test_whole_model(position: str) -> None:
     decoder = replace(STACK, position=position, cross_position=position)
     model = RetroModel(replace(CONFIG, decoder=decoder)).eval()
     size = sum(p.numel() for p in model.parameters())
-    tokens, found = ids(2, 27), ids(2, 3, 2, 12)
-    mask = torch.ones_like(found, dtype=torch.bool)
+    tokens, neighbours = ids(2, 27), ids(2, 3, 2, 12)
+    mask = torch.ones_like(neighbours, dtype=torch.bool)
     mask[0, 1, 1, 5:] = False
     with torch.inference_mode():
-        before = model(tokens, None, found, mask)
+        before = model(tokens, None, neighbours, mask)
         score = model.score(before.hidden)
         prepack(model)
-        after = model(tokens, None, found, mask)
+        after = model(tokens, None, neighbours, mask)
         torch.testing.assert_close(model.score(after.hidden), score, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(after.logits, before.logits, atol=1e-5, rtol=1e-5)
     plain = {name for name, part in model.named_modules() if type(part) is nn.Linear}
@@ -93,7 +93,7 @@ def test_other_formats_and_adapters_stay() -> None:
 
 
 def half_feed_forward() -> tuple[FeedForward, torch.Tensor, torch.Tensor]:
-    """The part in bfloat16, an input and what the part makes of it in float32."""
+    """The part in bfloat16, an input, and the part's output in float32."""
     torch.manual_seed(0)
     part, x = FeedForward(STACK).bfloat16(), torch.randn(5, 24)
     with torch.inference_mode():
@@ -142,8 +142,8 @@ def test_what_torch_refuses_stays_plain_and_is_logged_once(
         prepack(part)
         assert torch.equal(part(x), before)
     assert type(part.up_proj) is nn.Linear
-    (said,) = caplog.messages
-    assert str(dtype).removeprefix("torch.") in said and "needs other instructions" in said
+    (message,) = caplog.messages
+    assert str(dtype).removeprefix("torch.") in message and "needs other instructions" in message
 
 
 def test_nothing_happens_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:

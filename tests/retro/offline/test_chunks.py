@@ -16,16 +16,16 @@ def test_continuation_stops_at_the_end_of_the_document() -> None:
     assert chunks.mask.sum(1).tolist() == [6, 4, 1]
     assert chunks.document.tolist() == [4, 4, 4]
     assert chunks.place.tolist() == [0, 1, 2]
-    keys, seen = chunks.keys
+    keys, mask = chunks.keys
     assert keys.tolist() == [[1, 2, 3], [4, 5, 6], [7, 0, 0]]
-    assert seen.sum(1).tolist() == [3, 3, 1]
+    assert mask.sum(1).tolist() == [3, 3, 1]
 
 
 def test_continuation_never_enters_the_next_document() -> None:
-    both = concatenate([chunk_document([1, 2], 2, 0), chunk_document([3, 4, 5], 2, 1, pad_id=9)])
-    assert both.tokens.tolist() == [[1, 2, 0, 0], [3, 4, 5, 9], [5, 9, 9, 9]]
-    assert len(both) == 3
-    assert both.chunk_length == 2
+    chunks = concatenate([chunk_document([1, 2], 2, 0), chunk_document([3, 4, 5], 2, 1, pad_id=9)])
+    assert chunks.tokens.tolist() == [[1, 2, 0, 0], [3, 4, 5, 9], [5, 9, 9, 9]]
+    assert len(chunks) == 3
+    assert chunks.chunk_length == 2
 
 
 @given(st.lists(st.integers(1, 99), max_size=40), st.integers(1, 9))
@@ -42,10 +42,10 @@ def test_bad_length() -> None:
 
 def test_same_document_and_missing_neighbours_are_left_out() -> None:
     documents = np.array([0, 0, 1, 2])
-    found = np.array([[1, 2, -1, 3], [0, 1, -1, -1], [-1, 3, 2, 0]])
-    rows, real = neighbours_elsewhere(found, documents, np.array([0, 0, -1]), 2)
+    candidates = np.array([[1, 2, -1, 3], [0, 1, -1, -1], [-1, 3, 2, 0]])
+    rows, real = neighbours_elsewhere(candidates, documents, np.array([0, 0, -1]), 2)
     assert rows.tolist() == [[2, 3], [0, 0], [3, 2]]
     assert real.tolist() == [[True, True], [False, False], [True, True]]
-    rows, real = neighbours_elsewhere(found[:, :1], documents, np.array([1, 1, 1]), 2)
+    rows, real = neighbours_elsewhere(candidates[:, :1], documents, np.array([1, 1, 1]), 2)
     assert rows.shape == real.shape == (3, 2)
     assert real.tolist() == [[True, False], [True, False], [False, False]]
