@@ -21,7 +21,7 @@ PARTS = {
 def read_llama(foreign: Foreign) -> Base:
     """The stack of a LLaMA-like checkpoint; shared key and value heads are written out."""
     foreign.demand("hidden_act", "silu")
-    foreign.demand("rope_scaling")
+    theta = _rotary_theta(foreign)
     foreign.demand("mlp_bias", False)
     if foreign.settings.get("use_sliding_window", True):
         foreign.demand("sliding_window")
@@ -56,10 +56,19 @@ def read_llama(foreign: Foreign) -> Base:
         norm_eps=foreign.setting("rms_norm_eps", 1e-6),
         bias="blocks.0.self_attention.q_proj.bias" in weights,
         out_bias="blocks.0.self_attention.o_proj.bias" in weights,
-        rotary_theta=foreign.setting("rope_theta", 10_000.0),
+        rotary_theta=theta,
     )
     vocab = weights["embedding.tokens.weight"].shape[0]
     pad = foreign.settings.get("pad_token_id") or 0
     tied = bool(foreign.settings.get("tie_word_embeddings"))
     readout = None if tied else foreign.tensors.get("lm_head.weight")
     return Base(stack, vocab, pad, weights, readout)
+
+
+def _rotary_theta(foreign: Foreign) -> float:
+    """Base of the rotary positions; transformers 5 writes it, and any scaling, elsewhere."""
+    foreign.demand("rope_scaling")
+    rotary = foreign.setting("rope_parameters", {})
+    if rotary.get("rope_type", "default") != "default":
+        foreign.demand("rope_parameters")
+    return float(rotary.get("rope_theta") or foreign.setting("rope_theta", 10_000.0))
