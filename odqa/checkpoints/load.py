@@ -174,15 +174,18 @@ def _weight_file(folder: Path, key: str) -> Path | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Stop transformers from logging what is raised as an error here."""
+    """Stop transformers from logging what is raised as an error here, and 5 from drawing bars."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

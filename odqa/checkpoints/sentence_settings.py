@@ -80,9 +80,16 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
 
 
 def _max_length(folder: Path) -> int | None:
-    path = folder / "sentence_bert_config.json"
-    length = read_json(path).get("max_seq_length") if path.is_file() else None
-    return int(length) if length else None
+    # From 5.7 on, sentence-transformers leaves the limit to the tokenizer's file.
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
+        path = folder / name
+        length = read_json(path).get(key) if path.is_file() else None
+        if length:
+            return int(length)
+    return None
 
 
 def _pooling(path: Path, name: str) -> Pooling:

@@ -85,6 +85,7 @@ def test_a_tower_loads_in_sentence_transformers(tmp_path: Path, kind: str) -> No
     assert torch.allclose(vectors, expected, atol=1e-5)
 
 
+@pytest.mark.usefixtures("colbert_ai_works")
 def test_a_colbert_loads_in_colbert_ai_and_in_odqa(tmp_path: Path) -> None:
     from colbert.infra import ColBERTConfig
     from colbert.modeling.hf_colbert import class_factory

@@ -40,11 +40,11 @@ def encoder(checkpoint: Path) -> LateInteractionEncoder:
 
 def colbert_ai(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """colbert-ai's own checkpoint class, without its C++ extension."""
-    modeling = pytest.importorskip("colbert.modeling.colbert")
     from colbert.infra import ColBERTConfig
     from colbert.modeling.checkpoint import Checkpoint
+    from colbert.modeling.colbert import ColBERT
 
-    monkeypatch.setattr(modeling.ColBERT, "try_load_torch_extensions", lambda use_gpu: None)
+    monkeypatch.setattr(ColBERT, "try_load_torch_extensions", lambda use_gpu: None)
     home = Checkpoint(str(checkpoint), colbert_config=ColBERTConfig(), verbose=0)
     if not home.colbert_config.mask_punctuation:
         # colbert-ai 0.2.22 makes no skip list then, and trips over its absence.
@@ -60,6 +60,7 @@ def own_scores(encoder: LateInteractionEncoder, similarity: str = "cosine") -> t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_works")
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -89,6 +90,7 @@ def test_scores_equal_colbert_ai(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_works")
 def test_l2_similarity_equals_colbert_ai(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_colbert(tmp_path / "colbert", metadata={"similarity": "l2"})
     encoder = LateInteractionEncoder(str(folder))

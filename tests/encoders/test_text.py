@@ -148,6 +148,20 @@ def test_minilm_equals_sentence_transformers() -> None:
     assert encoder.truncated == 1
 
 
+@pytest.mark.parametrize("mode", ["mean", "cls"])
+def test_what_sentence_transformers_saves_is_read_as_it_means_it(tmp_path: Path, mode: str) -> None:
+    from sentence_transformers import SentenceTransformer, models
+
+    bert, folder = tiny_bert(tmp_path / "bert"), tmp_path / "saved"
+    parts = [models.Transformer(str(bert), max_seq_length=12), models.Pooling(32, mode)]
+    SentenceTransformer(modules=parts, device="cpu").save(str(folder))
+    encoder = TextEncoder(str(folder), pooling="auto", normalize=None, max_length=None)
+    found = encoder.encode([*TEXTS, "word " * 40])
+    expected = SentenceTransformer(str(folder), device="cpu").encode([*TEXTS, "word " * 40])
+    assert encoder.tokens.max_length == 12
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def sentence_folder(folder: Path, mode: str, max_length: int) -> Path:
     """A sentence-transformers checkpoint around a tiny BERT, without a Normalize module."""
     tiny_bert(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,10 @@ def prepared(folder: Path, **parameters: object) -> ExtractiveReader:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    int(version("transformers").split(".")[0]) >= 5,
+    reason="transformers 5 has no question-answering pipeline",
+)
 def test_best_span_equals_transformers_pipeline(checkpoint: Path) -> None:
     from transformers import pipeline
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ class TaskTrainer(Trainer):
     def __init__(self, task: Task, model: nn.Module, folder: Path, *, report_to: str = "none"):
         self._task = task
         recipe = task.recipe
+        # transformers 5 writes `use_cache` into the model's config; RETRO's is a frozen dataclass.
+        frozen: Any = getattr(model, "config", None)
+        if hidden := is_dataclass(frozen):
+            del model.config
         super().__init__(
             model=model,
             args=training_arguments(
@@ -44,6 +49,8 @@ class TaskTrainer(Trainer):
             eval_dataset=_ScheduleDataset([]),
             callbacks=[EarlyStoppingCallback(early_stopping_patience=recipe.optim.patience)],
         )
+        if hidden:
+            model.config = frozen
 
     def compute_loss(
         self,

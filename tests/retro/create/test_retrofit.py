@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,20 @@ def test_encoder_may_be_new_and_embeddings_shared(folders: Path) -> None:
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.parametrize(
+    "spelling", [{"rope_theta": 77.0}, {"rope_parameters": {"rope_theta": 77.0}}]
+)
+def test_rotary_base_of_either_transformers(
+    folders: Path, tmp_path: Path, spelling: dict[str, Any]
+) -> None:
+    config = json.loads((folders / "llama" / "config.json").read_text())
+    config = {k: v for k, v in config.items() if not k.startswith("rope_")} | spelling
+    shutil.copytree(folders / "llama", tmp_path / "llama")
+    (tmp_path / "llama" / "config.json").write_text(json.dumps(config))
+    model = retrofit(tmp_path / "llama", folders / "bert", cross_layers=[2])
+    assert model.config.decoder.rotary_theta == 77.0
+
+
 def test_what_cannot_be_expressed_is_refused(folders: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="one direction"):
         retrofit(folders / "bert", folders / "gpt2", cross_layers=[2])
@@ -163,11 +179,12 @@ def test_what_cannot_be_expressed_is_refused(folders: Path, tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match=r"model_type 't5'.*use bert"):
         retrofit(tmp_path, folders / "bert", cross_layers=[2])
     config = (folders / "llama" / "config.json").read_text()
-    scaled = config.replace('"rope_scaling": null', '"rope_scaling": {"rope_type": "linear"}')
-    assert scaled != config
-    (tmp_path / "config.json").write_text(scaled)
-    with pytest.raises(CheckpointError, match="rope_scaling"):
-        retrofit(tmp_path, folders / "bert", cross_layers=[2])
+    # As transformers 4 says it, and as transformers 5 does.
+    for key in ("rope_scaling", "rope_parameters"):
+        scaled = json.loads(config) | {key: {"rope_type": "linear", "factor": 2.0}}
+        (tmp_path / "config.json").write_text(json.dumps(scaled))
+        with pytest.raises(CheckpointError, match=key):
+            retrofit(tmp_path, folders / "bert", cross_layers=[2])
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(CheckpointError, match="weights lack"):
         retrofit(tmp_path, folders / "bert", cross_layers=[2])

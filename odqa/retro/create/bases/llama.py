@@ -21,7 +21,7 @@ PARTS = {
 def read_llama(checkpoint: SourceCheckpoint) -> Base:
     """The stack of a LLaMA-like checkpoint; shared key and value heads are repeated."""
     checkpoint.demand("hidden_act", "silu")
-    checkpoint.demand("rope_scaling")
+    theta = _rotary_theta(checkpoint)
     checkpoint.demand("mlp_bias", False)
     if checkpoint.settings.get("use_sliding_window", True):
         checkpoint.demand("sliding_window")
@@ -56,10 +56,19 @@ def read_llama(checkpoint: SourceCheckpoint) -> Base:
         norm_eps=checkpoint.setting("rms_norm_eps", 1e-6),
         bias="blocks.0.self_attention.q_proj.bias" in weights,
         out_bias="blocks.0.self_attention.o_proj.bias" in weights,
-        rotary_theta=checkpoint.setting("rope_theta", 10_000.0),
+        rotary_theta=theta,
     )
     vocab = weights["embedding.tokens.weight"].shape[0]
     pad = checkpoint.settings.get("pad_token_id") or 0
     tied = bool(checkpoint.settings.get("tie_word_embeddings"))
     readout = None if tied else checkpoint.tensors.get("lm_head.weight")
     return Base(stack, vocab, pad, weights, readout)
+
+
+def _rotary_theta(checkpoint: SourceCheckpoint) -> float:
+    """Base of the rotary positions; transformers 5 writes it, and any scaling, elsewhere."""
+    checkpoint.demand("rope_scaling")
+    rotary = checkpoint.setting("rope_parameters", {})
+    if rotary.get("rope_type", "default") != "default":
+        checkpoint.demand("rope_parameters")
+    return float(rotary.get("rope_theta") or checkpoint.setting("rope_theta", 10_000.0))
