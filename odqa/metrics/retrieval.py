@@ -10,11 +10,12 @@ from odqa.types import Hit
 if TYPE_CHECKING:
     from odqa.data.qrels import Qrels
 
-DEFAULT_CUTS = (1, 5, 20, 100)
+#: The ``k`` of metrics with a cut.
+CUTS = (1, 5, 20, 100)
 
 
 def score_ranking(
-    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = DEFAULT_CUTS
+    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = CUTS
 ) -> dict[str, dict[str, float]]:
     """Scores of each question's hits.
 

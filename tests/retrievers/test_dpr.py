@@ -122,7 +122,9 @@ def test_plain_bert_folders_are_pooled_at_the_first_token(tmp_path: Path) -> Non
     hits = ready(question, passage, tmp_path / "cache").retrieve(QUESTIONS[:1], 6)[0]
     asked = TextEncoder(str(question), pooling="cls", normalize=False).encode([QUESTIONS[0].text])
     tower = TextEncoder(str(passage), pooling="cls", normalize=False)
-    found = tower.encode([p.text for p in PASSAGES], titles=[p.title for p in PASSAGES])
+    tower.load()
+    pairs = tower.tokens([p.text for p in PASSAGES], [p.title for p in PASSAGES])
+    found = tower.encode_tokens(pairs)
     expected = dict(zip("123456", (found @ asked[0]).tolist(), strict=True))
     assert {hit.passage_id: hit.score for hit in hits} == pytest.approx(expected, abs=1e-4)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odqa.encoders.sharded import Shard, VectorFile, encode_shards
-from odqa.indexes.config import FlatIndex, IndexConfig, Metric
+from odqa.indexes.config import FlatIndex, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.retro.offline.chunks import chunk_document, neighbours_elsewhere
 from odqa.types import Passage
@@ -66,7 +66,6 @@ class ChunkDatabase:
         tokenizer: cuts the texts (without titles) into the language model's tokens.
         encoder: frozen; its mean-pooled vector of a chunk's text is the key.
         chunk_length: m, in the language model's tokens.
-        index: how keys are searched.
         metric: ``l2`` as in the paper, or ``ip``.
     """
 
@@ -76,13 +75,12 @@ class ChunkDatabase:
         encoder: KeyEncoder,
         *,
         chunk_length: int,
-        index: IndexConfig | None = None,
         metric: Metric = "l2",
     ) -> None:
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.chunk_length = chunk_length
-        self._search: tuple[IndexConfig, Metric] = (index or FlatIndex(), metric)
+        self._metric = metric
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Cut and embed the corpus, or open what the cache holds of that.
@@ -107,12 +105,12 @@ class ChunkDatabase:
 
         where = {**identity, "corpus": corpus.fingerprint}
         opened = VectorFile(cache.artifact("chunk-tokens", where, tokens))
-        config, metric = self._search
+        index = FlatIndex()
         self._index = DenseIndex.open(
             corpus,
             cache,
-            config,
-            metric,
+            index,
+            self._metric,
             what="chunk keys",
             identity=keyed,
             dim=self.encoder.dim,
@@ -126,7 +124,7 @@ class ChunkDatabase:
         self.starts: NDArray[np.int64] = np.searchsorted(
             self.documents, np.arange(opened.items + 1)
         )
-        search = {"index": dict(config.identity()), "metric": metric}
+        search = {"index": dict(index.identity()), "metric": self._metric}
         self._identity = {**keyed, "corpus": corpus.fingerprint, "search": search}
         self._cache = cache
 
@@ -181,22 +179,20 @@ class ChunkDatabase:
         _, found = self._index.search(keys, k + spare)
         return neighbours_elsewhere(found, owners, own, k)
 
-    def own_neighbours(
-        self, k: int, groups: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def own_neighbours(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """`nearest` of every chunk of the database, [chunks, k]; kept in the cache."""
-        owners = self.documents if groups is None else groups[self.documents]
         keys = self._index.file.vectors
 
         def search(start: int, stop: int) -> Shard:
-            rows, real = self.nearest(np.asarray(keys[start:stop]), owners[start:stop], k, groups)
+            own = self.documents[start:stop]
+            rows, real = self.nearest(np.asarray(keys[start:stop]), own, k)
             return Shard(np.where(real, rows, -1), np.ones(stop - start, np.int64))
 
         def build(folder: Path) -> None:
             encode_shards(folder, len(self), k, search, _QUERIES, np.int64)
 
-        grouped = None if groups is None else groups.tolist()
-        identity = {**self._identity, "k": k, "groups": grouped}
+        # Documents could once be grouped here: the entry keeps what was built valid.
+        identity = {**self._identity, "k": k, "groups": None}
         found = VectorFile(self._cache.artifact("chunk-neighbours", identity, build)).vectors
         return np.maximum(found, 0), np.asarray(found >= 0)
 

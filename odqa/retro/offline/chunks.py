@@ -11,20 +11,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Chunks:
-    """Chunks of one or several documents.
+    """Chunks of one document, in order.
 
     Row i: ``tokens`` [i, :m] is the chunk (the retrieval key is made of it) and [i, m:2m] its
-    continuation in the same document, padding where the document ends; ``mask`` tells. ``document``
-    and ``place`` say which document the chunk is of and the how-manieth of it.
+    continuation, padding where the document ends; ``mask`` tells.
     """
 
     tokens: NDArray[np.int32]
     mask: NDArray[np.bool_]
-    document: NDArray[np.int64]
-    place: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return len(self.document)
+        return len(self.tokens)
 
     @property
     def chunk_length(self) -> int:
@@ -37,19 +34,9 @@ class Chunks:
         m = self.chunk_length
         return self.tokens[:, :m], self.mask[:, :m]
 
-    def text_tokens(self, document: int) -> NDArray[np.int32]:
-        """A document's tokens put together again."""
-        tokens, mask = self.keys
-        rows = self.document == document
-        whole: NDArray[np.int32] = tokens[rows][mask[rows]]
-        return whole
-
 
 def chunk_document(
-    tokens: Sequence[int] | NDArray[np.integer],
-    chunk_length: int,
-    document: int = 0,
-    pad_id: int = 0,
+    tokens: Sequence[int] | NDArray[np.integer], chunk_length: int, *, pad_id: int = 0
 ) -> Chunks:
     """Cut one document; the last chunk may be short, and an empty document has none.
 
@@ -68,18 +55,6 @@ def chunk_document(
     return Chunks(
         np.concatenate((pieces[:-1], pieces[1:]), axis=1),
         np.concatenate((seen[:-1], seen[1:]), axis=1),
-        np.full(count, document, np.int64),
-        np.arange(count, dtype=np.int32),
-    )
-
-
-def concatenate(parts: Sequence[Chunks]) -> Chunks:
-    """Chunks of several documents in one table; at least one part."""
-    return Chunks(
-        np.concatenate([part.tokens for part in parts]),
-        np.concatenate([part.mask for part in parts]),
-        np.concatenate([part.document for part in parts]),
-        np.concatenate([part.place for part in parts]),
     )
 
 
