@@ -65,12 +65,12 @@ class SentenceRetriever(
     questions_per_call = 2048
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        return self._store.hits(self._model.encode([self._asked(query) for query in queries]), k)
+        return self._store.hits(self._model.encode([self._prefixed(query) for query in queries]), k)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
         encoder = self._model
-        gflop = encoder.gflop(self._asked(question)) + self._store.gflop()
+        gflop = encoder.gflop(self._prefixed(question)) + self._store.gflop()
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -118,7 +118,7 @@ class SentenceRetriever(
         )
         return Opened(index, index.stored)
 
-    def _asked(self, question: Query) -> str:
+    def _prefixed(self, question: Query) -> str:
         """What is encoded for a question."""
         prefix = self.config.query_prefix
         return (self._model.settings.query_prompt if prefix is None else prefix) + question.text

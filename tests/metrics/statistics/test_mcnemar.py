@@ -28,7 +28,7 @@ def test_no_discordant_question() -> None:
     assert mcnemar_mid_p(0, 0) == 1.0
 
 
-@pytest.mark.parametrize("each", [1, 5])
-def test_as_many_fixed_as_broken(each: int) -> None:
+@pytest.mark.parametrize("count", [1, 5])
+def test_as_many_fixed_as_broken(count: int) -> None:
     # All outcomes are as extreme; half of the middle one is left out on each side of it.
-    assert mcnemar_mid_p(each, each) == pytest.approx(1.0)
+    assert mcnemar_mid_p(count, count) == pytest.approx(1.0)
