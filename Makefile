@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.odqa-ready
 
-.PHONY: help setup compare test lint types unit notebooks speed lock clean
+.PHONY: help setup compare test lint types unit notebooks speed schema lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ speed: $(READY)  ## Time RETRO against a peer, ranking and generation (quiet mac
 	PYTHON=$(BIN)/python sh eval/speed/run.sh .speed-peer
 
 test: lint types unit  ## Everything that must pass before a commit.
+
+schema: $(READY)  ## Write the JSON Schemas that the comment line of every spec names.
+	$(BIN)/odqa schema pipeline > pipelines/schema.json
+	$(BIN)/odqa schema benchmark > eval/schema.json
 
 lock: $(READY)  ## Write the installed versions to requirements.lock (after changing pyproject.toml).
 	sh scripts/lock.sh $(BIN)/python

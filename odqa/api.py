@@ -25,7 +25,7 @@ from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.stages.part import Part
 
-#: What is compared when nothing is named.
+#: The pipelines compared by default.
 EMBEDDED_PIPELINES = (
     "bm25",
     "bm25-colbert",
@@ -35,7 +35,7 @@ EMBEDDED_PIPELINES = (
     "retro-offline",
 )
 
-#: A pipeline: a spec file, a built-in name, a spec, or what `odqa.stages` puts together.
+#: A pipeline: a spec file, a built-in name, a spec, or one built with `odqa.stages`.
 AnyPipeline = str | Path | PipelineSpec | Part
 #: One pipeline or several.
 Pipelines = AnyPipeline | Sequence[AnyPipeline]
@@ -59,8 +59,8 @@ def compare(
     Args:
         pipelines: spec files, built-in names, or specs; without any, the embedded ones.
         data: ``"embedded"``, ``FOLDER/SPLIT``, a benchmark spec, or a `Dataset`.
-        overrides: ``key=value`` words for every spec, as ``--set`` takes them.
-        take: use only the first so many questions.
+        overrides: ``key=value`` texts for every spec, as for ``--set``.
+        take: use only that many questions, the first ones.
         latency: over how many questions to measure one-at-a-time latency.
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.
         explain: for how many questions to keep what rankers looked at.
@@ -107,18 +107,18 @@ def compare_benchmark(
 
 
 def resolve_pipelines(pipelines: Pipelines, overrides: Iterable[str] = ()) -> list[PipelineSpec]:
-    """Validated specs, all problems of all of them reported together.
+    """Validated specs; the problems of all of them are reported together.
 
     Raises:
         SpecErrors: what is wrong.
     """
-    given = [pipelines] if isinstance(pipelines, str | Path | PipelineSpec | Part) else pipelines
-    wanted: list[str | Path | PipelineSpec] = [
-        each.spec if isinstance(each, Part) else each for each in given
+    items = [pipelines] if isinstance(pipelines, str | Path | PipelineSpec | Part) else pipelines
+    sources: list[str | Path | PipelineSpec] = [
+        item.spec if isinstance(item, Part) else item for item in items
     ] or [f"embedded/{name}" for name in EMBEDDED_PIPELINES]
-    refs = [ref for ref in wanted if not isinstance(ref, PipelineSpec)]
+    refs = [source for source in sources if not isinstance(source, PipelineSpec)]
     loaded = iter(load_pipelines(refs, overrides)) if refs else iter(())
-    return [ref if isinstance(ref, PipelineSpec) else next(loaded) for ref in wanted]
+    return [source if isinstance(source, PipelineSpec) else next(loaded) for source in sources]
 
 
 __all__ = [

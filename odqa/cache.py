@@ -1,9 +1,9 @@
-"""Artifacts on disk, addressed by the content of what made them, never by names.
+"""Artifacts on disk, addressed by the hash of their identity, never by names.
 
 An artifact is a folder. It is built in ``KEY.partial`` beside its final place, which survives a
-crash so that the builder can go on where it stopped; a finished one gets a manifest with the
-size and SHA-256 of every file and is renamed into place in one step. Several processes may ask
-for one artifact: one builds, the others wait for its lock.
+crash so that the builder can resume where it stopped; a finished one gets a manifest with the
+size and SHA-256 of every file and is renamed into place in one step. Of several processes that
+need one artifact, one builds it while the others wait for its lock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Cache:
 
     Args:
         root: where; by default ``$ODQA_CACHE`` or ``~/.cache/odqa``. Made when first needed.
-        enabled: False keeps everything in a temporary folder that goes with the process.
+        enabled: False keeps everything in a temporary folder, deleted when the process ends.
     """
 
     def __init__(self, root: Path | str | None = None, *, enabled: bool = True) -> None:
@@ -53,24 +53,24 @@ class Cache:
         if not enabled:
             self._temporary = tempfile.TemporaryDirectory(prefix="odqa-")
             root = self._temporary.name
-        chosen = root or os.environ.get("ODQA_CACHE") or Path.home() / ".cache" / "odqa"
-        self.root = Path(chosen).expanduser()
+        path = root or os.environ.get("ODQA_CACHE") or Path.home() / ".cache" / "odqa"
+        self.root = Path(path).expanduser()
         self.hits = 0
         self.misses = 0
-        #: What the artifacts found here once took to build, one entry each time one was found.
-        self.found: list[Spent] = []
-        #: Seconds spent waiting for other processes that were building what was asked for.
+        #: What the artifacts that were reused had cost to build, one entry for every hit.
+        self.reused: list[Spent] = []
+        #: Seconds spent waiting for other processes that were building the artifact.
         self.waited = 0.0
 
     def artifact(
         self, kind: str, identity: Mapping[str, object], build: Callable[[Path], None]
     ) -> Path:
-        """The folder of an artifact, built when it is not there or damaged.
+        """The folder of an artifact, built when it is missing or damaged.
 
         Args:
             kind: the folder of its siblings, such as ``"faiss"``.
             identity: plain values that decide its content.
-            build: fills a work folder, which may hold what a build before it left behind.
+            build: fills a work folder, which may hold files of an interrupted build.
 
         Raises:
             CacheError: the cache cannot be written, or its disk is full.
@@ -80,7 +80,7 @@ class Cache:
         with self._locked(final):
             if final.is_dir() and self._sound(final):
                 self.hits += 1
-                self.found.append(_build_spent(final))
+                self.reused.append(_build_spent(final))
                 return final
             self.misses += 1
             work = final.with_name(f"{key}.partial")
@@ -118,7 +118,7 @@ class Cache:
             lock.release()
 
     def _sound(self, final: Path) -> bool:
-        """Whether every file is as the manifest says; damaged artifacts are moved aside."""
+        """Whether every file agrees with the manifest; damaged artifacts are moved aside."""
         try:
             manifest = json.loads((final / _MANIFEST).read_text(encoding="utf-8"))
             _verify(final, manifest)
@@ -137,7 +137,7 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
         stat = (folder / name).stat()
         if stat.st_size != entry["bytes"]:
             raise ValueError(f"{name} has {stat.st_size} bytes, not {entry['bytes']}")
-        # Hashing gigabytes at every start helps nobody: only touched files are read again.
+        # Hashing gigabytes at every start would be slow: only files with a new mtime are hashed.
         if stat.st_mtime_ns != entry["mtime_ns"]:
             if _sha256(folder / name) != entry["sha256"]:
                 raise ValueError(f"{name} has another checksum")
@@ -148,7 +148,7 @@ def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _build_spent(final: Path) -> Spent:
-    # Artifacts of earlier versions know their seconds alone, the earliest not even those.
+    # Manifests of earlier versions hold only the seconds, the earliest not even those.
     manifest = json.loads((final / _MANIFEST).read_text(encoding="utf-8"))
     return Spent.from_dict({"seconds": 0.0, **manifest})
 
@@ -156,16 +156,16 @@ def _build_spent(final: Path) -> Spent:
 def _write_manifest(work: Path, identity: Mapping[str, object], spent: Spent) -> None:
     entries = {}
     for file in _files(work):
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
         stat = file.stat()
         entries[file.relative_to(work).as_posix()] = {
             "bytes": stat.st_size,
             "mtime_ns": stat.st_mtime_ns,
             "sha256": _sha256(file),
         }
-    about = {"identity": identity, **spent.to_dict(), "files": entries}
-    _write_json(work / _MANIFEST, about)
+    manifest = {"identity": identity, **spent.to_dict(), "files": entries}
+    _write_json(work / _MANIFEST, manifest)
 
 
 def _write_json(path: Path, data: object) -> None:
@@ -180,17 +180,17 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_own(error: OSError, work: Path) -> bool:
-    """Whether an error is of the cache's disk; a builder also reads files elsewhere."""
+    """Whether an error comes from the cache's disk; a builder also reads files elsewhere."""
     if error.errno is None:
         # numpy reports a short write without a number.
         return shutil.disk_usage(work).free < 2**20
-    named = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(work)
-    return error.errno in _DISK_ERRORS or named
+    in_work = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(work)
+    return error.errno in _DISK_ERRORS or in_work
 
 
 def _failure(error: OSError, place: Path) -> CacheError:

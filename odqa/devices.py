@@ -18,19 +18,19 @@ CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """Instruction sets, x86 then ARM, with a product of bf16 numbers."""
 
 
-def pick_device(wish: Device) -> torch.device:
+def pick_device(device: Device) -> torch.device:
     """The device to use: ``auto`` takes a GPU where there is one.
 
     Raises:
-        EnvironmentProblem: ``cuda`` is asked for and torch sees no GPU.
+        EnvironmentProblem: ``cuda``, and torch sees no GPU.
     """
     import torch
 
-    if wish == "cpu":
+    if device == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
-    if wish == "cuda":
+    if device == "cuda":
         raise EnvironmentProblem(
             "torch sees no GPU",
             where="device: cuda",
@@ -40,9 +40,9 @@ def pick_device(wish: Device) -> torch.device:
 
 
 def compute_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
-    """What was asked for; ``auto`` is bf16 on a GPU and fp32 on the CPU.
+    """The number format; ``auto`` is bf16 on a GPU and fp32 on the CPU.
 
-    bf16 on a CPU pays where the processor has it (two to four times the speed); fp32 is the
+    bf16 on a CPU is two to four times as fast where the processor supports it; fp32 is the
     default there because results are then the same on every machine.
     """
     import torch
@@ -65,7 +65,8 @@ def fast_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 in hardware; a CPU that does not takes far longer than
     in fp32, since torch then converts every number both ways.
 
-    A torch too old to name a CPU's instructions counts as no.
+    False where torch is too old to list the CPU's instructions, or where oneDNN is configured not
+    to use them.
     """
     import torch
 
@@ -73,11 +74,20 @@ def fast_bfloat16(device: torch.device) -> bool:
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     instructions = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
-    return any(instructions.get(name, False) for name in CPU_BFLOAT16)
+    return any(instructions.get(name, False) for name in CPU_BFLOAT16) and _onednn_takes_bfloat16()
+
+
+def _onednn_takes_bfloat16() -> bool:
+    """Whether oneDNN, which computes the products, uses bf16; unlike the list of the CPU's
+    instructions this depends on ``ONEDNN_MAX_CPU_ISA``. True where torch cannot tell.
+    """
+    import torch
+
+    return bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)())
 
 
 def device_and_dtype(device: Device, precision: Precision) -> tuple[torch.device, torch.dtype]:
-    """Where a model goes by these two parameters of its component.
+    """The device and dtype of a model, by these two parameters of its component.
 
     Raises:
         EnvironmentProblem: as `pick_device`.
@@ -87,7 +97,7 @@ def device_and_dtype(device: Device, precision: Precision) -> tuple[torch.device
 
 
 def device_facts(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
-    """Both as reports show them."""
+    """Device and dtype as reports show them."""
     return {"device": device_name(device), "dtype": str(dtype).removeprefix("torch.")}
 
 

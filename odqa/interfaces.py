@@ -1,7 +1,7 @@
 """The contract of every component, written once.
 
 A pipeline is a small acyclic graph of stages. Each stage is one component in one role
-(`odqa.registry.ROLES` says what every role takes and gives):
+(`odqa.registry.ROLES` lists the inputs and outputs of every role):
 
 * a `Rewriter` turns a question into the texts that are searched for,
 * a `Retriever` finds passages in the corpus,
@@ -19,10 +19,10 @@ What holds for each of them:
   it stores is reported by `Component.stored`. Its seconds are the *offline* cost.
 * **The online call is in batches** and never looks at anything prepared for other questions.
   Its result for one question does not depend on the other questions of the batch, beyond
-  floating-point rounding. How many come at once is the component's to say
+  floating-point rounding. The component sets the size of a batch
   (`Component.questions_per_call`).
 * **A component gets queries**: ids and texts. Accepted answers reach only a component whose config
-  says that it `ComponentConfig.sees_answers`; its figures are then marked as ceilings everywhere.
+  has `ComponentConfig.sees_answers`; its figures are then marked as ceilings everywhere.
 * **Ids travel with scores** in `Hit`s. Results are sorted by falling score; ties keep the order in
   which the hits came in (rankers) or fall back to the corpus order (retrievers).
 
@@ -32,10 +32,10 @@ score is added by whoever runs the ranker (`RankerConfig.alpha`), never by the r
 return exactly one `Answer` per question, also when there are no hits (then ``text == ""``, unless
 the reader needs no passages, `ComponentConfig.reads_passages`).
 
-A ranker may also say what it looked at in a passage: it overrides `Ranker.explain`. A run asks
-for that apart from ranking, for a few questions and their best passages; it is in no latency.
+A ranker may also explain what it looked at in a passage, by overriding `Ranker.explain`. A run
+calls it apart from ranking, for a few questions and their best passages; no latency includes it.
 
-A component states what it is by class attributes (`representation`, `interaction`,
+A component describes itself by class attributes (`representation`, `interaction`,
 `precomputes`), so that the map of paradigms and the lists of components fill themselves. Third
 parties register theirs by entry point (see `odqa.registry`). The suites in ``odqa.testing`` check
 this contract on any component.
@@ -61,7 +61,7 @@ Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all 
 Interaction = Literal["none", "query-document", "all-to-all"]
 Device = Literal["cpu", "auto", "cuda"]
 
-#: Parameters that say how a component runs, not what it finds.
+#: Parameters that decide how a component runs, not its results.
 RUNNING = ("device", "batch_size", "threads")
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -75,11 +75,11 @@ class ComponentConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
     #: Fields that came after version 0.1.0: left at its default, such a field is no part of the
-    #: identity, so that specs and caches of before keep their hashes.
+    #: identity, so that earlier specs and caches keep their hashes.
     later_fields: ClassVar[tuple[str, ...]] = ()
 
     def identity(self) -> Mapping[str, object]:
-        """The fields that change results; what does not (device, batch size) is left out."""
+        """The fields that change results; others (device, batch size) are left out."""
         return self.model_dump(exclude={*RUNNING, *self._unset_later_fields()})
 
     def running(self) -> Mapping[str, object]:
@@ -88,15 +88,15 @@ class ComponentConfig(BaseModel):
 
     @property
     def sees_answers(self) -> bool:
-        """Whether the component is told the accepted answers or the relevant passages.
+        """Whether the component gets the accepted answers or the gold passages.
 
-        Its figures are then ceilings, and are marked so in every output.
+        Its figures are then ceilings, and are marked as such in every output.
         """
         return False
 
     @property
     def reads_passages(self) -> bool:
-        """Whether a reader can do nothing without passages: it then needs a retriever."""
+        """Whether a reader needs passages, and therefore a retriever."""
         return True
 
     def _unset_later_fields(self) -> set[str]:
@@ -138,7 +138,7 @@ class RewriterConfig(ComponentConfig):
 
 
 class ModelConfig(ComponentConfig):
-    """What every component with a neural model can be told: its weights, and where it computes."""
+    """Base of parameters of components with a neural model: where it runs, in which precision."""
 
     device: Device = Field("cpu", description="Where the model runs; auto takes a GPU, if any.")
     precision: Precision = Field(
@@ -148,10 +148,10 @@ class ModelConfig(ComponentConfig):
     def checkpoints(self) -> tuple[str, ...]:
         """The checkpoints it names: folders, ``embedded:NAME`` or hub ids.
 
-        The key ``checkpoint``, where there is one; a config with others says here which.
+        By default the value of ``checkpoint``, if any; a config with other keys overrides it.
         """
-        named = getattr(self, "checkpoint", None)
-        return () if named is None else (named,)
+        checkpoint = getattr(self, "checkpoint", None)
+        return () if checkpoint is None else (checkpoint,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +185,14 @@ class Component(ABC, Generic[C_co]):
     #: Place on the map of paradigms.
     representation: ClassVar[Representation] = "none"
     interaction: ClassVar[Interaction] = "none"
-    #: What this component may compute offline, in words; empty when nothing. The cost table shows
-    #: what it did keep (`Component.stored`).
+    #: What this component may compute offline, as text; empty if nothing. The cost table shows what
+    #: it stored (`Component.stored`).
     precomputes: ClassVar[tuple[str, ...]] = ()
     #: Raised whenever the same config would give other results than before; enters cache keys.
     #: For a class from outside odqa its source counts too (`odqa.code_identity`).
     version: ClassVar[int] = 1
-    #: How many questions one online call is given; also the unit of resuming. An exact search that
-    #: reads its whole index in every call wants many.
+    #: How many questions one online call gets; also the unit of resuming. An exact search that
+    #: reads its whole index in every call is faster with many.
     questions_per_call: int = 32
 
     def __init__(self, config: C_co) -> None:
@@ -210,7 +210,7 @@ class Component(ABC, Generic[C_co]):
         """Content hashes of files that the config names, without loading them.
 
         They enter the cache keys of results, so that new content under an old name is noticed.
-        Those of `ModelConfig.checkpoints` are known already; these are added to them.
+        They are added to those of `ModelConfig.checkpoints`.
 
         Raises:
             CheckpointError, EnvironmentProblem: one of them cannot be found.
@@ -234,7 +234,7 @@ class Component(ABC, Generic[C_co]):
 
 
 class Rewriter(Component[C_co]):
-    """Says what to search for instead of, or beside, a question."""
+    """Makes texts to search for instead of, or beside, a question."""
 
     @abstractmethod
     def rewrite(self, queries: Sequence[Query]) -> list[list[str]]:

@@ -1,9 +1,9 @@
-"""What components with a model or an index have in common: loading, binding a corpus, letting go.
+"""What components with a model or an index have in common: loading, binding a corpus, closing.
 
-A component's state has two parts. The model does not depend on the corpus and is loaded once. What
-was opened for a corpus (an index, a store) is opened once for each corpus. Both are there after
-`PreparedComponent.prepare` and gone after `PreparedComponent.close`; asking for them at any other
-time is the user's mistake, said in one line.
+A component's state has two parts. The model does not depend on the corpus and is loaded once. The
+store (an index, token vectors) belongs to a corpus and is opened once for each. Both exist from
+`PreparedComponent.prepare` to `PreparedComponent.close`; using them at any other time is the
+user's mistake, reported in one line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Opened(Generic[StoreT]):
-    """What a component opened for one corpus, and which artifacts that is on disk."""
+    """What a component opened for one corpus, and its artifacts on disk."""
 
     store: StoreT
     stored: tuple[Stored, ...] = ()
@@ -36,17 +36,17 @@ class Opened(Generic[StoreT]):
 class PreparedComponent(Component[C_co], Generic[C_co, ModelT, StoreT]):
     """A base beside `Retriever`, `Ranker` or `Reader`; ``None`` stands for no model or no store.
 
-    A subclass says how to load the one and to open the other; the base keeps them, as ``_model``,
-    ``_store`` and ``_corpus``.
+    A subclass defines how to load and open them; the base keeps them as ``_model``, ``_store`` and
+    ``_corpus``.
     """
 
-    #: How specs call the type; messages name the component by it.
+    #: The type's registered name, used in messages.
     type_name: ClassVar[str]
 
     def __init__(self, config: C_co) -> None:
         super().__init__(config)
         self._loaded: ModelT | None = None
-        # Both change together, or a store would be read by the rows of another corpus.
+        # Both change together, or rows of one corpus would be looked up in the store of another.
         self._bound: tuple[Corpus, Opened[StoreT]] | None = None
         # Two threads that prepare one component would load its weights twice.
         self._lock = RLock()
@@ -60,33 +60,33 @@ class PreparedComponent(Component[C_co], Generic[C_co, ModelT, StoreT]):
         """Build or open what belongs to a corpus; `_model` is loaded."""
 
     def _release(self, store: StoreT) -> None:  # optional hook
-        """Close what nobody closes by letting go of it."""
+        """Close a store that garbage collection does not close."""
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Load the model and open what belongs to the corpus, unless they are there already.
 
-        Safe from several threads: the later ones wait. Where it fails on another corpus, the one
-        before stays bound.
+        Safe from several threads: the later ones wait. Where it fails on another corpus, the
+        previous one stays bound.
         """
         with self._lock:
             if self._loaded is None:
                 self._loaded = self._load(cache)
-            before = self._bound
-            if before is not None and before[0].fingerprint == corpus.fingerprint:
-                self._bound = (corpus, before[1])
+            previous = self._bound
+            if previous is not None and previous[0].fingerprint == corpus.fingerprint:
+                self._bound = (corpus, previous[1])
                 return
             self._bound = (corpus, self._open(corpus, cache))
-            if before is not None:
-                self._release(before[1].store)
+            if previous is not None:
+                self._release(previous[1].store)
 
     def stored(self) -> tuple[Stored, ...]:
         return () if self._bound is None else self._bound[1].stored
 
     def close(self) -> None:
         with self._lock:
-            before, self._bound, self._loaded = self._bound, None, None
-            if before is not None:
-                self._release(before[1].store)
+            previous, self._bound, self._loaded = self._bound, None, None
+            if previous is not None:
+                self._release(previous[1].store)
 
     @property
     def _model(self) -> ModelT:

@@ -1,4 +1,4 @@
-"""Which roles there are, and which component types: name -> class, imported only when asked for.
+"""Roles and component types: name -> class, imported only when needed.
 
 Third parties add types by entry point, in the groups ``odqa.rewriters``, ``odqa.retrievers``,
 ``odqa.fusions``, ``odqa.rankers`` and ``odqa.readers``::
@@ -40,9 +40,9 @@ Value = Literal["queries", "hits", "answers"]
 
 @dataclass(frozen=True, slots=True)
 class RoleInfo:
-    """What a role takes from the stages before it and what it gives; the question is always there.
+    """What a role takes from the stages before it (beside the question) and what it gives.
 
-    ``several`` says that it takes the values of any number of stages, the others take one or none.
+    With ``several`` it takes the values of any number of stages, else of one or none.
     """
 
     base: Any
@@ -63,7 +63,7 @@ ROLES: Mapping[Role, RoleInfo] = {
 #: The keys of a pipeline spec that hold stages; fusions stand inside of them.
 SLOTS: tuple[Slot, ...] = ("rewriter", "retriever", "ranker", "reader")
 
-#: Names that specs read in another way: a cascade is a list of rankers.
+#: Names with a meaning of their own in specs: a cascade is a list of rankers.
 _RESERVED: Mapping[Role, tuple[str, ...]] = {"ranker": ("cascade",)}
 
 _BUILT_IN: dict[Role, dict[str, str]] = {
@@ -112,7 +112,7 @@ class Entry:
         """Import the class and check that it plays its role.
 
         Raises:
-            ComponentError: the module cannot be imported, or the class is of another kind.
+            ComponentError: the module cannot be imported, or the class has another role.
         """
         return _load(self)
 
@@ -134,10 +134,10 @@ def register(role: Role, name: str, target: type[Component[Any]] | str) -> None:
         raise ComponentError(
             f"{role} type '{name}' has a meaning of its own in specs", cure="choose another name"
         )
-    taken = _find(role, name)
-    if taken is not None and taken.target != path:
+    entry = _find(role, name)
+    if entry is not None and entry.target != path:
         raise ComponentError(
-            f"{role} type '{name}' is taken by {taken.target} ({taken.origin})",
+            f"{role} type '{name}' is taken by {entry.target} ({entry.origin})",
             cure="choose another name",
         )
     if not isinstance(target, str):
@@ -147,7 +147,7 @@ def register(role: Role, name: str, target: type[Component[Any]] | str) -> None:
 
 
 def unregister(role: Role, name: str) -> None:
-    """Take back what `register` added; built-in types stay."""
+    """Remove a type added by `register`; built-in types stay."""
     entry = _added.pop((role, name), None)
     if entry is not None:
         _objects.pop(entry.target, None)
@@ -156,19 +156,22 @@ def unregister(role: Role, name: str) -> None:
 
 def entries(role: Role | None = None) -> Iterator[Entry]:
     """All known types, by role and name, without importing them."""
-    for each in ROLES if role is None else (role,):
-        known = _plugins(each) | {
-            name: Entry(each, name, target, "odqa") for name, target in _BUILT_IN[each].items()
+    for listed_role in ROLES if role is None else (role,):
+        by_name = _plugins(listed_role) | {
+            name: Entry(listed_role, name, target, "odqa")
+            for name, target in _BUILT_IN[listed_role].items()
         }
-        known |= {name: entry for (r, name), entry in _added.items() if r == each}
-        yield from (known[name] for name in sorted(known))
+        by_name |= {
+            name: entry for (entry_role, name), entry in _added.items() if entry_role == listed_role
+        }
+        yield from (by_name[name] for name in sorted(by_name))
 
 
 def get(role: Role, name: str) -> type[Component[Any]]:
     """The class behind a type name.
 
     Raises:
-        ComponentError: no such type (with the nearest right name), or it cannot be imported.
+        ComponentError: no such type (with the nearest valid name), or it cannot be imported.
     """
     entry = _find(role, name)
     if entry is None:
@@ -185,48 +188,48 @@ def _find(role: Role, name: str) -> Entry | None:
 def _plugins(role: Role) -> dict[str, Entry]:
     from importlib.metadata import entry_points
 
-    found: dict[str, Entry] = {}
+    plugins: dict[str, Entry] = {}
     for point in entry_points(group=f"odqa.{role}s"):
         package = point.dist.name if point.dist else "unknown package"
-        if point.name in _BUILT_IN[role] or point.name in found:
+        if point.name in _BUILT_IN[role] or point.name in plugins:
             raise ComponentError(
                 f"package {package} registers {role} type '{point.name}', which exists already",
                 cure="uninstall it or ask its author to rename the type",
             )
-        found[point.name] = Entry(role, point.name, point.value, package)
-    return found
+        plugins[point.name] = Entry(role, point.name, point.value, package)
+    return plugins
 
 
 @cache
 def _load(entry: Entry) -> type[Component[Any]]:
     if entry.target in _objects:
-        found: object = _objects[entry.target]
+        kind: object = _objects[entry.target]
     else:
         module, _, attribute = entry.target.partition(":")
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            kind = getattr(importlib.import_module(module), attribute)
         except Exception as error:
-            # A plug-in is foreign code: whatever it raises, the cause is not in odqa.
+            # A plug-in is foreign code and may raise anything.
             why = f"{type(error).__name__}: {error}"
             raise ComponentError(
                 f"{entry.role} type '{entry.name}' of {entry.origin} cannot be imported: {why}",
                 cure="reinstall the package that brings it",
             ) from error
-    base, wanted = ROLES[entry.role].base, ROLES[entry.role].config
-    if not (isinstance(found, type) and issubclass(found, base)):
+    base, config_base = ROLES[entry.role].base, ROLES[entry.role].config
+    if not (isinstance(kind, type) and issubclass(kind, base)):
         raise ComponentError(
             f"{entry.target} of {entry.origin} is not a {entry.role}",
             cure=f"derive it from odqa.interfaces.{base.__name__}",
         )
-    config = getattr(found, "Config", None)
-    if not (isinstance(config, type) and issubclass(config, wanted)):
+    config = getattr(kind, "Config", None)
+    if not (isinstance(config, type) and issubclass(config, config_base)):
         raise ComponentError(
             f"{entry.target} of {entry.origin} has no Config of a {entry.role}",
-            cure=f"give it a Config that derives from odqa.interfaces.{wanted.__name__}",
+            cure=f"give it a Config that derives from odqa.interfaces.{config_base.__name__}",
         )
     if "type" in config.model_fields:
         raise ComponentError(
             f"{entry.target} of {entry.origin} has a parameter named 'type'",
             cure="rename it: 'type' is how specs choose the component",
         )
-    return found
+    return kind

@@ -69,8 +69,8 @@ def test_crash_keeps_the_partial_folder_and_goes_on(tmp_path: Path) -> None:
         assert (work / "shard-0").read_text() == "done"
         (work / "shard-1").write_text("too")
 
-    found = cache.artifact("kind", {}, go_on)
-    assert sorted(p.name for p in found.iterdir()) == ["manifest.json", "shard-0", "shard-1"]
+    folder = cache.artifact("kind", {}, go_on)
+    assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "shard-0", "shard-1"]
     assert not list((tmp_path / "kind").glob("*.partial"))
 
 
@@ -78,8 +78,8 @@ def test_crash_keeps_the_partial_folder_and_goes_on(tmp_path: Path) -> None:
 def test_damage_is_seen_and_repaired(
     tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = Cache(tmp_path).artifact("kind", {}, write_hello)
-    file = found / "sub" / "a.txt"
+    folder = Cache(tmp_path).artifact("kind", {}, write_hello)
+    file = folder / "sub" / "a.txt"
     if harm == "shorter":
         file.write_text("hell")
     elif harm == "same size":
@@ -88,10 +88,10 @@ def test_damage_is_seen_and_repaired(
     elif harm == "gone":
         file.unlink()
     else:
-        (found / "manifest.json").write_text("{")
+        (folder / "manifest.json").write_text("{")
     cache = Cache(tmp_path)
     with caplog.at_level(logging.WARNING):
-        assert cache.artifact("kind", {}, write_hello) == found
+        assert cache.artifact("kind", {}, write_hello) == folder
     assert file.read_text() == "hello"
     assert (cache.hits, cache.misses) == (0, 1)
     assert len(caplog.records) == 1
@@ -99,23 +99,23 @@ def test_damage_is_seen_and_repaired(
 
 
 def test_touched_but_equal_files_are_accepted_and_remembered(tmp_path: Path) -> None:
-    found = Cache(tmp_path).artifact("kind", {}, write_hello)
-    os.utime(found / "sub" / "a.txt", (1, 1))
+    folder = Cache(tmp_path).artifact("kind", {}, write_hello)
+    os.utime(folder / "sub" / "a.txt", (1, 1))
     cache = Cache(tmp_path)
     cache.artifact("kind", {}, refuse)
     assert cache.hits == 1
-    recorded = json.loads((found / "manifest.json").read_text())["files"]["sub/a.txt"]
-    assert recorded["mtime_ns"] == 10**9
+    entry = json.loads((folder / "manifest.json").read_text())["files"]["sub/a.txt"]
+    assert entry["mtime_ns"] == 10**9
 
 
 def test_disabled_cache_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODQA_CACHE", str(tmp_path / "never"))
     cache = Cache(enabled=False)
-    found = cache.artifact("kind", {}, write_hello)
-    assert (found / "sub" / "a.txt").is_file()
+    folder = cache.artifact("kind", {}, write_hello)
+    assert (folder / "sub" / "a.txt").is_file()
     assert not (tmp_path / "never").exists()
     del cache
-    assert not found.exists()
+    assert not folder.exists()
 
 
 def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,18 @@ def test_bfloat16_is_fast_where_the_cpu_has_instructions(
     monkeypatch: pytest.MonkeyPatch, instructions: dict[str, object], fast: bool
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions, raising=False)
+    monkeypatch.setattr(devices, "_onednn_takes_bfloat16", lambda: True)
     assert fast_bfloat16(torch.device("cpu")) is fast
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_bfloat16_is_fast_where_onednn_uses_the_instructions(
+    monkeypatch: pytest.MonkeyPatch, takes: bool
+) -> None:
+    has = {"avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: takes, raising=False)
+    assert fast_bfloat16(torch.device("cpu")) is takes
 
 
 def test_a_torch_that_cannot_tell_has_no_fast_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,18 +66,20 @@ def test_a_torch_that_cannot_tell_has_no_fast_bfloat16(monkeypatch: pytest.Monke
     assert fast_bfloat16(torch.device("cpu")) is False
 
 
-def test_the_cpus_own_flags_agree() -> None:
-    flags = Path("/proc/cpuinfo")
-    if not flags.exists():
-        pytest.skip("no /proc/cpuinfo here")
-    said = set(flags.read_text(encoding="utf-8").split())
-    assert fast_bfloat16(torch.device("cpu")) is bool(said & {"avx512_bf16", "amx_bf16", "bf16"})
+def test_the_cpus_own_flags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The flags do not depend on how oneDNN is configured.
+    monkeypatch.setattr(devices, "_onednn_takes_bfloat16", lambda: True)
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists() or not hasattr(torch.cpu, "get_capabilities"):
+        pytest.skip("no /proc/cpuinfo here, or a torch that names no instructions")
+    flags = set(cpuinfo.read_text(encoding="utf-8").split())
+    assert fast_bfloat16(torch.device("cpu")) is bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def test_emulated_bf16_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
     devices._warn_of_emulation.cache_clear()
     assert compute_dtype(torch.device("cpu"), "bfloat16") is torch.bfloat16
     assert "emulated on this cpu" in caplog.text

@@ -18,7 +18,7 @@ from odqa.data.predictions import write_squad
 from odqa.data.trec import write_run
 from odqa.execution.components import stage_sources
 from odqa.interfaces import Component, Fusion, Ranker, Reader, Retriever, Rewriter
-from odqa.retrievers.oracle import keep_gold
+from odqa.retrievers.oracle import cache_gold
 from odqa.spec.stage import StageSpec
 from odqa.testing.conformance import (
     check_fusion,
@@ -43,15 +43,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 @pytest.fixture(scope="module")
 def data(cache: Cache) -> Dataset:
-    whole = load_dataset(DataConfig.named("embedded"), cache).take(QUESTIONS)
-    wanted = [whole.corpus.get(p) for gold in (whole.qrels or {}).values() for p in gold]
-    others = [p for p in whole.corpus.slice(0, PASSAGES + QUESTIONS) if p not in wanted]
-    corpus = Corpus.from_passages([*wanted, *others][:PASSAGES], "few")
-    return Dataset("few", corpus, whole.questions, whole.qrels)
+    dataset = load_dataset(DataConfig.from_name("embedded"), cache).take(QUESTIONS)
+    gold_passages = [dataset.corpus.get(p) for gold in (dataset.qrels or {}).values() for p in gold]
+    other_passages = [
+        p for p in dataset.corpus.slice(0, PASSAGES + QUESTIONS) if p not in gold_passages
+    ]
+    corpus = Corpus.from_passages([*gold_passages, *other_passages][:PASSAGES], "few")
+    return Dataset("few", corpus, dataset.questions, dataset.qrels)
 
 
 def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache) -> dict[str, Any]:
-    """What a component has to be told; everything else is its default.
+    """The parameters that a component requires; the others are defaults.
 
     Types for which odqa ships no weights get tiny random ones: the contract binds those too.
     """
@@ -65,7 +67,7 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name == "oracle":
-        return {"gold": keep_gold(data.qrels or {}, cache)}
+        return {"gold": cache_gold(data.qrels or {}, cache)}
     if entry.name == "predictions":
         write_squad(folder / "other.json", {q.id: q.answers[0] for q in data.questions})
         return {"path": str(folder / "other.json")}
@@ -83,10 +85,10 @@ def component(
 ) -> Iterator[Component[Any]]:
     entry: registry.Entry = request.param
     kind = entry.load()
-    made = kind(kind.Config(**parameters(entry, data, tmp_path, cache)))
-    made.prepare(data.corpus, cache)
-    yield made
-    made.close()
+    prepared = kind(kind.Config(**parameters(entry, data, tmp_path, cache)))
+    prepared.prepare(data.corpus, cache)
+    yield prepared
+    prepared.close()
 
 
 @pytest.mark.parametrize("component", BUILT_IN, indirect=True, ids=lambda e: f"{e.role}-{e.name}")
@@ -126,11 +128,11 @@ def test_notices_new_weights_under_an_old_name(
 ) -> None:
     """Or results of the weights before would be taken from the cache for those of the new ones."""
     entry = request.node.callspec.params["component"]
-    named = {
+    checkpoints = {
         value
         for key, value in component.config.model_dump().items()
         if key == "checkpoint" or key.endswith("_encoder")
     }
-    found = stage_sources(StageSpec(entry.role, entry.name, component.config), cache)
-    assert set(found) == named
-    assert all(len(digest) == 64 for digest in found.values())
+    sources = stage_sources(StageSpec(entry.role, entry.name, component.config), cache)
+    assert set(sources) == checkpoints
+    assert all(len(digest) == 64 for digest in sources.values())

@@ -14,11 +14,11 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 pytestmark = [pytest.mark.slow, pytest.mark.java]
 
-Run = Callable[[str], "Shown"]
+Run = Callable[[str], "ExecutedNotebook"]
 
 
-class Shown:
-    """What an executed notebook shows, cell by cell."""
+class ExecutedNotebook:
+    """The outputs of an executed notebook, cell by cell."""
 
     def __init__(self, notebook: Any) -> None:
         self.cells: list[tuple[str, list[Any]]] = [
@@ -44,8 +44,8 @@ class Shown:
         )
 
     def _outputs(self, part: str) -> list[Any]:
-        (found,) = [outputs for source, outputs in self.cells if part in source]
-        return found
+        (cell_outputs,) = [outputs for source, outputs in self.cells if part in source]
+        return cell_outputs
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     cache = tmp_path_factory.mktemp("cache")
 
-    def execute(name: str) -> Shown:
+    def execute(name: str) -> ExecutedNotebook:
         folder = tmp_path_factory.mktemp("work")
         notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
         client = nbclient.NotebookClient(
@@ -66,7 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
             client.execute()
         shutil.rmtree(folder)
-        return Shown(notebook)
+        return ExecutedNotebook(notebook)
 
     return execute
 
@@ -82,46 +82,46 @@ def test_is_kept_without_outputs(path: Path) -> None:
 
 
 def test_compare_pipelines(run: Run) -> None:
-    shown = run("1_compare_pipelines.ipynb")
-    table = shown.html("odqa.compare(")
+    notebook = run("1_compare_pipelines.ipynb")
+    table = notebook.html("odqa.compare(")
     for pipeline in ("bm25", "sbert-colbert", "retro"):
         assert f"<th>{pipeline}</th>" in table
     assert all(column in table for column in ("em", "ranked_mrr@10", "offline s", "online ms"))
-    assert "on 8 questions" in shown.text("verdict(result)")
-    tests = shown.html("tests_for(result")
+    assert "on 8 questions" in notebook.text("verdict(result)")
+    tests = notebook.html("tests_for(result")
     assert tests.count("<td>ranked_mrr@10</td>") == 2
-    lost = shown.html("loss_table(result.rows)")
+    lost = notebook.html("loss_table(result.rows)")
     assert all(fate in lost for fate in ("retriever miss", "ranker drop", "reader miss"))
-    assert "winner" in shown.html("result.diff(")
-    assert shown.has("plt.subplots", "image/png")
+    assert "winner" in notebook.html("result.diff(")
+    assert notebook.has("plt.subplots", "image/png")
 
 
 def test_inspect_one_question(run: Run) -> None:
-    shown = run("2_inspect_one_question.ipynb")
-    view = shown.html("\nresult.trace(question_id)")
+    notebook = run("2_inspect_one_question.ipynb")
+    view = notebook.html("\nresult.trace(question_id)")
     assert all(name in view for name in ("bm25-colbert", "sbert-colbert", "was 1", "gold"))
     for cell in ("def moves", "def rerank", 'rerank("colbert", alpha'):
-        table = shown.html(cell)
+        table = notebook.html(cell)
         assert all(f"<th>{column}</th>" in table for column in ("before", "after", "move"))
         assert table.count("<tr") == 1 + 8
     for cell in ("def alignment", "alignment(corpus.get(other))"):
-        aligned = shown.html(cell)
+        aligned = notebook.html(cell)
         # The question has 13 words, between the markers that ColBERT adds.
         assert ">chains<" in aligned and aligned.count("<tr>") > 13
         assert "[MASK]" not in aligned
-    assert "16 traces" in shown.text("log_comparison(")
-    searched = shown.html("search_traces(")
+    assert "16 traces" in notebook.text("log_comparison(")
+    searched = notebook.html("search_traces(")
     assert searched.count("retrieve, rank, read") == 2
-    assert shown.html("Comparison.load(folder)") == view
+    assert notebook.html("Comparison.load(folder)") == view
 
 
 def test_inside_retro(run: Run) -> None:
-    shown = run("3_inside_retro.ipynb")
-    assert "<th>continuation</th>" in shown.html("chunk_document(")
-    assert ">gold<" in shown.html("retrieve_chunks(")
-    layout = shown.text('scorer.frame(question.text, "head")')
+    notebook = run("3_inside_retro.ipynb")
+    assert "<th>continuation</th>" in notebook.html("chunk_document(")
+    assert ">gold<" in notebook.html("retrieve_chunks(")
+    layout = notebook.text('scorer.frame(question.text, "head")')
     assert layout.count("brunel") == 2
-    scores = _table(shown.html('"weighted cosine"'))
+    scores = _table(notebook.html('"weighted cosine"'))
     assert len(scores) == 5
     assert len({row["head, retrieval off"] for row in scores}) == 1
     assert len({row["head, retrieval on"] for row in scores}) > 1
@@ -129,24 +129,24 @@ def test_inside_retro(run: Run) -> None:
     for row in scores:
         parts = float(row["head, retrieval on"]) + float(row["weighted cosine"])
         assert parts == pytest.approx(float(row["score"]), abs=0.002)
-    received = _table(shown.html("read_jointly("))
+    received = _table(notebook.html("read_jointly("))
     for layer in ("layer 2", "layer 4", "layer 6"):
         assert sum(float(row[layer]) for row in received) == pytest.approx(1, abs=0.005)
-    heat = shown.html("def heat")
+    heat = notebook.html("def heat")
     assert heat.count("<p class='attention'>") == 2
     assert ">chains<" in heat
 
 
 def test_your_own_ranker(run: Run) -> None:
-    shown = run("4_your_own_ranker.ipynb")
-    assert shown.text("check_ranker(ranker").strip() == "conforms"
-    assert "scores must not rise" in shown.text("class Careless")
-    table = shown.html("odqa.register(")
+    notebook = run("4_your_own_ranker.ipynb")
+    assert notebook.text("check_ranker(ranker").strip() == "conforms"
+    assert "scores must not rise" in notebook.text("class Careless")
+    table = notebook.html("odqa.register(")
     assert "<th>sbert-colbert</th>" in table and "<th>sbert-rare-words</th>" in table
-    assert "did you mean 'title_bonus'" in shown.text("except SpecErrors")
-    decided = _table(shown.html("result.diff("))
+    assert "did you mean 'title_bonus'" in notebook.text("except SpecErrors")
+    decided = _table(notebook.html("result.diff("))
     assert {row["winner"] for row in decided} == {"sbert-colbert", "sbert-rare-words"}
-    assert "sbert-rare-words" in shown.html("result.trace(")
+    assert "sbert-rare-words" in notebook.html("result.trace(")
 
 
 def _table(html: str) -> list[dict[str, str]]:

@@ -16,8 +16,8 @@ def test_the_wheel_holds_specs_weights_data_and_templates(tmp_path: Path) -> Non
     # A build writes into the tree it builds from.
     ignored = shutil.ignore_patterns(".*", "runs", "build", "training", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, source, ignore=ignored)
-    words = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(source)]
-    subprocess.run([sys.executable, "-m", "pip", *words], check=True, capture_output=True)
+    args = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(source)]
+    subprocess.run([sys.executable, "-m", "pip", *args], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for spec in (ROOT / "pipelines").rglob("*.yaml"):

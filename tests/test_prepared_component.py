@@ -1,4 +1,4 @@
-"""A model is loaded once, what belongs to a corpus opened once for each, and errors are lines."""
+"""A model is loaded once, a store opened once for each corpus, and errors are one line."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ ENTRIES = [
 
 
 class Plain(Reader[ComponentConfig], PreparedComponent[ComponentConfig, str, Corpus]):
-    """Notes what is done to it."""
+    """Records the calls of its hooks."""
 
     Config = ComponentConfig
     type_name = "plain"
 
     def __init__(self, config: ComponentConfig) -> None:
         super().__init__(config)
-        self.done: list[str] = []
+        self.calls: list[str] = []
         self.broken = False
 
     def _load(self, cache: Cache) -> str:
         time.sleep(0.05)
-        self.done.append("load")
+        self.calls.append("load")
         return "model"
 
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[Corpus]:
         if self.broken:
             raise KeyboardInterrupt
-        self.done.append(f"open {corpus[0].text}")
+        self.calls.append(f"open {corpus[0].text}")
         return Opened(corpus, (Stored(self._model, 3),))
 
     def _release(self, store: Corpus) -> None:
-        self.done.append(f"release {store[0].text}")
+        self.calls.append(f"release {store[0].text}")
 
     def read(self, questions: Any, hits: Any) -> list[Answer]:
         return [Answer(self._corpus[0].text + self._store[0].text, 0.0) for _ in questions]
@@ -102,10 +102,10 @@ def test_all_with_a_model_or_an_index_have_the_base() -> None:
 def test_prepared_again_and_on_another_corpus(plain: Plain, cache: Cache) -> None:
     plain.prepare(ONE, cache)
     plain.prepare(Corpus.from_passages(ONE), cache)
-    assert plain.done == ["load", "open a tower"]
+    assert plain.calls == ["load", "open a tower"]
     assert plain.stored() == (Stored("model", 3),)
     plain.prepare(OTHER, cache)
-    assert plain.done[2:] == ["open a river", "release a tower"]
+    assert plain.calls[2:] == ["open a river", "release a tower"]
     assert online(plain)[0].text == "a rivera river"
 
 
@@ -118,7 +118,7 @@ def test_closed_and_prepared_again(plain: Plain, cache: Cache) -> None:
         online(plain)
     plain.prepare(ONE, cache)
     once = ["load", "open a tower"]
-    assert plain.done == [*once, "release a tower", *once]
+    assert plain.calls == [*once, "release a tower", *once]
 
 
 def test_interrupted_on_another_corpus_the_one_before_stays(plain: Plain, cache: Cache) -> None:
@@ -143,4 +143,4 @@ def test_interrupted_at_first_it_is_not_prepared(plain: Plain, cache: Cache) -> 
 def test_threads_that_prepare_at_once_load_once(plain: Plain, cache: Cache) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: plain.prepare(ONE, cache), range(4)))
-    assert plain.done == ["load", "open a tower"]
+    assert plain.calls == ["load", "open a tower"]

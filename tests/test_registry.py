@@ -106,14 +106,14 @@ def test_every_built_in_type_can_be_imported_without_torch() -> None:
         "heavy = {'torch', 'transformers', 'faiss', 'jnius', 'pyserini', 'mlflow', 'colbert'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.strip() == "[]", process.stdout + process.stderr
 
 
 def test_importing_odqa_is_cheap() -> None:
     code = "import sys, odqa; print(len({'torch', 'pydantic', 'pandas'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "0", done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.strip() == "0", process.stderr
 
 
 def test_a_plug_in_package_is_installed_found_and_run(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_a_plug_in_package_is_installed_found_and_run(tmp_path: Path) -> None:
         "p = Pipeline.from_spec(spec); p.prepare(data.corpus, Cache(enabled=False));"
         "print(p.run(list(data.questions)).ranked[0][0].passage_id)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["odqa-shortest", "p4"], done.stdout + done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.split() == ["odqa-shortest", "p4"], process.stdout + process.stderr

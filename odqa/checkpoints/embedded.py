@@ -1,8 +1,8 @@
 """Turn a name such as ``embedded:colbert`` into an ordinary checkpoint folder.
 
-What is shipped is the base model's name and a low-rank change of it (LoRA, Hu et al. 2021), a few
-megabytes each. Materialising adds the change to the base weights once, in float32, and keeps the
-result in the cache in the format of the model's home library.
+A shipped model is a low-rank change of the base model (LoRA, Hu et al. 2021), a few megabytes each.
+Materialising adds the change to the base weights once, in float32, and stores the result in the
+cache in the format of the model's home library.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odqa.checkpoints.base_model import BASE_SHA256, base_model_dir
-from odqa.checkpoints.build import built
+from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import read_delta
 from odqa.errors import CheckpointError
 from odqa.suggest import did_you_mean
@@ -34,7 +34,7 @@ EMBEDDED: dict[str, str] = {
 }
 
 PREFIX = "embedded:"
-# The package of data beside this one: a folder for each model, with its change and its card.
+# The data package beside this one: a folder for each model, with its change and its card.
 _MODELS = Path(__file__).parent.parent / "models"
 
 
@@ -43,24 +43,24 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
 
     Args:
         name: a key of `EMBEDDED`, with or without ``embedded:`` before it.
-        cache: where the folder is kept; default: the user's cache.
+        cache: where the folder is stored; default: the user's cache.
 
     Raises:
         CheckpointError: unknown name, weights that are not shipped or not the published ones.
         CacheError: the cache cannot be written.
     """
-    short = name.removeprefix(PREFIX)
-    if short not in EMBEDDED:
+    model = name.removeprefix(PREFIX)
+    if model not in EMBEDDED:
         raise CheckpointError(
-            f"no embedded model '{short}'",
-            where=PREFIX + short,
-            cure=did_you_mean(short, EMBEDDED),
+            f"no embedded model '{model}'",
+            where=PREFIX + model,
+            cure=did_you_mean(model, EMBEDDED),
         )
-    if short == "minilm":
+    if model == "minilm":
         return base_model_dir()
-    delta = read_delta(delta_dir(short))
-    identity = {"model": short, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
-    return built(delta, identity, cache)
+    delta = read_delta(delta_dir(model))
+    identity = {"model": model, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
+    return materialise_delta(delta, identity, cache)
 
 
 def delta_dir(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""A checkpoint folder on disk: whether it is complete, where its model lies, its JSON files."""
+"""A checkpoint folder on disk: its completeness, the folder of its model, its JSON files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_complete(folder: Path, name: str) -> None:
     """Refuse a folder that lacks ``config.json`` or weights.
 
     Raises:
-        CheckpointError: naming what is missing.
+        CheckpointError: what is missing.
     """
     model = transformer_folder(folder)
     if not (model / "config.json").is_file():
@@ -32,7 +32,7 @@ def check_complete(folder: Path, name: str) -> None:
 
 
 def transformer_folder(folder: Path) -> Path:
-    """Where the model itself lies: old sentence-transformers folders keep it in a subfolder."""
+    """The folder of the model itself: a subfolder in old sentence-transformers checkpoints."""
     modules = folder / "modules.json"
     if (folder / "config.json").is_file() or not modules.is_file():
         return folder

@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub, or from its local cache; no code of theirs is fetched."""
+"""Checkpoints from the Hugging Face hub, or from its local cache; their code is not fetched."""
 
 from __future__ import annotations
 

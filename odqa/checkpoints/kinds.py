@@ -1,4 +1,4 @@
-"""Tell what kind of model a checkpoint is, so that the wrong one is refused by name."""
+"""The kind of model that a checkpoint holds, so that an error can name a wrong one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CURE = "name a sentence-transformers, BERT-like or DPR encoder"
 
 
 def model_type(folder: Path) -> str:
-    """``model_type`` of a checkpoint's configuration; empty when it names none."""
+    """``model_type`` of a checkpoint's configuration; empty when there is none."""
     return str(read_json(transformer_folder(folder) / "config.json").get("model_type", ""))
 
 
@@ -31,14 +31,14 @@ def check_text_encoder(folder: Path, name: str) -> None:
 
     Args:
         folder: a complete checkpoint folder.
-        name: how the user calls it, for the message.
+        name: the user's name for it, for the message.
 
     Raises:
-        CheckpointError: saying what it is instead.
+        CheckpointError: names the kind that it is.
     """
     config = read_json(transformer_folder(folder) / "config.json")
-    if (found := _other_kind(folder, config)) is not None:
-        raise CheckpointError(f"is {found}, not a text encoder", where=name, cure=_CURE)
+    if (kind := _other_kind(folder, config)) is not None:
+        raise CheckpointError(f"is {kind}, not a text encoder", where=name, cure=_CURE)
 
 
 def _other_kind(folder: Path, config: dict[str, object]) -> str | None:
@@ -66,14 +66,14 @@ def load_text_model(folder: Path, name: str) -> Any:
     """
     from odqa.checkpoints.load import AutoClass, load_model, read_tensor
 
-    inner = transformer_folder(folder)
-    kind: AutoClass = "AutoModel"
+    model_folder = transformer_folder(folder)
+    auto_class: AutoClass = "AutoModel"
     if model_type(folder) == "dpr":
-        # AutoModel would take every DPR checkpoint for a question encoder.
-        probe = "ctx_encoder.bert_model.embeddings.word_embeddings.weight"
-        is_passage = read_tensor(inner, probe) is not None
-        kind = "DPRContextEncoder" if is_passage else "DPRQuestionEncoder"
-    return load_model(kind, inner, name)
+        # AutoModel would load every DPR checkpoint as a question encoder.
+        passage_key = "ctx_encoder.bert_model.embeddings.word_embeddings.weight"
+        is_passage = read_tensor(model_folder, passage_key) is not None
+        auto_class = "DPRContextEncoder" if is_passage else "DPRQuestionEncoder"
+    return load_model(auto_class, model_folder, name)
 
 
 def check_pooler(folder: Path, kind: str, name: str) -> None:
@@ -84,9 +84,9 @@ def check_pooler(folder: Path, kind: str, name: str) -> None:
     """
     from odqa.checkpoints.load import read_tensor
 
-    inner = transformer_folder(folder)
+    model_folder = transformer_folder(folder)
     keys = ("pooler.dense.weight", f"{kind}.pooler.dense.weight")
-    if kind != "dpr" and all(read_tensor(inner, key) is None for key in keys):
+    if kind != "dpr" and all(read_tensor(model_folder, key) is None for key in keys):
         raise CheckpointError(
             "has no pooler weights", where=name, cure="set pooling to mean or cls"
         )

@@ -1,4 +1,4 @@
-"""How a ColBERT checkpoint wants to be used: the file ``artifact.metadata`` beside its weights."""
+"""The settings of a ColBERT checkpoint: the file ``artifact.metadata`` beside its weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LateInteractionSettings:
 
 
 def read_settings(folder: Path) -> LateInteractionSettings:
-    """Settings of a checkpoint folder; a key (or the whole file) that is absent is the default.
+    """Settings of a checkpoint folder; a missing key, or file, is the default.
 
     Raises:
         CheckpointError: the file is not JSON, or a value is of the wrong type or unknown.
@@ -38,17 +38,17 @@ def read_settings(folder: Path) -> LateInteractionSettings:
         raise CheckpointError(
             "not a JSON object", where=str(path), cure="fetch the checkpoint again"
         )
-    # Indexes nest the same keys under "config".
+    # Index folders nest the same keys under "config".
     raw = raw.get("config", raw)
     names = [field.name for field in fields(LateInteractionSettings)]
-    known = {name: raw[name] for name in names if raw.get(name) is not None}
-    for name, value in known.items():
-        wanted = type(getattr(LateInteractionSettings(), name))
-        if type(value) is not wanted:
+    values = {name: raw[name] for name in names if raw.get(name) is not None}
+    for name, value in values.items():
+        expected = type(getattr(LateInteractionSettings(), name))
+        if type(value) is not expected:
             raise CheckpointError(
-                f"{name} is {value!r}, which is not a {wanted.__name__}", where=str(path)
+                f"{name} is {value!r}, which is not a {expected.__name__}", where=str(path)
             )
-    settings = LateInteractionSettings(**known)
+    settings = LateInteractionSettings(**values)
     if settings.similarity not in ("cosine", "l2"):
         raise CheckpointError(
             f"similarity is '{settings.similarity}'", where=str(path), cure="use cosine or l2"

@@ -1,4 +1,4 @@
-"""Load Hugging Face checkpoints so that a wrong one is refused instead of filled with noise.
+"""Load Hugging Face checkpoints; one with missing weights is refused, not filled at random.
 
 transformers initialises missing weights at random and only logs a warning: a plain BERT then
 "answers" or "ranks" with an untrained head. Here every missing tensor is an error.
@@ -26,10 +26,10 @@ AutoClass = Literal[
     "DPRQuestionEncoder",
 ]
 
-# The pooler of a bare encoder is not used by any component that reads token vectors.
+# No component that reads token vectors uses the pooler of an encoder.
 _UNUSED = ("pooler.",)
 
-# Their first position is the id of the padding token plus one.
+# Models whose first position is the id of the padding token plus one.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
 
 
@@ -37,9 +37,9 @@ def load_model(auto_class: AutoClass, folder: Path, name: str, **options: Any) -
     """A model in eval mode, fp32, on the CPU, with every weight taken from the checkpoint.
 
     Args:
-        auto_class: which class of transformers builds it.
+        auto_class: the class of transformers to load it with.
         folder: the checkpoint.
-        name: how the user calls it, for messages.
+        name: the user's name for it, for messages.
         options: further configuration keys.
 
     Raises:
@@ -69,9 +69,9 @@ def load_model(auto_class: AutoClass, folder: Path, name: str, **options: Any) -
         if not (auto_class == "AutoModel" and key.startswith(_UNUSED))
     )
     if missing or info["mismatched_keys"]:
-        wrong = missing or [str(key[0]) for key in info["mismatched_keys"]]
+        keys = missing or [str(key[0]) for key in info["mismatched_keys"]]
         raise CheckpointError(
-            f"{len(wrong)} weight(s) that {auto_class} needs are not in it, such as '{wrong[0]}'",
+            f"{len(keys)} weight(s) that {auto_class} needs are not in it, such as '{keys[0]}'",
             where=name,
             cure="name a checkpoint that was trained for this task",
         )
@@ -82,7 +82,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     """The fast tokenizer of a checkpoint.
 
     Raises:
-        CheckpointError: there is none, or only a slow one (which knows no character offsets).
+        CheckpointError: there is none, or only a slow one (which gives no character offsets).
     """
     from transformers import AutoTokenizer
 
@@ -103,17 +103,17 @@ def load_tokenizer(folder: Path, name: str) -> Any:
 
 
 def position_limit(config: Any) -> int:
-    """How many tokens a model takes: its position embeddings, less those RoBERTa sets aside."""
+    """Tokens that a model takes: its position embeddings, less those that RoBERTa reserves."""
     limit = int(getattr(config, "max_position_embeddings", 512))
     offset = int(config.pad_token_id) + 1 if config.model_type in _OFFSET_POSITIONS else 0
     return limit - offset if limit > 0 else 512
 
 
 def check_length(key: str, tokens: int, limit: int, name: str) -> None:
-    """Refuse a parameter that asks a model for more tokens than it takes.
+    """Refuse a parameter with more tokens than a model takes.
 
     Raises:
-        CheckpointError: naming the parameter ``key``.
+        CheckpointError: names the parameter ``key``.
     """
     if tokens > limit:
         raise CheckpointError(
@@ -124,14 +124,14 @@ def check_length(key: str, tokens: int, limit: int, name: str) -> None:
 
 
 def parameter_count(model: Module) -> int:
-    """Numbers in all weights; those that several layers share count once."""
+    """Numbers in all weights; weights shared by several layers count once."""
     return sum(p.numel() for p in model.parameters())
 
 
 def read_tensor(folder: Path, key: str) -> Tensor | None:
     """One tensor of a checkpoint's weight files, or None when it is not in them.
 
-    Reads safetensors, whole or sharded, and ``pytorch_model.bin`` (tensors only, no code).
+    Reads safetensors, in one file or sharded, and ``pytorch_model.bin`` (tensors only, no code).
 
     Raises:
         CheckpointError: there are no weight files, or they are damaged.
@@ -174,7 +174,7 @@ def _weight_file(folder: Path, key: str) -> Path | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers from logging what becomes an error line here anyway."""
+    """Stop transformers from logging what is raised as an error here."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()

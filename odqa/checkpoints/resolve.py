@@ -1,7 +1,7 @@
-"""From how a user names a checkpoint to a local folder with configuration and weights.
+"""From the name of a checkpoint to a local folder with configuration and weights.
 
-Four ways: a local folder, one that ``odqa train`` left, ``embedded:NAME``, or an id on the Hugging
-Face hub. Nothing is ever executed from a checkpoint.
+A name is a local folder, one written by ``odqa train``, ``embedded:NAME``, or an id on the Hugging
+Face hub. No code of a checkpoint is ever executed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
 
     Raises:
         CheckpointError: no such folder or hub id, or one without configuration or weights.
-        EnvironmentProblem: the hub cannot be reached and has not been before.
+        EnvironmentProblem: the hub cannot be reached, and the checkpoint is not in its cache.
     """
     if ref.startswith(PREFIX):
         return materialise(ref, cache)

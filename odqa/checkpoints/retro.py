@@ -1,4 +1,4 @@
-"""The checkpoint folder of a RETRO model that was grown from the base model and then changed."""
+"""The checkpoint folder of a RETRO model grown from the base model and then trained."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _TOKENIZER_FILES = (
 
 
 def build_retro(base: Path, delta: Delta, work: Path) -> None:
-    """Write the checkpoint folder of a RETRO: model, tokenizer and, of rankers, ``ranking.json``.
+    """Write the checkpoint folder of a RETRO model; a ranker's has ``ranking.json`` too.
 
     Args:
         base: folder of the base model.
-        delta: its ``config`` has ``shape`` (`RetroShape`), ``lora`` (r, alpha) and, where it
-            ranks, ``ranking`` (`RankingSettings`).
+        delta: its ``config`` has ``shape`` (`RetroShape`), ``lora`` (r, alpha) and, for a
+            ranker, ``ranking`` (`RankingSettings`).
         work: an empty folder.
 
     Raises:
-        CheckpointError: the change does not fit the model it is to be made from.
+        CheckpointError: the change does not fit the grown model.
     """
     model = grow_retro(base, RetroShape.from_dict(delta.config["shape"]))
     scale = float(delta.config["lora"]["alpha"]) / int(delta.config["lora"]["r"])

@@ -1,4 +1,4 @@
-"""What a sentence-transformers checkpoint says about itself: pooling, unit length, prompts."""
+"""The settings of a sentence-transformers checkpoint: pooling, normalisation, prompts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MODES: dict[str, Pooling] = {
     "cls": "cls",
 }
 _QUERY_PROMPTS = ("query",)
-# The order in which sentence-transformers looks for one.
+# In the order in which sentence-transformers looks for them.
 _PASSAGE_PROMPTS = ("document", "passage", "corpus")
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceSettings:
-    """``max_length`` counts tokens, markers included; `None` where the folder does not say."""
+    """``max_length`` counts tokens, markers included; `None` where the folder has no limit."""
 
     pooling: Pooling
     normalize: bool
@@ -34,12 +34,12 @@ class SentenceSettings:
 
     @property
     def query_prompt(self) -> str:
-        """Text to put before every question; mostly empty."""
+        """Text to put before every question; usually empty."""
         return self._prompt(_QUERY_PROMPTS)
 
     @property
     def passage_prompt(self) -> str:
-        """Text to put before every passage; mostly empty."""
+        """Text to put before every passage; usually empty."""
         return self._prompt(_PASSAGE_PROMPTS)
 
     def _prompt(self, names: tuple[str, ...]) -> str:
@@ -51,7 +51,7 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
 
     Args:
         folder: the checkpoint.
-        name: how the user calls it, for messages.
+        name: the user's name for it, for messages.
 
     Raises:
         CheckpointError: a module or pooling mode that odqa does not compute.
@@ -63,11 +63,11 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
     max_length: int | None = None
     for module in read_json(folder / "modules.json"):
         kind = str(module["type"]).rsplit(".", 1)[-1]
-        place = folder / str(module.get("path", ""))
+        module_folder = folder / str(module.get("path", ""))
         if kind == "Transformer":
-            max_length = _max_length(place)
+            max_length = _max_length(module_folder)
         elif kind == "Pooling":
-            pooling = _pooling(place / "config.json", name)
+            pooling = _pooling(module_folder / "config.json", name)
         elif kind == "Normalize":
             normalize = True
         elif kind != "Dropout":
@@ -79,17 +79,17 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
     return SentenceSettings(pooling or "mean", normalize, max_length, _prompts(folder))
 
 
-def _max_length(place: Path) -> int | None:
-    path = place / "sentence_bert_config.json"
+def _max_length(folder: Path) -> int | None:
+    path = folder / "sentence_bert_config.json"
     length = read_json(path).get("max_seq_length") if path.is_file() else None
     return int(length) if length else None
 
 
 def _pooling(path: Path, name: str) -> Pooling:
     config: dict[str, Any] = read_json(path)
-    named = config.get("pooling_mode")
+    mode = config.get("pooling_mode")
     modes = [key for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
-    modes = [named] if isinstance(named, str) else modes
+    modes = [mode] if isinstance(mode, str) else modes
     if len(modes) != 1 or modes[0] not in _MODES:
         raise CheckpointError(
             f"pooling {', '.join(modes) or 'of no kind'} is not supported",
@@ -101,5 +101,5 @@ def _pooling(path: Path, name: str) -> Pooling:
 
 def _prompts(folder: Path) -> dict[str, str]:
     path = folder / "config_sentence_transformers.json"
-    found = read_json(path).get("prompts") if path.is_file() else None
-    return {str(key): str(text) for key, text in (found or {}).items()}
+    prompts = read_json(path).get("prompts") if path.is_file() else None
+    return {str(key): str(text) for key, text in (prompts or {}).items()}

@@ -1,23 +1,23 @@
-"""What ``odqa train`` left behind, as checkpoints: a researcher's own weights in a pipeline."""
+"""Models trained by ``odqa train`` as checkpoints: a researcher's own weights in a pipeline."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from odqa.checkpoints.build import built
+from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import WEIGHTS, read_delta
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
 
-# Written when a training begins; its models are written when it ends.
+# Written when a training starts; its models are written when it ends.
 RECIPE = "recipe.json"
 
 
 def trained_models(folder: Path) -> list[Path]:
-    """Folders of the models of a training run by name, or the folder itself if it is of a model."""
+    """Model folders of a training run, sorted by name; of a model's folder, the folder itself."""
     if (folder / WEIGHTS).is_file():
         return [folder]
     return sorted(file.parent for file in folder.glob(f"*/{WEIGHTS}"))
@@ -33,19 +33,21 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
 
     Args:
         folder: of a training run with one model, or of one model of a run.
-        cache: where the checkpoint is kept; default: the user's cache.
+        cache: where the checkpoint is stored; default: the user's cache.
 
     Raises:
-        CheckpointError: no training, one that has not ended or has several models, damaged files.
+        CheckpointError: no finished training, one with several models, or damaged files.
         CacheError: the cache cannot be written.
     """
     models = trained_models(folder)
     if not models:
-        begun = (folder / RECIPE).is_file()
+        has_started = (folder / RECIPE).is_file()
         raise CheckpointError(
-            "a training that has not ended" if begun else "not what odqa train left",
+            "a training that has not ended" if has_started else "not what odqa train left",
             where=str(folder),
-            cure="end it with odqa train --resume" if begun else "name the folder of a training",
+            cure="end it with odqa train --resume"
+            if has_started
+            else "name the folder of a training",
         )
     if len(models) > 1:
         raise CheckpointError(
@@ -56,12 +58,12 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
     delta = read_delta(models[0])
     identity = {"config": dict(delta.config), "format": 1}
     try:
-        return built(delta, identity, cache)
+        return materialise_delta(delta, identity, cache)
     except CheckpointError as error:
         where = error.where or str(models[0])
         raise CheckpointError(error.what, where=where, cure=error.cure) from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        # The checksum is of the weights alone: what stands beside them may have been edited.
+        # The checksum covers the weights alone: the other files may have been edited.
         raise CheckpointError(
             f"its config.json does not fit its weights ({type(error).__name__}: {error})",
             where=str(models[0]),

@@ -1,1 +1,1 @@
-"""The command line; one file a command, nothing else lives here."""
+"""The command line, one file per command."""

@@ -29,19 +29,19 @@ def ask(
 
     if not question.strip():
         raise DataError("the question is empty", cure='write one: odqa ask "who wrote …"')
-    chosen = resolve_pipelines(pipelines or (), set_ or ())
+    specs = resolve_pipelines(pipelines or (), set_ or ())
     store = Cache(cache)
     corpus = open_dataset(data, store).corpus
-    asked = Question("asked", question)
-    for spec in chosen:
+    query = Question("asked", question)
+    for spec in specs:
         pipeline = Pipeline(spec)
         pipeline.prepare(corpus, store)
-        output = pipeline.run([asked])
+        output = pipeline.run([query])
         pipeline.close()
         answer = output.answers[0] if output.answers is not None else None
         spent = sum(output.seconds.values())
-        said = "(no reader)" if answer is None else answer.text or "(no answer)"
-        typer.echo(f"\n{spec.name}: {said}   [{1000 * spent:.0f} ms]")
+        answer_text = "(no reader)" if answer is None else answer.text or "(no answer)"
+        typer.echo(f"\n{spec.name}: {answer_text}   [{1000 * spent:.0f} ms]")
         for rank, hit in enumerate(output.ranked[0][:evidence], start=1):
             passage = corpus.get(hit.passage_id)
             text = " ".join(passage.text.split())[:160]

@@ -18,10 +18,10 @@ def bits(
     ] = None,
 ) -> None:
     """Bits per byte on the held-out passages of a trained RETRO language model."""
-    from odqa.training.bits import judge, render, write_judged
+    from odqa.training.trainer.bits_per_byte import evaluate_run, save, to_markdown
 
     folder = run or Path("training") / recipe.stem
-    judged = judge(recipe, folder)
-    table = write_judged(judged, out or folder)
-    typer.echo(render(judged))
+    result = evaluate_run(recipe, folder)
+    table = save(result, out or folder)
+    typer.echo(to_markdown(result))
     typer.echo(table)

@@ -81,7 +81,7 @@ def _result(target: Path, out: Path, cache: Path | None, no_cache: bool) -> Comp
 
     if target.is_dir():
         return Comparison.load(target)
-    # Costs are no part of it, and take their time.
+    # Costs are not checked, and measuring them takes time.
     benchmark = load_benchmark(target).changed(latency=0, baseline=None)
     store = Cache(cache, enabled=not no_cache)
     with run_folder(out, benchmark.name) as folder:
@@ -97,23 +97,23 @@ def _write(comparison: Comparison, file: Path, width: int | str) -> None:
 
     code = comparison.manifest.get("code")
     made_by = f"{comparison.manifest.get('odqa')}{f' ({code})' if code else ''}"
-    found = expect(comparison, width)
-    write_expected(file, render_expected(found, width, made_by))
-    typer.echo(f"{file}: {sum(map(len, found.scores.values()))} expected scores")
+    expected = expect(comparison, width)
+    write_expected(file, render_expected(expected, width, made_by))
+    typer.echo(f"{file}: {sum(map(len, expected.scores.values()))} expected scores")
 
 
 def _compare(comparison: Comparison, file: Path) -> bool:
-    """Print what moved; whether anything did."""
+    """Print the scores that moved; returns whether any did."""
     from odqa.regression.expected import check, other_specs, read_expected
 
-    found = read_expected(file)
-    moved = check(found, comparison)
-    for each in moved:
-        typer.echo(str(each))
-    for name in other_specs(found, comparison):
+    expected = read_expected(file)
+    moved = check(expected, comparison)
+    for change in moved:
+        typer.echo(str(change))
+    for name in other_specs(expected, comparison):
         typer.echo(f"note: {name} has another spec than the one these scores are of")
-    for name in (name for name in comparison.pipelines if name not in found.scores):
+    for name in (name for name in comparison.pipelines if name not in expected.scores):
         typer.echo(f"note: nothing is expected of {name}")
-    n = sum(map(len, found.scores.values()))
+    n = sum(map(len, expected.scores.values()))
     typer.echo(f"{n - len(moved)} of {n} scores are as {file} expects, {len(moved)} moved")
     return bool(moved)

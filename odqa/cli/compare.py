@@ -62,13 +62,13 @@ def compare(
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 
-    TracePolicy.parse(traces)  # a wrong word is refused before the work, not after it
+    TracePolicy.parse(traces)  # refuse an unknown policy before the work
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
     if any(map(is_run_folder, refs)):
-        words = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
-        words["--explain"] = explain
-        unfit = [word for word, value in words.items() if value]
+        options = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
+        options["--explain"] = explain
+        unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
         merged = _merged(refs, baseline, unfit)
         with run_folder(out, merged.name) as folder:
@@ -90,13 +90,13 @@ def compare(
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
         return
-    chosen = resolve_pipelines(refs, set_ or ())
+    pipelines = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     explained = QUESTIONS if explain is None else explain
     with run_folder(out, dataset.name) as folder:
         result = run_comparison(
-            chosen,
+            pipelines,
             dataset,
             store,
             baseline=baseline,
@@ -108,7 +108,7 @@ def compare(
 
 
 def _merged(refs: list[str], baseline: str | None, unfit: list[str]) -> Comparison:
-    """Finished runs as one comparison; words that would change what was run are refused."""
+    """Finished runs as one comparison; options that would change the runs are refused."""
     from odqa.comparison.merge import is_run_folder, merge
     from odqa.comparison.result import Comparison
     from odqa.errors import RunError

@@ -1,4 +1,4 @@
-"""``odqa components``: what can be plugged together, and what each part is."""
+"""``odqa components``: the registered component types."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def components(
     from odqa.registry import ROLES, entries
     from odqa.suggest import did_you_mean
 
-    roles = [known for known in ROLES if role in (None, known)]
+    roles = [name for name in ROLES if role in (None, name)]
     if role is not None and not roles:
         raise ComponentError(f"unknown role '{role}'", cure=did_you_mean(role, ROLES))
     broken = 0
-    for entry in (entry for known in roles for entry in entries(known)):
+    for entry in (entry for name in roles for entry in entries(name)):
         try:
             kind = entry.load()
         except ComponentError as error:
@@ -43,8 +43,8 @@ def components(
         if kind.precomputes:
             typer.echo(f"  offline: {', '.join(kind.precomputes)}")
         for name, field in kind.Config.model_fields.items():
-            shown = "required" if field.is_required() else f"default {_default(field)!r}"
-            typer.echo(f"    {name}: {field.description or ''} [{shown}]")
+            default = "required" if field.is_required() else f"default {_default(field)!r}"
+            typer.echo(f"    {name}: {field.description or ''} [{default}]")
     if broken:
         raise typer.Exit(2)
 

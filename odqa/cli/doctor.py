@@ -13,16 +13,16 @@ import typer
 
 from odqa.cli.options import CacheFolder
 
-#: Below this, encoding a Wikipedia-sized corpus is bound to fail half way.
+#: With less, encoding a corpus of Wikipedia's size fills the disk.
 _LOW_DISK_GB = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line: what was looked at, what was found, and what to do when it is bad."""
+    """One line: the name of the check, the state, and the cure if it is bad."""
 
     name: str
-    found: str
+    state: str
     good: bool = True
     cure: str = ""
 
@@ -34,7 +34,7 @@ def doctor(cache: CacheFolder = None) -> None:
     bad = 0
     for check in _checks(Cache(cache).root):
         mark = "ok " if check.good else "BAD"
-        typer.echo(f"{mark} {check.name}: {check.found}")
+        typer.echo(f"{mark} {check.name}: {check.state}")
         if not check.good:
             bad += 1
             typer.echo(f"    cure: {check.cure}")
@@ -45,17 +45,17 @@ def doctor(cache: CacheFolder = None) -> None:
 def _checks(cache_root: Path) -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("python", version, sys.version_info >= (3, 11), "use Python 3.11 or newer")
-    for look in (_torch, _faiss, _java, _base_model, _mlflow, _meters):
-        yield _guarded(look)
+    for make_check in (_torch, _faiss, _java, _base_model, _mlflow, _meters):
+        yield _guarded(make_check)
     yield _disk(cache_root)
 
 
-def _guarded(look: Callable[[], Check]) -> Check:
-    """A package that cannot even be imported is a finding, not a crash."""
+def _guarded(make_check: Callable[[], Check]) -> Check:
+    """A check that raises, such as of a package that cannot be imported, is bad; it is no crash."""
     try:
-        return look()
+        return make_check()
     except Exception as error:
-        name = look.__name__.strip("_").replace("_", " ")
+        name = make_check.__name__.strip("_").replace("_", " ")
         return Check(name, f"{type(error).__name__}: {error}", False, "reinstall: make setup")
 
 
@@ -64,8 +64,8 @@ def _torch() -> Check:
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
     threads = torch.get_num_threads()
-    found = f"{torch.__version__}, {threads} threads of {os.cpu_count()} cores, {gpu}"
-    return Check("torch", found)
+    state = f"{torch.__version__}, {threads} threads of {os.cpu_count()} cores, {gpu}"
+    return Check("torch", state)
 
 
 def _faiss() -> Check:
@@ -78,7 +78,7 @@ def _java() -> Check:
     from odqa.indexes.lucene import java_status
 
     status = java_status()
-    return Check("java", status.found, status.usable, status.cure)
+    return Check("java", status.state, status.usable, status.cure)
 
 
 def _base_model() -> Check:
@@ -92,9 +92,9 @@ def _mlflow() -> Check:
     from importlib.metadata import version
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    found = f"{version('mlflow')}, store {uri}"
+    state = f"{version('mlflow')}, store {uri}"
     writable = not uri.startswith("sqlite:///") or os.access(Path.cwd(), os.W_OK)
-    return Check("mlflow", found, writable, "run in a folder that can be written, or pass --mlflow")
+    return Check("mlflow", state, writable, "run in a folder that can be written, or pass --mlflow")
 
 
 def _meters() -> Check:
@@ -109,9 +109,9 @@ def _meters() -> Check:
 def _disk(cache_root: Path) -> Check:
     place = next(p for p in (cache_root, *cache_root.parents) if p.exists())
     free = shutil.disk_usage(place).free / 1e9
-    found = f"{cache_root}, {free:.1f} GB free"
+    state = f"{cache_root}, {free:.1f} GB free"
     if not os.access(place, os.W_OK):
         return Check(
             "cache", f"{cache_root} cannot be written", False, "pass --cache or ODQA_CACHE"
         )
-    return Check("cache", found, free >= _LOW_DISK_GB, "free some disk or move it with ODQA_CACHE")
+    return Check("cache", state, free >= _LOW_DISK_GB, "free some disk or move it with ODQA_CACHE")

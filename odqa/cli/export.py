@@ -1,4 +1,4 @@
-"""``odqa export``: what a finished run found, in the files that other tools read."""
+"""``odqa export``: results of a finished run in formats that other tools read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odqa.cli.options import CacheFolder
 
 
 class StageOfHits(StrEnum):
-    """Whose hits; typer wants an enumeration."""
+    """The stage whose hits to export; typer needs an enumeration."""
 
     retrieved = "retrieved"
     ranked = "ranked"

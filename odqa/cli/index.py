@@ -1,4 +1,4 @@
-"""``odqa index``: all offline work of pipelines, ahead of any question."""
+"""``odqa index``: all offline work of pipelines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def index(
     from odqa.cache import Cache
     from odqa.execution.components import make_component
 
-    chosen = resolve_pipelines(specs or (), set_ or ())
+    pipelines = resolve_pipelines(specs or (), set_ or ())
     store = Cache(cache)
     dataset = open_dataset(data, store)
-    for spec in chosen:
+    for spec in pipelines:
         for node in spec.graph.nodes:
             component = make_component(node.stage)
             started = time.perf_counter()
@@ -28,5 +28,5 @@ def index(
             spent = time.perf_counter() - started
             size = sum(item.bytes for item in component.stored())
             component.close()
-            done = f"{spent:.1f} s, {size / 1e6:.1f} MB"
-            typer.echo(f"{spec.name}: {node.role} {node.id}: {done}")
+            cost = f"{spent:.1f} s, {size / 1e6:.1f} MB"
+            typer.echo(f"{spec.name}: {node.role} {node.id}: {cost}")

@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from odqa.cli import (
+    analyse,
     ask,
     bits,
     check,
@@ -31,10 +32,11 @@ from odqa.cli import (
     validate,
 )
 from odqa.errors import OdqaError
+from odqa.threads import wait_asleep
 
-#: What a shell gives for a command ended by SIGINT and by SIGTERM.
+#: Exit codes of commands ended by SIGINT and by SIGTERM, as in a shell.
 _INTERRUPTED, _TERMINATED = 130, 143
-#: Base of all that is wrong with the words of a command. Newer typers carry a click of their own.
+#: Base of all errors in arguments of a command. Newer versions of typer contain their own click.
 _USAGE_ERROR: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
@@ -65,6 +67,7 @@ app.command("mine")(mine.mine)
 app.command("bits")(bits.bits)
 app.command("teach")(teach.teach)
 app.add_typer(models.app, name="models")
+app.add_typer(analyse.app, name="analyse")
 
 
 @app.callback()
@@ -79,9 +82,9 @@ def _options(
 
 
 class _Terminated(SystemExit):
-    """A scheduler, ``timeout`` or ``kill`` asks the command to end: it leaves as after Ctrl-C.
+    """SIGTERM, from a scheduler, ``timeout`` or ``kill``: the command ends as after Ctrl-C.
 
-    No KeyboardInterrupt, which typer would turn into 130.
+    It is no KeyboardInterrupt, which typer would turn into exit code 130.
     """
 
 
@@ -90,25 +93,26 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point: exit code 0; 2 for what the user can mend; 130, 143 when stopped (INT, TERM)."""
+    """Entry point: exit code 0; 2 for errors of the user; 130, 143 when stopped (INT, TERM)."""
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("odqa").setLevel(logging.INFO)
-    # Its advice about tokenizers is meant for those who call it, not for who runs a comparison.
+    # Warnings of transformers about tokenizers do not concern users of odqa.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    wait_asleep()
     try:
         code = app(prog_name="odqa", standalone_mode=False) or 0
     except OdqaError as error:
         code = _refuse(str(error))
     except _USAGE_ERROR as error:
-        code = _refuse_words(error)
+        code = _refuse_usage(error)
     except _Terminated:
         code = _TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code in (_INTERRUPTED, _TERMINATED):
-        said = "interrupted; what was finished is kept, run it again to go on"
-        typer.echo(f"\nodqa: {said}", err=True)
+        message = "interrupted; what was finished is kept, run it again to go on"
+        typer.echo(f"\nodqa: {message}", err=True)
     sys.exit(code)
 
 
@@ -118,16 +122,16 @@ def _refuse(lines: str) -> int:
     return 2
 
 
-def _refuse_words(error: Exception) -> int:
-    """One line for a wrong word, with the command whose help lists the right ones."""
-    said: str = error.format_message()  # type: ignore[attr-defined]
-    if "\n" in said:
-        # A command without words answers with its whole help.
-        typer.echo(said, err=True)
+def _refuse_usage(error: Exception) -> int:
+    """One line for a wrong argument, with the command whose help lists the valid ones."""
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    if "\n" in message:
+        # The message of a command without arguments is its whole help.
+        typer.echo(message, err=True)
         return 2
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "odqa"
-    return _refuse(f"{said.rstrip('.')}; see {command} --help")
+    return _refuse(f"{message.rstrip('.')}; see {command} --help")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def mine(
 ) -> None:
     """Write one TREC run per data source of a recipe."""
     from odqa.cache import Cache
-    from odqa.training.mining import mine as run
+    from odqa.training.data.mining import mine_hard_negatives as run
 
     for path in run(
         recipe,

@@ -19,13 +19,13 @@ def list_models() -> None:
     from odqa.checkpoints.embedded import EMBEDDED, delta_dir
     from odqa.errors import CheckpointError
 
-    for name, what in EMBEDDED.items():
+    for name, description in EMBEDDED.items():
         try:
             size = sum(f.stat().st_size for f in delta_dir(name).iterdir()) / 1e6
             state = f"{size:.1f} MB"
         except CheckpointError:
             state = "the base model" if name == "minilm" else "not shipped"
-        typer.echo(f"embedded:{name}  ({state})  {what}")
+        typer.echo(f"embedded:{name}  ({state})  {description}")
 
 
 @app.command("export")
@@ -45,8 +45,8 @@ def export(
     if to.exists():
         raise CheckpointError("exists already", where=str(to), cure="name a new folder")
     trained = name not in EMBEDDED and Path(name).is_dir()
-    kept = Cache(cache)
-    source = materialise_trained(Path(name), kept) if trained else materialise(name, kept)
+    store = Cache(cache)
+    source = materialise_trained(Path(name), store) if trained else materialise(name, store)
     try:
         shutil.copytree(source, to, ignore=shutil.ignore_patterns("manifest.json", "__pycache__"))
     except OSError as error:

@@ -40,7 +40,7 @@ NoCache = Annotated[
 
 
 class OracleStage(StrEnum):
-    """The stages whose place an oracle may take; typer wants an enumeration."""
+    """The stages that an oracle may replace; typer needs an enumeration."""
 
     retriever = "retriever"
 

@@ -19,7 +19,7 @@ def report(
     from odqa.comparison.result import Comparison
     from odqa.report.write import write_report
 
-    written = write_report(Comparison.load(folder), out or folder)
-    typer.echo(f"report:  {written}")
-    typer.echo(f"tables:  {', '.join(str(p) for p in sorted(written.parent.glob('table.*')))}")
-    typer.echo(f"figures: {written.parent / 'figures'}")
+    page = write_report(Comparison.load(folder), out or folder)
+    typer.echo(f"report:  {page}")
+    typer.echo(f"tables:  {', '.join(str(p) for p in sorted(page.parent.glob('table.*')))}")
+    typer.echo(f"figures: {page.parent / 'figures'}")

@@ -1,4 +1,4 @@
-"""``odqa reproduce``: the run of a folder once more, and what came out otherwise."""
+"""``odqa reproduce``: run a run folder's comparison again and show the differences."""
 
 from __future__ import annotations
 

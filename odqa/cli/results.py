@@ -1,4 +1,4 @@
-"""What every finished comparison leaves behind: table, run folder, report, MLflow run."""
+"""The output of every finished comparison: table, run folder, report, MLflow run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from odqa.errors import RunError
 
 @contextmanager
 def run_folder(out: Path, name: str) -> Iterator[Path]:
-    """A new folder ``OUT/NAME-DATE-TIME``, made before the work starts so that it can be written.
+    """A new folder ``OUT/NAME-DATE-TIME``, made before the work starts to see that it can be.
 
-    When the work fails or is interrupted before anything was written, the folder goes again.
+    Where the work fails or is interrupted with nothing written, the folder is removed.
 
     Raises:
         RunError: it cannot be made.

@@ -16,7 +16,7 @@ def schema(
     from odqa.spec.schema import benchmark_schema, pipeline_schema
     from odqa.suggest import did_you_mean
 
-    known = {"pipeline": pipeline_schema, "benchmark": benchmark_schema}
-    if kind not in known:
-        raise SpecError(f"no schema of '{kind}'", cure=did_you_mean(kind, known))
-    typer.echo(json.dumps(known[kind](), indent=2))
+    schemas = {"pipeline": pipeline_schema, "benchmark": benchmark_schema}
+    if kind not in schemas:
+        raise SpecError(f"no schema of '{kind}'", cure=did_you_mean(kind, schemas))
+    typer.echo(json.dumps(schemas[kind](), indent=2))

@@ -1,4 +1,4 @@
-"""``odqa teach``: a trained ranker's scores, for others to learn from."""
+"""``odqa teach``: scores of a trained ranker, to distil into others."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def teach(
     Interrupted, it goes on where it stopped.
     """
     from odqa.checkpoints.embedded import delta_dir
-    from odqa.training.recipe import load_recipe
-    from odqa.training.teacher import teach as score
+    from odqa.training.load_recipe import load_recipe
+    from odqa.training.trainer.teacher_scores import write_teacher_scores as score
 
     embedded = weights.startswith("embedded:")
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
-    known = load_recipe(recipe)
-    target = out or known.data.mined / f"teacher-{known.name}.run"
+    parsed_recipe = load_recipe(recipe)
+    target = out or parsed_recipe.data.mined / f"teacher-{parsed_recipe.name}.run"
     typer.echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))

@@ -21,7 +21,7 @@ def train(
     mlflow: Annotated[bool, typer.Option(help="Log curves to $MLFLOW_TRACKING_URI.")] = False,
 ) -> None:
     """Train what a recipe says; killed, it goes on with --resume to the same result."""
-    from odqa.training.run import train as run
+    from odqa.training.trainer.run import train as run
 
     name = recipe.stem if seed is None else f"{recipe.stem}-{seed}"
     typer.echo(run(recipe, out or Path("training") / name, resume, mlflow, seed))

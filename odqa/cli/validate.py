@@ -14,13 +14,13 @@ def validate(specs: Specs = None, set_: Set = None) -> None:
     from odqa.spec.locate import built_in_specs
     from odqa.spec.pipeline import load_pipelines
 
-    words, problems = set_ or (), list[OdqaError]()
+    overrides, problems = set_ or (), list[OdqaError]()
     refs = specs or list(built_in_specs())
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     pipelines = [ref for ref in refs if ref not in benchmarks]
     for ref in benchmarks:
         try:
-            benchmark = load_benchmark(ref, words)
+            benchmark = load_benchmark(ref, overrides)
         except SpecErrors as errors:
             problems += errors.problems
             continue
@@ -30,7 +30,7 @@ def validate(specs: Specs = None, set_: Set = None) -> None:
     twins = [] if specs else [ref for ref in pipelines if ref.startswith("embedded/")]
     for group in ([ref for ref in pipelines if ref not in twins], twins):
         try:
-            loaded = load_pipelines(group, words)
+            loaded = load_pipelines(group, overrides)
         except SpecErrors as errors:
             problems += errors.problems
             continue

@@ -17,13 +17,13 @@ from odqa.errors import RunError
 from odqa.execution.ceilings import (
     OracleStage,
     ceiling_name,
-    named_as_ceilings,
-    told_gold,
+    rename_ceilings,
+    with_gold,
     with_oracle,
 )
 from odqa.execution.executor import Executor
 from odqa.execution.explain import QUESTIONS, Explanations, explain_ranking
-from odqa.execution.latency import Latency, kept_latency
+from odqa.execution.latency import Latency, cached_latency
 from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
 from odqa.spec.pipeline import PipelineSpec
@@ -61,16 +61,16 @@ def run_comparison(
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
-    specs = named_as_ceilings([with_oracle(s) for s in specs] if oracle else specs)
+    specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
     baseline = _checked(specs, dataset, baseline)
-    specs = told_gold(specs, dataset, cache)
+    specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
     now, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
     executor = Executor(dataset, cache, results)
     plan = executor.plan(specs)
     records = executor.run(plan)
     latencies = {
-        s.name: kept_latency(s, dataset, cache, latency, keys=plan.keys[s.name], results=results)
+        s.name: cached_latency(s, dataset, cache, latency, keys=plan.keys[s.name], results=results)
         for s in specs
         if latency
     }

@@ -14,7 +14,7 @@ from odqa.types import Passage, Question
 
 
 def is_beir(folder: Path) -> bool:
-    """Whether a folder is laid out as BEIR's are."""
+    """Whether a folder has BEIR's layout."""
     return (folder / "corpus.jsonl").is_file() and (folder / "queries.jsonl").is_file()
 
 
@@ -35,26 +35,26 @@ def read_split(folder: Path, split: str) -> tuple[QuestionSet, Qrels]:
     """The questions that a split judges, and its judgements. BEIR has no answers.
 
     Raises:
-        DataError: no such split, a broken line, or a judged question that is not there.
+        DataError: no such split, a broken line, or a judged question that is missing.
     """
     path = folder / "qrels" / f"{split}.tsv"
     if not path.is_file():
-        known = sorted(p.stem for p in path.parent.glob("*.tsv"))
-        raise DataError(f"no split '{split}'", where=str(folder), cure=did_you_mean(split, known))
+        splits = sorted(p.stem for p in path.parent.glob("*.tsv"))
+        raise DataError(f"no split '{split}'", where=str(folder), cure=did_you_mean(split, splits))
     qrels = read_qrels(path)
     queries = folder / "queries.jsonl"
-    found: dict[str, Question] = {}
+    questions: dict[str, Question] = {}
     for where, row in json_objects(queries):
         key = text_field(row, "_id", where)
-        if key in found:
+        if key in questions:
             raise DataError(f"the question id '{key}' is given twice", where=where)
         if key in qrels:
-            found[key] = Question(key, text_field(row, "text", where))
-    unknown = [key for key in qrels if key not in found]
+            questions[key] = Question(key, text_field(row, "text", where))
+    unknown = [key for key in qrels if key not in questions]
     if unknown:
         raise DataError(
             f"{len(unknown)} judged questions are not there, the first is '{unknown[0]}'",
             where=str(queries),
             cure=f"check that it belongs to {path.name}",
         )
-    return QuestionSet(f"{folder.name}-{split}", tuple(found.values())), qrels
+    return QuestionSet(f"{folder.name}-{split}", tuple(questions.values())), qrels

@@ -1,4 +1,4 @@
-"""Values of somebody else's file, found by question id or, where ids differ, by question text."""
+"""Values of another system's file, by question id or, where ids differ, by question text."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class ByQuestion(Generic[T]):
         #: `None` marks a text that two questions share, with different values.
         self._by_text: dict[str, T | None] = {}
         self._count = 0
-        self._met = False
+        self._has_matched = False
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, value: T, where: str, question_id: str | None, text: str | None) -> None:
-        """Take in one value.
+        """Add one value.
 
         Raises:
             DataError: an id twice; or, in a file without ids, a text twice with other values.
@@ -55,21 +55,21 @@ class ByQuestion(Generic[T]):
         """The value of each question, in order; `None` for one that the file does not have.
 
         Raises:
-            DataError: an id that belongs to another question in the file; or none of several
-                questions is there and none was before: the file is of another question set.
+            DataError: an id that belongs to another question in the file; or the file has none of
+                several questions, nor of those before: it is of another question set.
         """
-        found = [self._find(question) for question in questions]
-        self._met = self._met or any(value is not None for value in found)
-        # One question alone may be missing; a whole batch is no accident.
-        if len(questions) > 1 and not self._met:
+        values = [self._value(question) for question in questions]
+        self._has_matched = self._has_matched or any(value is not None for value in values)
+        # One question may be missing; a whole batch means another question set.
+        if len(questions) > 1 and not self._has_matched:
             raise DataError(
                 f"nothing for '{questions[0].id}' or any other question of its batch",
                 where=str(self.path),
                 cure="check that the file was made for this question set",
             )
-        return found
+        return values
 
-    def _find(self, question: Query) -> T | None:
+    def _value(self, question: Query) -> T | None:
         key = _key(question.text)
         if question.id not in self._by_id:
             return self._by_text.get(key)

@@ -18,9 +18,9 @@ from odqa.suggest import did_you_mean
 if TYPE_CHECKING:
     from odqa.cache import Cache
 
-#: Files from this size on are not hashed at every start, but when size or time changed.
+#: Larger files are hashed again only when size or modification time changed.
 _HUGE = 2**28
-#: Raised whenever the same file would give another corpus.
+#: Raised whenever the same file gives another corpus.
 _VERSION = 1
 
 
@@ -60,16 +60,16 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
 
 def _from_file(path: Path, name: str, cache: Cache) -> Corpus:
     is_jsonl = ".jsonl" in path.suffixes
-    read = beir.read_passages if is_jsonl else dpr_tsv.read_passages
+    reader = beir.read_passages if is_jsonl else dpr_tsv.read_passages
 
     def build(work: Path) -> None:
-        passages = progress(read(path), f"read {path.name}", unit=" passages")
+        passages = progress(reader(path), f"read {path.name}", unit=" passages")
         where_rows = None if is_jsonl else _tsv_lines(path)
         with _emptied_on_error(work):
             Corpus.write(passages, work, str(path), where_rows)
 
-    # A broken first row, or no such file, need no checksum of the whole.
-    next(iter(read(path)), None)
+    # A missing file or a broken first row is reported before the file is hashed.
+    next(iter(reader(path)), None)
     identity = {
         "sha256": _sha256(path, cache),
         "format": "beir" if is_jsonl else "dpr",
@@ -98,7 +98,7 @@ def _from_hub(ref: hub.HubRef, cache: Cache) -> Corpus:
 
 @contextmanager
 def _emptied_on_error(work: Path) -> Iterator[None]:
-    # A refused corpus has nothing to go on from, and may have left gigabytes.
+    # A refused corpus cannot be resumed, and its partial files may be gigabytes.
     try:
         yield
     except DataError:
@@ -109,7 +109,7 @@ def _emptied_on_error(work: Path) -> Iterator[None]:
 
 def _tsv_lines(path: Path) -> Callable[[int, int], str]:
     def where(first: int, second: int) -> str:
-        # Rows may take several lines: only a second reading knows their numbers.
+        # Rows may span several lines: their numbers need a second reading.
         lines = [
             line
             for row, (line, _) in enumerate(dpr_tsv.numbered_passages(path))
@@ -133,5 +133,5 @@ def _sha256(path: Path, cache: Cache) -> str:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""A corpus of passages: 150 in memory or 21 million on disk, behind one class.
+"""A corpus of passages, in memory or memory-mapped (21 million on disk), in one class.
 
 Passages live in Arrow record batches. On disk they are memory-mapped, so that opening Wikipedia
 costs neither time nor memory; ids are found through sorted hashes, not Python strings.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _BATCH = 4096
 _TABLE, _FACTS = "passages.arrow", "corpus.json"
 
-#: Words the place of two rows (from 0) in the file they came from, for an error line.
+#: Describes the place of two rows (from 0) in their file, for an error message.
 WhereRows = Callable[[int, int], str]
 
 
@@ -35,7 +35,7 @@ class Corpus:
     """Passages in a fixed order, by row (their position) and by id.
 
     ``fingerprint`` is the SHA-256 (hex) over ids, titles and texts in order; it does not depend
-    on how the corpus is stored. Made by `from_passages` or `open`.
+    on how the corpus is stored. Created by `from_passages` or `open`.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Corpus:
-        """Memory-map what `write` made."""
+        """Memory-map the files of `write`."""
         import pyarrow as pa
 
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
@@ -128,13 +128,13 @@ class Corpus:
 
     def slice(self, start: int, stop: int) -> list[Passage]:
         """Passages of rows ``start`` to ``stop`` (exclusive), cut at the end of the corpus."""
-        found: list[Passage] = []
+        passages: list[Passage] = []
         while start < min(stop, len(self)):
             batch, offset = self._place(start)
             part = batch.slice(offset, stop - start)
-            found += _passages(part)
+            passages += _passages(part)
             start += part.num_rows
-        return found
+        return passages
 
     def get(self, passage_id: str) -> Passage:
         """The passage with this id.
@@ -150,7 +150,7 @@ class Corpus:
         Raises:
             DataError: an id that the corpus does not have.
         """
-        found = []
+        rows = []
         for passage_id, row in zip(ids, self.find(ids), strict=True):
             if row is None:
                 raise DataError(
@@ -158,8 +158,8 @@ class Corpus:
                     where=f"corpus {self.name}",
                     cure="check that runs, qrels and corpus belong together",
                 )
-            found.append(row)
-        return found
+            rows.append(row)
+        return rows
 
     def find(self, ids: Sequence[str]) -> list[int | None]:
         """Rows of ids, in order; `None` for an id that the corpus does not have."""
@@ -179,21 +179,21 @@ class Corpus:
     def _place(self, row: int) -> tuple[pa.RecordBatch, int]:
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of a corpus of {len(self)} passages")
-        at = bisect_right(self._starts, row) - 1
-        return self._batches[at], int(row) - self._starts[at]
+        batch_number = bisect_right(self._starts, row) - 1
+        return self._batches[batch_number], int(row) - self._starts[batch_number]
 
     def _refuse_duplicates(self, where_rows: WhereRows | None = None) -> None:
         for rows in self._index.shared():
             # Different ids may share a hash.
-            first: dict[str, int] = {}
+            first_rows: dict[str, int] = {}
             for row in rows:
                 passage_id = self._id(row)
-                before = first.setdefault(passage_id, row)
-                if before != row:
-                    place = f"{self.name}, passages {before + 1} and {row + 1}"
+                first_row = first_rows.setdefault(passage_id, row)
+                if first_row != row:
+                    place = f"{self.name}, passages {first_row + 1} and {row + 1}"
                     raise DataError(
                         f"the passage id '{passage_id}' is given twice",
-                        where=where_rows(before, row) if where_rows else place,
+                        where=where_rows(first_row, row) if where_rows else place,
                         cure="give every passage an id of its own",
                     )
 
@@ -225,7 +225,7 @@ def _digest(passage: Passage, digest: Any, where: str) -> None:
         if not encodable(part):
             raise DataError("half of a surrogate pair, which is no character", where=where)
         data = part.encode()
-        # Lengths go in too: otherwise "ab", "c" would equal "a", "bc".
+        # Lengths are hashed too: otherwise "ab", "c" would equal "a", "bc".
         digest.update(len(data).to_bytes(8, "little") + data)
 
 

@@ -1,4 +1,4 @@
-"""Questions over a corpus, with relevance judgements where there are any."""
+"""A corpus with questions and, if any, relevance judgements."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from odqa.types import Matching
 
 @dataclass(frozen=True)
 class Dataset:
-    """What pipelines are compared on.
+    """The data that pipelines are compared on.
 
-    ``matching`` says how accepted answers are to be read; ``origin`` how to find the dataset again,
-    where it was read.
+    ``matching`` says how accepted answers are matched; ``origin``, if any, where to read the
+    dataset again.
     """
 
     name: str
@@ -30,11 +30,10 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits over the content of corpus, questions and qrels; names have no part.
+        """32 hex digits over the content of corpus, questions and qrels; names do not count.
 
-        Two datasets of one digest give the same scores, so that regular expressions count too.
-
-        MLflow takes no longer digest than 36.
+        Two datasets with one digest give the same scores, so that ``matching`` counts too. MLflow
+        allows at most 36 characters.
         """
         content: dict[str, object] = {
             "corpus": self.corpus.fingerprint,
@@ -51,6 +50,6 @@ class Dataset:
         origin = self.origin.cut(n, seed) if self.origin is not None else None
         if self.qrels is None:
             return replace(self, questions=questions, origin=origin)
-        kept = {question.id for question in questions}
-        qrels = {q: judged for q, judged in self.qrels.items() if q in kept}
+        ids = {question.id for question in questions}
+        qrels = {q: grades for q, grades in self.qrels.items() if q in ids}
         return replace(self, questions=questions, qrels=qrels, origin=origin)

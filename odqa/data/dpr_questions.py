@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from odqa.data.lines import text_lines
-from odqa.data.nq_open import Placed, collect
+from odqa.data.nq_open import PlacedRow, collect
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
 
@@ -34,7 +34,7 @@ def read_dpr_json(path: Path) -> QuestionSet:
     return collect(path, json_items(path))
 
 
-def json_items(path: Path) -> Iterator[Placed]:
+def json_items(path: Path) -> Iterator[PlacedRow]:
     """The objects of a JSON list, each with its place.
 
     Raises:
@@ -57,7 +57,7 @@ def json_items(path: Path) -> Iterator[Placed]:
         yield where, item
 
 
-def _csv_rows(path: Path) -> Iterator[Placed]:
+def _csv_rows(path: Path) -> Iterator[PlacedRow]:
     for number, line in enumerate(text_lines(path), start=1):
         if not line.strip():
             continue
@@ -72,7 +72,7 @@ def _csv_rows(path: Path) -> Iterator[Placed]:
 
 
 def _literal(text: str, where: str) -> object:
-    # Python's notation, but nothing is evaluated beyond literals.
+    # Python's notation; only literals are evaluated.
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):

@@ -18,8 +18,8 @@ from odqa.types import Hit, Passage, Question
 def read_dpr_results(path: Path) -> list[tuple[str, str | None, str, list[Hit]]]:
     """Per question its place in the file, its id (DPR itself writes none), text and hits.
 
-    Hits come best first. Passage ids may carry DPR's prefix of the source (``wiki:123``); they
-    are kept as they are.
+    Hits come best first. Passage ids may have DPR's prefix of the source (``wiki:123``); they
+    are not changed.
 
     Raises:
         DataError: the file is no such list.
@@ -50,8 +50,8 @@ def write_dpr_results(
     with whole_file(path) as file:
         file.write("[")
         for number, question in enumerate(questions):
-            found = hits.get(question.id, ())
-            passages = [corpus.get(hit.passage_id) for hit in found]
+            question_hits = hits.get(question.id, ())
+            passages = [corpus.get(hit.passage_id) for hit in question_hits]
             item = {
                 "id": question.id,
                 "question": question.text,
@@ -64,7 +64,7 @@ def write_dpr_results(
                         "score": hit.score,
                         "has_answer": has_answer(question, passage),
                     }
-                    for hit, passage in zip(found, passages, strict=True)
+                    for hit, passage in zip(question_hits, passages, strict=True)
                 ],
             }
             file.write(",\n" if number else "\n")
@@ -75,10 +75,10 @@ def write_dpr_results(
 def _hits(contexts: object, where: str) -> list[Hit]:
     if not isinstance(contexts, list):
         raise DataError("'ctxs' is missing or no list", where=where, cure="is this a result file?")
-    found = [_hit(context, f"{where}, ctx {n}") for n, context in enumerate(contexts, start=1)]
-    if len({hit.passage_id for hit in found}) < len(found):
+    hits = [_hit(context, f"{where}, ctx {n}") for n, context in enumerate(contexts, start=1)]
+    if len({hit.passage_id for hit in hits}) < len(hits):
         raise DataError("'ctxs' has a passage twice", where=where)
-    return sorted(found, key=lambda hit: -hit.score)
+    return sorted(hits, key=lambda hit: -hit.score)
 
 
 def _hit(context: object, where: str) -> Hit:

@@ -1,4 +1,4 @@
-"""DPR's passage files: ``psgs_w100.tsv`` and its like, read as a stream.
+"""DPR's passage files: ``psgs_w100.tsv`` and the like, read as a stream.
 
 The header is ``id<TAB>text<TAB>title``; a field may be quoted, with quotes inside it doubled.
 """
@@ -16,7 +16,7 @@ from odqa.errors import DataError
 from odqa.types import Passage
 
 _COLUMNS = ["id", "text", "title"]
-#: A quote that never closes would swallow the rest of the file; no passage is that long.
+#: No passage is that long; an unclosed quote would read the rest of the file as one field.
 _LONGEST_FIELD = 1_000_000
 
 
@@ -33,18 +33,20 @@ def read_passages(path: Path) -> Iterator[Passage]:
 def numbered_passages(path: Path) -> Iterator[tuple[int, Passage]]:
     """As `read_passages`, each with the number of its (last) line."""
     csv.field_size_limit(_LONGEST_FIELD)
-    lines = _Remembered(text_lines(path))
+    lines = _RowLines(text_lines(path))
     rows = csv.reader(lines, delimiter="\t")
     try:
         for row in rows:
             where = f"{path}:{rows.line_num}"
-            if len(lines.taken) > 1:
-                _refuse_open_quote(lines.taken, f"{path}:{rows.line_num + 1 - len(lines.taken)}")
-            lines.taken.clear()
+            if len(lines.row_lines) > 1:
+                _refuse_open_quote(
+                    lines.row_lines, f"{path}:{rows.line_num + 1 - len(lines.row_lines)}"
+                )
+            lines.row_lines.clear()
             if row and not (rows.line_num == 1 and _is_header(row, where)):
                 yield rows.line_num, _passage(row, where)
     except csv.Error as error:
-        first = rows.line_num + 1 - len(lines.taken)
+        first = rows.line_num + 1 - len(lines.row_lines)
         raise DataError(f"broken row ({error})", where=f"{path}:{first}", cure=_QUOTES) from None
 
 
@@ -52,7 +54,7 @@ def write_passages(path: Path, passages: Iterable[Passage]) -> None:
     """Write passages with DPR's header and quoting."""
     with whole_file(path) as file:
         file.write("\t".join(_COLUMNS) + "\n")
-        # Every field is quoted: left to itself, the csv module forgets that a lone \r needs it.
+        # Every field is quoted: by default the csv module leaves a field with a single \r unquoted.
         out = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
         out.writerows((passage.id, passage.text, passage.title) for passage in passages)
 
@@ -60,25 +62,25 @@ def write_passages(path: Path, passages: Iterable[Passage]) -> None:
 _QUOTES = 'double each " inside a quoted field, and close the quote'
 
 
-class _Remembered:
-    """Lines on their way to the csv module, kept until its row is complete."""
+class _RowLines:
+    """Lines for the csv module; remembers those of the current row."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
-        self.taken: list[str] = []
+        self.row_lines: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.taken.append(line)
+        self.row_lines.append(line)
         return line
 
 
 def _refuse_open_quote(lines: list[str], where: str) -> None:
-    # DPR reads leniently, and so do we; but a row over several lines that strict reading refuses
-    # is a quote left open, which would swallow the passages below it.
+    # Reading is lenient, as in DPR; but a row over several lines that a strict reader refuses has
+    # an unclosed quote and would contain the passages below it.
     try:
         list(csv.reader(lines, delimiter="\t", strict=True))
     except csv.Error:
@@ -105,7 +107,7 @@ def _passage(row: list[str], where: str) -> Passage:
         )
     passage_id, text, title = row
     if not passage_id.strip() or not text.strip():
-        missing = "text" if passage_id.strip() else "id"
-        raise DataError(f"the passage has no {missing}", where=where)
+        empty_field = "text" if passage_id.strip() else "id"
+        raise DataError(f"the passage has no {empty_field}", where=where)
     check_id(passage_id.strip(), "passage", where)
     return Passage(passage_id.strip(), text, title)

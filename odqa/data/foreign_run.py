@@ -1,4 +1,4 @@
-"""A run of another system (TREC run, or DPR's retrieval JSON) over our questions and passages."""
+"""A run of another system (TREC run, or DPR's retrieval JSON) over a dataset of odqa."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunFileConfig(StageConfig):
     )
 
     def identity(self) -> Mapping[str, object]:
-        """The file counts by its content; a missing one is reported by ``prepare``."""
+        """The file enters by its content; ``prepare`` reports a missing one."""
         return {"k": self.k, "run": content_or_path(self.path)}
 
 
@@ -44,33 +44,33 @@ def content_or_path(path: str) -> str:
 def read_foreign_run(path: Path, corpus: Corpus) -> Run:
     """Hits by question, best first, their ids as the corpus has them.
 
-    DPR's ids may carry the name of their source (``wiki:123``); it is taken off where the corpus
-    knows only the rest.
+    DPR's ids may have their source as a prefix (``wiki:123``); it is removed where the corpus has
+    only the id without it.
 
     Raises:
         DataError: the file cannot be read, or names passages that the corpus does not have.
     """
-    placed: Sequence[tuple[str, str | None, str | None, list[Hit]]]
+    rows: Sequence[tuple[str, str | None, str | None, list[Hit]]]
     if ".json" in path.suffixes[-2:]:
-        placed = read_dpr_results(path)
+        rows = read_dpr_results(path)
     else:
-        placed = [(str(path), key, None, hits) for key, hits in read_run(path).items()]
-    names = _names([hit.passage_id for *_, hits in placed for hit in hits], corpus, path)
+        rows = [(str(path), key, None, hits) for key, hits in read_run(path).items()]
+    names = _names([hit.passage_id for *_, hits in rows for hit in hits], corpus, path)
     run: Run = ByQuestion(path)
-    for where, question_id, text, hits in placed:
-        known = [Hit(names[hit.passage_id], hit.score) for hit in hits]
-        run.add(known, where, question_id, text)
+    for where, question_id, text, hits in rows:
+        corpus_hits = [Hit(names[hit.passage_id], hit.score) for hit in hits]
+        run.add(corpus_hits, where, question_id, text)
     return run
 
 
 def _names(ids: list[str], corpus: Corpus, path: Path) -> dict[str, str]:
     """Id in the file -> id in the corpus."""
-    names = {each: each for each in ids}
+    names = {passage_id: passage_id for passage_id in ids}
     rows = corpus.find(list(names))
-    unknown = [each for each, row in zip(names, rows, strict=True) if row is None]
-    names |= {each: each.partition(":")[2] or each for each in unknown}
+    unknown = [passage_id for passage_id, row in zip(names, rows, strict=True) if row is None]
+    names |= {passage_id: passage_id.partition(":")[2] or passage_id for passage_id in unknown}
     try:
-        corpus.rows([names[each] for each in unknown])
+        corpus.rows([names[passage_id] for passage_id in unknown])
     except DataError as error:
         raise DataError(error.what, where=str(path), cure=error.cure) from None
     return names

@@ -22,7 +22,7 @@ _PASSAGES_INSTEAD = "pass a local DPR .tsv(.gz) file or a BEIR folder instead"
 
 
 class HubRef(NamedTuple):
-    """A split of a set on the hub (or of a local folder that is laid out like one)."""
+    """A split of a dataset on the hub (or of a local folder with the same layout)."""
 
     name: str
     config: str | None
@@ -51,7 +51,7 @@ def parse_ref(ref: str) -> HubRef | None:
 def read_questions(ref: HubRef) -> QuestionSet:
     """Questions of a set with the columns ``question`` and ``answer`` (or ``answers``).
 
-    ``id`` is optional; SQuAD's ``answers: {text: […]}`` is understood.
+    ``id`` is optional; SQuAD's ``answers: {text: […]}`` is read too.
 
     Raises:
         EnvironmentProblem: the hub cannot be reached. DataError: no such set, or other columns.
@@ -87,7 +87,7 @@ class HubPassages:
 
     @property
     def version(self) -> list[str]:
-        """What decides the content: files with their revision on the hub."""
+        """Identifies the content: the files with their revisions on the hub."""
         return sorted(self._rows.info.download_checksums or ()) or [self._rows._fingerprint]
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class HubPassages:
             yield Passage(str(row[self._id]), row["text"], row.get("title") or "")
 
 
-def _load(ref: HubRef, instead: str) -> Any:
+def _load(ref: HubRef, alternative: str) -> Any:
     import datasets
 
     with _quiet(), _offline_when_unreachable(ref):
@@ -110,38 +110,40 @@ def _load(ref: HubRef, instead: str) -> Any:
             raise EnvironmentProblem(
                 "the Hugging Face hub cannot be reached, and the set is not in its local cache",
                 where=str(ref),
-                cure=instead,
+                cure=alternative,
             ) from None
         except datasets.exceptions.DatasetNotFoundError:
             raise DataError(
-                "the hub has no such public set", where=str(ref), cure=f"{_FORM}, or {instead}"
+                "the hub has no such public set", where=str(ref), cure=f"{_FORM}, or {alternative}"
             ) from None
         except (OSError, RuntimeError, ValueError, datasets.exceptions.DatasetsError) as error:
             if "scripts are no longer supported" in str(error):
                 what = "the set needs a script of its own, which is never run"
-                raise DataError(what, where=str(ref), cure=instead) from None
-            # Unknown splits and configurations come with the list of right ones.
-            raise DataError(f"cannot be loaded ({error})", where=str(ref), cure=instead) from None
+                raise DataError(what, where=str(ref), cure=alternative) from None
+            # For unknown splits and configurations the message lists the valid ones.
+            raise DataError(
+                f"cannot be loaded ({error})", where=str(ref), cure=alternative
+            ) from None
 
 
 @contextmanager
 def _offline_when_unreachable(ref: HubRef) -> Iterator[None]:
-    # Left alone, the hub's client tries again for half a minute before it gives up.
+    # By default the hub's client retries for half a minute before it gives up.
     import datasets
 
-    before = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = before or not (Path(ref.name).is_dir() or _reachable())
+    was_offline = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = was_offline or not (Path(ref.name).is_dir() or _reachable())
     try:
         yield
     finally:
-        datasets.config.HF_HUB_OFFLINE = before
+        datasets.config.HF_HUB_OFFLINE = was_offline
 
 
 def _reachable() -> bool:
     from huggingface_hub import constants, get_session
 
     try:
-        # The session knows of proxies, a plain socket would not.
+        # The session uses proxies; a plain socket would not.
         get_session().head(constants.ENDPOINT, timeout=_SECONDS_TO_REACH)
     except OSError:
         return False
@@ -150,7 +152,7 @@ def _reachable() -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # What the user must know is in the one line of the error.
+    # The one-line error has all that the user needs.
     import datasets
 
     if not sys.stderr.isatty():

@@ -40,7 +40,7 @@ class IdIndex:
 
     @classmethod
     def open(cls, folder: Path) -> IdIndex:
-        """Memory-map what `save` wrote."""
+        """Memory-map the files of `save`."""
         hashes = np.load(folder / _HASHES, mmap_mode="r")
         return cls(hashes, np.load(folder / _ROWS, mmap_mode="r"))
 
@@ -51,16 +51,16 @@ class IdIndex:
 
     def candidates(self, ids: Sequence[str]) -> Iterator[list[int]]:
         """For each id the rows whose id has the same hash: nearly always none or one."""
-        wanted = np.fromiter((id_hash(i) for i in ids), dtype=np.uint64, count=len(ids))
-        starts = np.searchsorted(self._hashes, wanted, side="left")
-        stops = np.searchsorted(self._hashes, wanted, side="right")
+        hashes = np.fromiter((id_hash(i) for i in ids), dtype=np.uint64, count=len(ids))
+        starts = np.searchsorted(self._hashes, hashes, side="left")
+        stops = np.searchsorted(self._hashes, hashes, side="right")
         for start, stop in zip(starts, stops, strict=True):
             yield self._rows[start:stop].tolist()
 
     def shared(self) -> Iterator[list[int]]:
         """Groups of rows whose ids have the same hash, each in the order of the rows."""
-        again = np.flatnonzero(self._hashes[1:] == self._hashes[:-1])
-        for value in np.unique(self._hashes[again]):
+        repeated = np.flatnonzero(self._hashes[1:] == self._hashes[:-1])
+        for value in np.unique(self._hashes[repeated]):
             start = np.searchsorted(self._hashes, value, side="left")
             stop = np.searchsorted(self._hashes, value, side="right")
             yield self._rows[start:stop].tolist()

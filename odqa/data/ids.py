@@ -1,4 +1,4 @@
-"""What an id of a passage or question may look like."""
+"""Rules for ids of passages and questions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from odqa.errors import DataError
 
 
 def check_id(value: str, kind: str, where: str) -> None:
-    """Refuse ids that TREC files, whose columns are parted by white space, could not carry.
+    """Refuse ids that TREC files cannot hold: their columns are separated by white space.
 
     Raises:
         DataError: empty, or with white space.

@@ -14,7 +14,7 @@ from odqa.errors import DataError
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file (``.gz`` is unpacked on the way), line ends kept, in bounded memory.
+    """Lines of a UTF-8 file (``.gz`` is unpacked), line ends kept, in bounded memory.
 
     Raises:
         DataError: missing or unreadable file, damaged gzip, bytes that are not UTF-8.
@@ -22,12 +22,12 @@ def text_lines(path: Path) -> Iterator[str]:
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            # Split at \n alone: a lone \r, or U+2028, belongs to a text.
+            # Split only at \n: a single \r, or U+2028, is part of a text.
             for line in file:
                 number += 1
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except FileNotFoundError:
-        raise DataError("no such file", where=str(path), cure=_beside(path)) from None
+        raise DataError("no such file", where=str(path), cure=_nearest_name(path)) from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"byte {error.start + 1} of this line (0x{error.object[error.start]:02x}) is not UTF-8",
@@ -46,7 +46,7 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a JSON-lines file, each with its place (``path:line``); empty lines pass.
+    """The objects of a JSON-lines file, each with its place (``path:line``); skips empty lines.
 
     Raises:
         DataError: a line that is no JSON object; and as `text_lines`.
@@ -66,7 +66,7 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def text_field(data: Mapping[str, object], key: str, where: str) -> str:
-    """A text (or whole number) that must be there and not be blank.
+    """A required text (or integer) that is not blank.
 
     Raises:
         DataError: it is not.
@@ -83,7 +83,7 @@ def file_stem(path: Path) -> str:
     return name.rsplit(".", 1)[0]
 
 
-def _beside(path: Path) -> str:
+def _nearest_name(path: Path) -> str:
     names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     near = get_close_matches(path.name, names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else "check the path"

@@ -56,11 +56,11 @@ class DataConfig(ComponentConfig):
     )
 
     @classmethod
-    def named(cls, name: str) -> Self:
-        """What a short name means: ``embedded``, or ``FOLDER/SPLIT``.
+    def from_name(cls, name: str) -> Self:
+        """The data of a short name: ``embedded``, or ``FOLDER/SPLIT``.
 
         A folder holds ``passages.tsv(.gz)`` and files whose stem is or ends in the split
-        (``nq-dev.jsonl``, ``nq-dev.qrels``), or is laid out as BEIR's.
+        (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
 
         Raises:
             DataError: no such dataset.
@@ -99,7 +99,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         DataError: anything wrong with the files, with file and line. EnvironmentProblem: the hub
             cannot be reached. CacheError: the cache cannot be written.
     """
-    # Small files first: what is wrong with them shows before a corpus is converted.
+    # Small files first: their errors are reported before a corpus is converted.
     questions, qrels = _questions(config, base)
     if config.qrels is not None:
         qrels = read_qrels(base / Path(config.qrels).expanduser())
@@ -117,7 +117,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
 
 
 def reopen(origin: Origin, cache: Cache) -> Dataset:
-    """The dataset that an `Origin` speaks of, cut as it was.
+    """The dataset of an `Origin`, cut as it was.
 
     Raises:
         DataError, EnvironmentProblem, CacheError: as `load_dataset`.
@@ -132,11 +132,11 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
 def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:
     ref = config.questions
     if ref == "embedded":
-        # The judgements speak of the embedded passages.
-        own = config.corpus == "embedded" and config.qrels is None
-        found = nq_open.read_questions(EMBEDDED / "questions.jsonl")
-        qrels = read_qrels(EMBEDDED / "questions.qrels") if own else None
-        return QuestionSet("embedded", found.questions), qrels
+        # The judgements are of the embedded passages.
+        use_qrels = config.corpus == "embedded" and config.qrels is None
+        questions = nq_open.read_questions(EMBEDDED / "questions.jsonl")
+        qrels = read_qrels(EMBEDDED / "questions.qrels") if use_qrels else None
+        return QuestionSet("embedded", questions.questions), qrels
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
     path = base / Path(ref).expanduser()
@@ -158,23 +158,23 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
 
 
 def _of_questions(qrels: Qrels, questions: QuestionSet, config: DataConfig) -> Qrels:
-    kept = {q.id: qrels[q.id] for q in questions if q.id in qrels}
+    used_qrels = {q.id: qrels[q.id] for q in questions if q.id in qrels}
     where = f"qrels {config.qrels or 'of ' + config.questions}"
-    if not kept:
+    if not used_qrels:
         raise DataError(
             f"none of its {len(qrels)} questions is in {config.questions}",
             where=where,
             cure="check that both files belong together",
         )
-    if extra := len(qrels) - len(kept):
+    if extra := len(qrels) - len(used_qrels):
         _LOG.warning("%s: %d judged questions are not in %s", where, extra, config.questions)
-    return kept
+    return used_qrels
 
 
 def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -> None:
-    judged = {passage: question for question, each in qrels.items() for passage in each}
-    found = corpus.find(list(judged))
-    unknown = [passage for passage, row in zip(judged, found, strict=True) if row is None]
+    judged = {passage: question for question, grades in qrels.items() for passage in grades}
+    rows = corpus.find(list(judged))
+    unknown = [passage for passage, row in zip(judged, rows, strict=True) if row is None]
     if unknown:
         raise DataError(
             f"{len(unknown)} judged passages are not in the corpus {config.corpus}, "
@@ -185,12 +185,14 @@ def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -
 
 
 def _warn_of_broken_patterns(questions: QuestionSet) -> None:
-    # DPR's scorer passes over them in silence: the question can then never be answered.
+    # DPR's scorer ignores them silently: the question can then never count as answered.
     broken = {q.id: a for q in questions for a in q.answers if not _compiles(a)}
     if broken:
         question_id, answer = next(iter(broken.items()))
-        said = "%d questions have an answer that is no regular expression and will match nothing: "
-        _LOG.warning(said + "'%s' of question '%s'", len(broken), answer, question_id)
+        message = (
+            "%d questions have an answer that is no regular expression and will match nothing: "
+        )
+        _LOG.warning(message + "'%s' of question '%s'", len(broken), answer, question_id)
 
 
 def _compiles(pattern: str) -> bool:

@@ -10,7 +10,8 @@ from odqa.data.questions import QuestionSet, check_question
 from odqa.errors import DataError
 from odqa.types import Question
 
-Placed = tuple[str, Mapping[str, object]]
+#: The place of a row (``path:line``), for error messages, and its fields.
+PlacedRow = tuple[str, Mapping[str, object]]
 
 
 def read_questions(path: Path) -> QuestionSet:
@@ -23,8 +24,8 @@ def read_questions(path: Path) -> QuestionSet:
     return collect(path, json_objects(path))
 
 
-def collect(path: Path, rows: Iterable[Placed]) -> QuestionSet:
-    """Questions out of rows with ``question``, ``answer`` or ``answers``, perhaps ``id``.
+def collect(path: Path, rows: Iterable[PlacedRow]) -> QuestionSet:
+    """Questions from rows with ``question``, ``answer`` or ``answers``, and optionally ``id``.
 
     Args:
         rows: each with its place, for error lines.

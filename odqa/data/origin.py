@@ -1,4 +1,4 @@
-"""Where a dataset came from: what it takes to find it again."""
+"""Where a dataset was read from, to read it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 class Origin:
     """The data keys of a spec and the folder that their paths start from.
 
-    ``takes`` are later cuts, in order: how many questions, and the seed they were drawn with.
+    ``takes`` are later cuts, in order: the number of questions, and the seed of their sample.
     """
 
     config: Mapping[str, Any]

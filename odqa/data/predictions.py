@@ -1,4 +1,4 @@
-"""Answers of other systems, and ours for their evaluators: SQuAD's and NQ-open's formats.
+"""Answers of other systems, and odqa's for other evaluators: SQuAD's and NQ-open's formats.
 
 SQuAD (Rajpurkar et al. 2016): one JSON object, question id -> answer. NQ-open (Lee et al. 2019,
 the evaluator of EfficientQA): JSON lines ``{"question": …, "prediction": …}``, no ids.
@@ -63,20 +63,20 @@ def _read_squad(path: Path) -> Predictions:
         raise DataError(
             "expected one JSON object", where=str(path), cure='such as {"id": "answer"}'
         )
-    found: Predictions = ByQuestion(path)
+    predictions: Predictions = ByQuestion(path)
     for key, value in data.items():
         where = f"{path}, question '{key}'"
-        found.add(_text(value, where), where, key, None)
-    return found
+        predictions.add(_text(value, where), where, key, None)
+    return predictions
 
 
 def _read_nq_open(path: Path) -> Predictions:
-    found: Predictions = ByQuestion(path)
+    predictions: Predictions = ByQuestion(path)
     for where, row in json_objects(path):
         key = text_field(row, "id", where) if "id" in row else None
         text = text_field(row, "question", where)
-        found.add(_text(row.get("prediction"), where), where, key, text)
-    return found
+        predictions.add(_text(row.get("prediction"), where), where, key, text)
+    return predictions
 
 
 def _text(value: object, where: str) -> str:

@@ -19,7 +19,7 @@ _BEIR_HEADER = ["query-id", "corpus-id", "score"]
 def read_qrels(path: Path) -> Qrels:
     """Read ``question 0 passage relevance`` or BEIR's ``query-id corpus-id score`` with a header.
 
-    Columns are parted by spaces or tabs.
+    Columns are separated by spaces or tabs.
 
     Raises:
         DataError: a malformed line, a pair judged twice, or no judgement at all.
@@ -42,13 +42,13 @@ def read_qrels(path: Path) -> Qrels:
                 cure=f"expected '{shape}'",
             )
         question_id, passage_id, relevance = columns[0], columns[-2], columns[-1]
-        judged = qrels.setdefault(question_id, {})
-        if passage_id in judged:
+        grades = qrels.setdefault(question_id, {})
+        if passage_id in grades:
             raise DataError(
                 f"passage '{passage_id}' is judged twice for question '{question_id}'", where=where
             )
         try:
-            judged[passage_id] = int(relevance)
+            grades[passage_id] = int(relevance)
         except ValueError:
             raise DataError(
                 f"the relevance '{relevance}' is not a whole number", where=where
@@ -59,8 +59,8 @@ def read_qrels(path: Path) -> Qrels:
 
 
 def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Write TREC qrels: four columns parted by spaces."""
+    """Write TREC qrels: four columns separated by spaces."""
     with whole_file(path) as file:
-        for question_id, judged in qrels.items():
-            for passage_id, relevance in judged.items():
+        for question_id, grades in qrels.items():
+            for passage_id, relevance in grades.items():
                 file.write(f"{question_id} 0 {passage_id} {relevance}\n")

@@ -21,15 +21,15 @@ def read_query_file(path: Path) -> Queries:
     queries: Queries = ByQuestion(path)
     for where, row in json_objects(path):
         key = text_field(row, "id", where) if "id" in row else None
-        named = key is None or "question" in row
-        text = text_field(row, "question", where) if named else None
+        needs_text = key is None or "question" in row
+        text = text_field(row, "question", where) if needs_text else None
         queries.add(_texts(row.get("queries"), where), where, key, text)
     return queries
 
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
     texts = value if isinstance(value, list) else []
-    if not texts or not all(isinstance(each, str) and each.strip() for each in texts):
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         raise DataError(
             "queries is no list of texts", where=where, cure='such as "queries": ["…", "…"]'
         )

@@ -1,4 +1,4 @@
-"""A question set: small, in memory, checked once, known by its content."""
+"""A question set: in memory, checked once, with a content fingerprint."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class QuestionSet:
         where = f"question set {self.name}"
         if not self.questions:
             raise DataError("there are no questions", where=where)
-        seen: set[str] = set()
+        ids: set[str] = set()
         for question in self.questions:
             check_question(question, where)
-            if question.id in seen:
+            if question.id in ids:
                 raise DataError(f"the question id '{question.id}' occurs twice", where=where)
-            seen.add(question.id)
+            ids.add(question.id)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -43,13 +43,13 @@ class QuestionSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over ids, texts and accepted answers in order; the name has no part."""
+        """SHA-256 (hex) over ids, texts and accepted answers in order; the name does not count."""
         return content_key({"questions": [[q.id, q.text, *q.answers] for q in self.questions]})
 
     def take(self, n: int, seed: int | None = None) -> QuestionSet:
         """The first ``n`` questions, or with a seed ``n`` random ones in their old order.
 
-        The name of the result says which. All questions come back when there are no more.
+        The name of the result tells which. With ``n`` or fewer questions, all are returned.
         """
         if n >= len(self):
             return self
@@ -61,7 +61,7 @@ class QuestionSet:
 
 
 def check_question(question: Question, where: str) -> None:
-    """Refuse what no pipeline could be asked.
+    """Refuse a question that no pipeline could answer.
 
     Raises:
         DataError: a bad id, an empty text, an empty answer, half a surrogate pair.

@@ -18,8 +18,8 @@ def read_run(path: Path) -> dict[str, list[Hit]]:
     Raises:
         DataError: a malformed line, or a passage twice for one question.
     """
-    found: dict[str, list[tuple[float, int, str]]] = {}
-    seen: set[tuple[str, str]] = set()
+    entries_by_question: dict[str, list[tuple[float, int, str]]] = {}
+    pairs: set[tuple[str, str]] = set()
     for number, line in enumerate(text_lines(path), start=1):
         columns = line.split()
         if not columns:
@@ -32,23 +32,23 @@ def read_run(path: Path) -> dict[str, list[Hit]]:
                 cure="expected 'question Q0 passage rank score tag'",
             )
         question_id, _, passage_id, rank, score, _ = columns
-        if (question_id, passage_id) in seen:
+        if (question_id, passage_id) in pairs:
             raise DataError(
                 f"passage '{passage_id}' occurs twice for question '{question_id}'", where=where
             )
-        seen.add((question_id, passage_id))
+        pairs.add((question_id, passage_id))
         entry = (-_number(score, where), int(_number(rank, where)), passage_id)
-        found.setdefault(question_id, []).append(entry)
+        entries_by_question.setdefault(question_id, []).append(entry)
     return {
         question_id: [Hit(passage_id, -negated) for negated, _, passage_id in sorted(entries)]
-        for question_id, entries in found.items()
+        for question_id, entries in entries_by_question.items()
     }
 
 
 def write_run(path: Path, run: Mapping[str, Sequence[Hit]], tag: str) -> None:
     """Write hits in their order, ranks from 1; scores keep every digit.
 
-    A question without hits leaves no line: the format cannot say so.
+    A question without hits gets no line: the format has none for it.
     """
     label = "-".join(tag.split()) or "run"
     with whole_file(path) as file:

@@ -1,4 +1,4 @@
-"""Text files that appear whole or not at all."""
+"""Text files that are written atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from odqa.errors import DataError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """Write UTF-8 text beside ``path`` and move it there at the end; an error leaves nothing.
+    """Write UTF-8 text to a temporary file and rename it at the end; an error leaves no file.
 
     Raises:
         DataError: the folder is missing, cannot be written or is full.

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+#: A passage of 100 words; ``batch_size`` counts texts of this length.
+TYPICAL_TOKENS = 128
+_ON_CPU, _ON_GPU = 16, 64
+
+
+def texts_at_once(wish: int | None, device: torch.device) -> int:
+    """Texts of `TYPICAL_TOKENS` tokens per forward pass: the wish, or what suits the device.
+
+    A GPU wants many. A CPU takes a seventh less time per text for 2,048 tokens than for four times
+    as many, whose states have left its caches before the next operation reads them.
+    """
+    if wish is not None:
+        return wish
+    return _ON_CPU if device.type == "cpu" else _ON_GPU
 
 
 def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

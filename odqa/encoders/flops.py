@@ -1,8 +1,8 @@
 """Floating-point operations of a Transformer encoder, from shapes.
 
 One multiply-add counts as two operations. Layer norms, activations, softmax and embedding
-look-ups are left out: together they stay under one per cent of a BERT's operations. Profilers are
-no help here: torch's counter reports 0 for attention on the CPU (up to torch 2.13).
+look-ups are left out: together they are under one per cent of a BERT's operations. A profiler
+cannot replace the formula: torch's counter reports 0 for attention on the CPU (up to torch 2.13).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def encoder_gflop(config: Any, tokens: int) -> float:
         tokens: real tokens of the text, markers included, padding excluded.
     """
     width = int(config.hidden_size)
-    # DistilBERT has a name of its own for it.
+    # DistilBERT has another name for it.
     inner = int(getattr(config, "intermediate_size", None) or config.hidden_dim)
     matrices = 3 if config.model_type in _GATED else 2
     projections = 4 * linear_gflop(tokens, width, width)

@@ -1,8 +1,8 @@
 """ColBERT encoder: one vector per token, for checkpoints in colbert-ai's format.
 
-A checkpoint is a Hugging Face encoder (BERT, mostly) plus ``linear.weight`` [dim, hidden] without
-bias, and ``artifact.metadata``. Questions are marked, then filled up with [MASK] tokens to a fixed
-length (query augmentation); passages are marked and lose their punctuation (Khattab and Zaharia
+A checkpoint is a Hugging Face encoder (usually BERT) plus ``linear.weight`` [dim, hidden] without
+bias, and ``artifact.metadata``. Questions get a marker and are filled with [MASK] tokens to a fixed
+length (query augmentation); passages get a marker and lose their punctuation (Khattab and Zaharia
 2020, ColBERT, section 3.2). Only transformers is used: no colbert-ai, no C++ extension.
 """
 
@@ -26,7 +26,7 @@ from odqa.checkpoints.load import (
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype, device_facts
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
-
-
-# A passage of 100 words; ``batch_size`` counts passages of this length.
-_TYPICAL_TOKENS = 128
 
 
 class LateInteractionEncoder:
@@ -65,7 +61,7 @@ class LateInteractionEncoder:
     ) -> None:
         self.checkpoint = checkpoint
         self._batch_size = batch_size
-        self._budget = batch_size * _TYPICAL_TOKENS
+        self._budget = batch_size * TYPICAL_TOKENS
         self._device = device
         self._precision = precision
         self._query_maxlen = query_maxlen
@@ -104,7 +100,7 @@ class LateInteractionEncoder:
         self.device, self.dtype = device_and_dtype(self._device, self._precision)
         self._projection: Tensor = projection.to(self.device, self.dtype)
         self._model = model.to(self.device, self.dtype)
-        #: SHA-256 of what the checkpoint's files say; overridden lengths are not in it.
+        #: SHA-256 of the checkpoint's files; overridden lengths are not in it.
         self.fingerprint = checkpoint_fingerprint(folder)
         self.dim = int(projection.shape[0])
         self.hidden = int(projection.shape[1])
@@ -114,7 +110,7 @@ class LateInteractionEncoder:
         self._doc_marker = int(ids(self.settings.doc_token_id))
         self._skipped = {self._tokenizer.pad_token_id}
         if self.settings.mask_punctuation:
-            # As colbert-ai: of each symbol, the first word piece.
+            # As in colbert-ai: the first word piece of each symbol.
             for symbol in string.punctuation:
                 pieces = self._tokenizer.encode(symbol, add_special_tokens=False)
                 self._skipped.update(pieces[:1])
@@ -156,36 +152,36 @@ class LateInteractionEncoder:
         return out
 
     def encode_passages(self, texts: Sequence[str], desc: str = "") -> Shard:
-        """Vectors of the kept tokens of passages, packed in the order of ``texts``, unit rows."""
+        """Vectors of passage tokens without punctuation, packed in the order of ``texts``."""
         import torch
 
         self.load()
         ids, truncated = self._passage_ids(texts)
-        kept: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
+        passages: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
         batches = list(token_batches([len(row) for row in ids], self._budget))
         for batch in progress(batches, desc, len(batches), unit="batch") if desc else batches:
             rows, mask = padded([ids[i] for i in batch], self._tokenizer.pad_token_id)
             vectors = self._forward(torch.from_numpy(rows), torch.from_numpy(mask))
             for row, i in enumerate(batch):
-                kept[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
-        packed = np.concatenate(kept) if kept else np.empty((0, self.dim), np.float32)
-        return Shard(packed, np.array([len(v) for v in kept], dtype=np.int64), truncated)
+                passages[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
+        packed = np.concatenate(passages) if passages else np.empty((0, self.dim), np.float32)
+        return Shard(packed, np.array([len(v) for v in passages], dtype=np.int64), truncated)
 
     def query_tokens(self, text: str) -> list[str]:
-        """The word pieces behind the rows of `encode_queries`."""
+        """The word pieces of the rows of `encode_queries`."""
         self.load()
         ids, _ = self._query_inputs([text])
         return list(self._tokenizer.convert_ids_to_tokens(ids[0]))
 
     def passage_tokens(self, text: str) -> list[str]:
-        """The word pieces behind the rows of `encode_passages`."""
+        """The word pieces of the rows of `encode_passages`."""
         self.load()
-        ids, _ = self._passage_ids([text])
-        kept = [i for i, keep in zip(ids[0], self._keeps(ids[0]), strict=True) if keep]
-        return list(self._tokenizer.convert_ids_to_tokens(kept))
+        (ids,), _ = self._passage_ids([text])
+        encoded = [i for i, keep in zip(ids, self._keeps(ids), strict=True) if keep]
+        return list(self._tokenizer.convert_ids_to_tokens(encoded))
 
     def passage_spans(self, text: str) -> list[tuple[int, int]]:
-        """Character offsets of the same tokens, end exclusive; markers span nothing, at 0."""
+        """Character offsets of `passage_tokens`, end exclusive; those of markers are empty."""
         self.load()
         (ids,), _ = self._passage_ids([text])
         first, *others = self._passages([text]).encodings[0].offsets
@@ -201,29 +197,30 @@ class LateInteractionEncoder:
 
     def _query_inputs(self, texts: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
         tok = self._tokenizer
-        room = self.settings.query_maxlen
-        plain = tok(list(texts), truncation=True, max_length=room - 1)["input_ids"]
+        max_length = self.settings.query_maxlen
+        rows = tok(list(texts), truncation=True, max_length=max_length - 1)["input_ids"]
         ids, masks = [], []
-        for pieces in plain:
+        for pieces in rows:
             marked = [pieces[0], self._query_marker, *pieces[1:]]
-            fill = room - len(marked)
+            fill = max_length - len(marked)
             ids.append([*marked, *[tok.mask_token_id] * fill])
-            seen = int(self.settings.attend_to_mask_tokens)
-            masks.append([1] * len(marked) + [seen] * fill)
+            attended = int(self.settings.attend_to_mask_tokens)
+            masks.append([1] * len(marked) + [attended] * fill)
         return ids, masks
 
     def _passage_ids(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
-        """Token ids with the marker, and how many texts were cut."""
+        """Token ids with the marker, and how many texts were truncated."""
         if not texts:
             return [], 0
-        found = self._passages(texts)
-        cut = sum(bool(encoding.overflowing) for encoding in found.encodings)
-        return [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in found["input_ids"]], cut
+        encodings = self._passages(texts)
+        truncated = sum(bool(encoding.overflowing) for encoding in encodings.encodings)
+        ids = [[pieces[0], self._doc_marker, *pieces[1:]] for pieces in encodings["input_ids"]]
+        return ids, truncated
 
     def _passages(self, texts: Sequence[str]) -> Any:
-        """The tokenizer's encodings, with room for the marker."""
-        room = self.settings.doc_maxlen - 1
-        return self._tokenizer(list(texts), truncation=True, max_length=room)
+        """The tokenizer's encodings, one token shorter than the limit for the marker."""
+        max_length = self.settings.doc_maxlen - 1
+        return self._tokenizer(list(texts), truncation=True, max_length=max_length)
 
     def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
         import torch

@@ -1,6 +1,6 @@
 """Late interaction between token vectors (Khattab and Zaharia 2020, ColBERT, section 3.3).
 
-Passages come packed, one token after the other, so there is no padding that could win a maximum.
+Passages are packed, one token after the other, so no padding can be a maximum.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def maxsim(query: Tensor, tokens: Tensor, lengths: Tensor, similarity: str = "co
 
     Args:
         query: float [q, dim], unit rows.
-        tokens: float [sum(lengths), dim], unit rows: the token vectors of all passages in a row.
+        tokens: float [sum(lengths), dim], unit rows: the token vectors of passage after passage.
         lengths: int64 [n], tokens per passage, each at least 1.
         similarity: ``cosine``, or ``l2`` (minus the squared distance).
 

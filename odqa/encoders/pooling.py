@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def pooled(output: Any, mask: Tensor, pooling: Pooling, normalize: bool) -> Tensor:
-    """Pool a model's output; padding has no say in it.
+    """Pool a model's output over its real tokens.
 
     Args:
         output: of a Hugging Face encoder: ``last_hidden_state`` [n, t, d], ``pooler_output``.
@@ -31,6 +31,6 @@ def pooled(output: Any, mask: Tensor, pooling: Pooling, normalize: bool) -> Tens
         vectors = output.last_hidden_state[:, 0].float()
     else:
         weights = mask.unsqueeze(-1).float()
-        # In fp32 also for bf16 models: a sum over hundreds of tokens loses digits.
+        # In fp32 for bf16 models too: a bf16 sum over hundreds of tokens is imprecise.
         vectors = (output.last_hidden_state.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
     return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors

@@ -1,13 +1,11 @@
-"""Encode a corpus shard by shard, so that a killed run goes on where it stopped.
+"""Encode a corpus shard by shard, so that a killed run can be resumed.
 
-``vectors.npy`` is [n_vectors, dim], float32 unless asked otherwise. Most encoders give one vector
-per item; those that give several (chunks or tokens of a passage) also get ``offsets.npy``, int64
-[n_items + 1]: item ``i`` owns the vectors ``offsets[i]:offsets[i + 1]``. ``info.json`` says how
-many items were cut off.
+``vectors.npy`` is [n_vectors, dim], float32 by default. Most encoders give one vector per item;
+with several (chunks or tokens of a passage) there is ``offsets.npy`` too, int64 [n_items + 1]:
+vectors ``offsets[i]:offsets[i + 1]`` belong to item ``i``. ``info.json`` counts truncated items.
 
-Shards are appended to the one file, so the disk never holds the vectors twice. A shard counts as
-finished once its small record is there; what lies in the file beyond the finished shards is cut
-off on resume.
+Shards are appended to one file, so the disk never holds the vectors twice. A shard is finished once
+its record file exists; vectors after those of finished shards are dropped on resume.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import numpy as np
 
 from odqa.errors import CacheError
 
-# Room for the .npy header, whose shape is known only at the end.
+# Bytes reserved for the .npy header, whose shape is known only at the end.
 _HEADER = 128
 _RECORDS = "shards"
 
@@ -53,8 +51,8 @@ class VectorFile:
             self.vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r")
             info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
             self.items, self.truncated = int(info["items"]), int(info["truncated"])
-            several = (folder / "offsets.npy").is_file()
-            self.offsets = np.load(folder / "offsets.npy", mmap_mode="r") if several else None
+            has_offsets = (folder / "offsets.npy").is_file()
+            self.offsets = np.load(folder / "offsets.npy", mmap_mode="r") if has_offsets else None
         except (OSError, ValueError, KeyError) as error:
             raise CacheError(
                 f"no readable vectors ({error})",
@@ -68,7 +66,7 @@ class VectorFile:
         return int(self.vectors.shape[1])
 
     def items_of(self, rows: np.ndarray) -> np.ndarray:
-        """The items that own some vectors: int64, of the shape of ``rows``."""
+        """Item of each vector row: int64, of the shape of ``rows``."""
         if self.offsets is None:
             return rows
         return np.asarray(np.searchsorted(self.offsets, rows, side="right") - 1)
@@ -85,8 +83,8 @@ def encode_shards(
     """Write the vectors of items ``0 .. n_items - 1`` into ``folder``.
 
     Args:
-        folder: may hold the rest of a killed run of the same encoding, which is then continued.
-        n_items: how many items there are.
+        folder: may hold the shards of a killed run of the same encoding, which is then resumed.
+        n_items: number of items.
         dim: width of the vectors.
         encode: called once per shard that is not finished, with a range ``start, stop`` of items.
         shard: items per shard.
@@ -94,54 +92,54 @@ def encode_shards(
     """
     records = folder / _RECORDS
     records.mkdir(parents=True, exist_ok=True)
-    item = np.dtype(dtype)
+    item_type = np.dtype(dtype)
     starts = range(0, n_items, shard)
-    done = _finished(records, len(starts))
-    rows = sum(int(counts.sum()) for counts, _ in done)
+    finished = _finished(records, len(starts))
+    rows = sum(int(counts.sum()) for counts, _ in finished)
     path = folder / "vectors.npy"
-    with path.open("r+b" if path.is_file() else "w+b") as out:
-        out.truncate(_HEADER + rows * dim * item.itemsize)
-        out.seek(0, os.SEEK_END)
-        for number, start in list(enumerate(starts))[len(done) :]:
+    with path.open("r+b" if path.is_file() else "w+b") as file:
+        file.truncate(_HEADER + rows * dim * item_type.itemsize)
+        file.seek(0, os.SEEK_END)
+        for number, start in list(enumerate(starts))[len(finished) :]:
             stop = min(start + shard, n_items)
-            found = encode(start, stop)
-            _check(found, stop - start, dim)
-            out.write(np.ascontiguousarray(found.vectors, dtype=item).data)
-            out.flush()
-            os.fsync(out.fileno())
-            record = (found.counts.astype(np.int64), found.truncated)
+            encoded = encode(start, stop)
+            _check(encoded, stop - start, dim)
+            file.write(np.ascontiguousarray(encoded.vectors, dtype=item_type).data)
+            file.flush()
+            os.fsync(file.fileno())
+            record = (encoded.counts.astype(np.int64), encoded.truncated)
             _save(records / f"{number:06d}.npz", *record)
-            done.append(record)
-        counts = np.concatenate([np.empty(0, np.int64), *(part for part, _ in done)])
-        out.seek(0)
-        out.write(_npy_header(item, (int(counts.sum()), dim)))
+            finished.append(record)
+        counts = np.concatenate([np.empty(0, np.int64), *(part for part, _ in finished)])
+        file.seek(0)
+        file.write(_npy_header(item_type, (int(counts.sum()), dim)))
     if (counts != 1).any():
         np.save(folder / "offsets.npy", np.concatenate([[0], counts.cumsum()]).astype(np.int64))
-    info = {"items": n_items, "truncated": sum(cut for _, cut in done)}
+    info = {"items": n_items, "truncated": sum(truncated for _, truncated in finished)}
     (folder / "info.json").write_text(json.dumps(info) + "\n", encoding="utf-8")
-    for file in sorted(records.iterdir(), reverse=True):
-        file.unlink()
+    for record_file in sorted(records.iterdir(), reverse=True):
+        record_file.unlink()
     records.rmdir()
 
 
-def _check(found: Shard, items: int, dim: int) -> None:
-    expected = (int(found.counts.sum()), dim)
-    if len(found.counts) != items or found.vectors.shape != expected:
+def _check(shard: Shard, items: int, dim: int) -> None:
+    expected = (int(shard.counts.sum()), dim)
+    if len(shard.counts) != items or shard.vectors.shape != expected:
         raise ValueError(
-            f"shard of {items} items gave counts for {len(found.counts)} "
-            f"and vectors {found.vectors.shape}, expected {expected}"
+            f"shard of {items} items gave counts for {len(shard.counts)} "
+            f"and vectors {shard.vectors.shape}, expected {expected}"
         )
 
 
 def _finished(records: Path, count: int) -> list[tuple[np.ndarray, int]]:
-    done: list[tuple[np.ndarray, int]] = []
+    finished: list[tuple[np.ndarray, int]] = []
     for number in range(count):
         path = records / f"{number:06d}.npz"
         if not path.is_file():
             break
         with np.load(path) as record:
-            done.append((record["counts"], int(record["truncated"])))
-    return done
+            finished.append((record["counts"], int(record["truncated"])))
+    return finished
 
 
 def _save(path: Path, counts: np.ndarray, truncated: int) -> None:
@@ -153,8 +151,8 @@ def _save(path: Path, counts: np.ndarray, truncated: int) -> None:
     work.replace(path)
 
 
-def _npy_header(item: np.dtype[Any], shape: tuple[int, int]) -> bytes:
+def _npy_header(item_type: np.dtype[Any], shape: tuple[int, int]) -> bytes:
     """A version 1.0 .npy header, padded to exactly `_HEADER` bytes (the format allows spaces)."""
-    text = f"{{'descr': '{item.str}', 'fortran_order': False, 'shape': {shape}, }}"
+    text = f"{{'descr': '{item_type.str}', 'fortran_order': False, 'shape': {shape}, }}"
     prefix = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little")
     return prefix + text.ljust(_HEADER - 11).encode("latin1") + b"\n"

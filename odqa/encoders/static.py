@@ -1,7 +1,7 @@
 """A frozen encoder without layers: the weighted mean of a checkpoint's token embeddings.
 
-A thousandth of the cost of the whole encoder, for keys of very many or very cheap chunks. Weights
-are the logarithms of inverse document frequencies, so that frequent words do not decide (a simple
+It costs a thousandth of the full encoder: for keys of very many chunks, or of cheap ones. Weights
+are the logarithms of inverse document frequencies, so that frequent words count little (a simple
 form of Arora et al. 2017, "A simple but tough-to-beat baseline for sentence embeddings").
 """
 
@@ -24,7 +24,7 @@ class StaticEncoder:
 
     Args:
         checkpoint: local folder, ``embedded:NAME`` or hub id of a text encoder.
-        texts: whose document frequencies weigh the tokens; read once, by `load`.
+        texts: source of the document frequencies that weight tokens; read once, by `load`.
     """
 
     def __init__(self, checkpoint: str, texts: Iterable[str]) -> None:
@@ -64,17 +64,17 @@ class StaticEncoder:
     def identity(self) -> dict[str, object]:
         """What decides the vectors, for cache keys."""
         _, _, weights, fingerprint = self._ready()
-        counted = hashlib.sha256(weights.tobytes()).hexdigest()
-        return {"checkpoint": fingerprint, "pooling": "static mean", "weights": counted}
+        weights_hash = hashlib.sha256(weights.tobytes()).hexdigest()
+        return {"checkpoint": fingerprint, "pooling": "static mean", "weights": weights_hash}
 
     def encode(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
         """Vectors of texts: float32 [n, dim], in their order; zero for a text without tokens."""
-        del desc  # too quick for a progress bar
+        del desc  # too fast for a progress bar
         tokens, table, weights, _ = self._ready()
         out = np.zeros((len(texts), table.shape[1]), np.float32)
-        for at, ids in enumerate(tokens.bare(texts)):
-            out[at] = weights[ids] @ table[ids]
-        # The sum has the direction of the mean, and only that is left of it.
+        for row, ids in enumerate(tokens.bare(texts)):
+            out[row] = weights[ids] @ table[ids]
+        # The sum has the direction of the mean, and only the direction is used.
         lengths = np.linalg.norm(out, axis=1, keepdims=True)
         unit: np.ndarray = np.divide(out, lengths, out=np.zeros_like(out), where=lengths > 0)
         return unit
@@ -87,7 +87,7 @@ class StaticEncoder:
 
 def inverse_frequencies(texts: Sequence[Sequence[int]], size: int) -> np.ndarray:
     """``log((n + 1) / (df + 1))`` of each token id, float32 [size]; n texts, df of them with it."""
-    found = np.zeros(size, np.int64)
+    frequencies = np.zeros(size, np.int64)
     for ids in texts:
-        found[np.unique(np.asarray(ids, np.int64))] += 1
-    return np.log((len(texts) + 1) / (found + 1)).astype(np.float32)
+        frequencies[np.unique(np.asarray(ids, np.int64))] += 1
+    return np.log((len(texts) + 1) / (frequencies + 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A Hugging Face encoder with a head for one task: what reads question and passage together."""
+"""A Hugging Face encoder with a task head, which reads question and passage together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskModel:
-    """The model where it computes, and its tokenizer; made by `load_task_model`."""
+    """A model on its device, and its tokenizer; made by `load_task_model`."""
 
     model: Any
     tokenizer: Any
@@ -41,7 +41,7 @@ class TaskModel:
         return self.model.config
 
     def forward(self, features: Sequence[Mapping[str, Any]]) -> Any:
-        """The model's output for some tokenised inputs, padded to the longest."""
+        """The model's output for tokenised inputs, padded to the longest."""
         import torch
 
         inputs = self.tokenizer.pad(list(features), return_tensors="pt").to(self.device)
@@ -49,7 +49,7 @@ class TaskModel:
             return self.model(**inputs)
 
     def cost(self, lengths: Iterable[int]) -> Cost:
-        """One forward pass over inputs of so many tokens."""
+        """Cost of one forward pass over inputs of these token counts."""
         gflop = sum(encoder_gflop(self.config, tokens) for tokens in lengths)
         return Cost(self.parameters, gflop)
 
@@ -70,7 +70,7 @@ def load_task_model(
     """Load a checkpoint with the head that ``auto_class`` has.
 
     Args:
-        max_length: tokens per input that it has to take.
+        max_length: tokens per input that the model must accept.
 
     Raises:
         CheckpointError: another kind of checkpoint, an incomplete one, or one for shorter inputs.
@@ -80,5 +80,7 @@ def load_task_model(
     tokenizer = load_tokenizer(folder, checkpoint)
     model = load_model(auto_class, folder, checkpoint)
     check_length("max_length", max_length, position_limit(model.config), checkpoint)
-    place, dtype = device_and_dtype(device, precision)
-    return TaskModel(model.to(place, dtype), tokenizer, place, dtype, parameter_count(model))
+    torch_device, dtype = device_and_dtype(device, precision)
+    return TaskModel(
+        model.to(torch_device, dtype), tokenizer, torch_device, dtype, parameter_count(model)
+    )

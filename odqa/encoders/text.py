@@ -1,6 +1,6 @@
 """A Hugging Face encoder that gives one vector per text.
 
-Loads sentence-transformers folders (their pooling, normalisation and length limit are honoured),
+Loads sentence-transformers folders (with their pooling, normalisation and length limit),
 plain BERT-like checkpoints and DPR's (``DPRQuestionEncoder``, ``DPRContextEncoder``).
 """
 
@@ -18,7 +18,7 @@ from odqa.checkpoints.load import load_tokenizer, parameter_count, position_limi
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings, read_sentence_settings
 from odqa.devices import device_and_dtype, device_facts
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_batches
 from odqa.encoders.flops import encoder_gflop
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from odqa.cache import Cache
 
-# A passage of 100 words; ``batch_size`` counts texts of this length.
-_TYPICAL_TOKENS = 128
 _DEFAULT_MAX_LENGTH = 256
 
 
@@ -45,13 +43,14 @@ class TextEncoder:
 
     Args:
         checkpoint: local folder, ``embedded:NAME`` or hub id.
-        pooling: ``auto`` takes what the checkpoint says; where it says nothing, ``plain_pooling``.
-        normalize: to unit length; `None` takes what the checkpoint says; where it says nothing,
-            mean-pooled vectors are normalised and others are not.
-        max_length: tokens per text, markers included; `None` takes what the checkpoint says.
+        pooling: ``auto`` takes the checkpoint's setting, or without one ``plain_pooling``.
+        normalize: to unit length; `None` takes the checkpoint's setting, or without one normalises
+            mean-pooled vectors only.
+        max_length: tokens per text, markers included; `None` takes the checkpoint's setting.
         device: where it runs.
         precision: number format; auto is fp32 on the CPU, bf16 on a GPU.
-        batch_size: texts of 128 tokens per forward pass; of shorter texts it takes more.
+        batch_size: texts of 128 tokens per forward pass, of shorter texts it takes more; `None`
+            takes what suits the device.
         plain_pooling: for ``auto``, of a checkpoint without settings of its own.
     """
 
@@ -64,14 +63,14 @@ class TextEncoder:
         max_length: int | None = _DEFAULT_MAX_LENGTH,
         device: Device = "cpu",
         precision: Precision = "auto",
-        batch_size: int = 64,
+        batch_size: int | None = None,
         plain_pooling: Pooling = "mean",
     ) -> None:
         self.checkpoint = checkpoint
-        self._wish = (pooling, normalize, max_length, plain_pooling)
+        self._options = (pooling, normalize, max_length, plain_pooling)
         self._device = device
         self._precision = precision
-        self._budget = batch_size * _TYPICAL_TOKENS
+        self._batch_size = batch_size
         self._model: Any = None
         #: Texts cut off at ``max_length`` by `encode` since the encoder was loaded.
         self.truncated = 0
@@ -83,7 +82,7 @@ class TextEncoder:
             cache: where embedded checkpoints are built.
 
         Raises:
-            CheckpointError: not a text encoder, incomplete, or ``max_length`` beyond its reach.
+            CheckpointError: not a text encoder, incomplete, or ``max_length`` above its limit.
             EnvironmentProblem: a hub checkpoint cannot be reached, or there is no GPU.
         """
         if self._model is not None:
@@ -94,15 +93,16 @@ class TextEncoder:
         self.settings = self._settle(folder, model)
         self.position_limit = limit = position_limit(model.config)
         length = min(self.settings.max_length or _DEFAULT_MAX_LENGTH, limit)
-        if self._wish[2] is not None and self._wish[2] > limit:
+        if self._options[2] is not None and self._options[2] > limit:
             raise CheckpointError(
-                f"max_length is {self._wish[2]}, the encoder takes at most {limit} tokens",
+                f"max_length is {self._options[2]}, the encoder takes at most {limit} tokens",
                 where=self.checkpoint,
                 cure=f"set max_length to {limit} or less",
             )
         tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
         self.tokens = TextTokens(tokenizer, length)
         self.device, self.dtype = device_and_dtype(self._device, self._precision)
+        self._budget = TYPICAL_TOKENS * texts_at_once(self._batch_size, self.device)
         self.fingerprint = checkpoint_fingerprint(folder)
         self.config = model.config
         self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)
@@ -123,12 +123,12 @@ class TextEncoder:
         return self.encode_tokens(tokens, desc)
 
     def encode_tokens(self, tokens: Tokens, desc: str = "") -> np.ndarray:
-        """Vectors of texts that are tokenised already: float32 [n, dim], in their order."""
+        """Vectors of tokenised texts: float32 [n, dim], in their order."""
         import torch
 
         self.load()
         ids = tokens.ids
-        # Gathered on the device: copying every batch back would make a GPU wait for it.
+        # Collected on the device: a GPU would wait for each copy of a batch to the host.
         out = torch.empty((len(ids), self.dim), dtype=torch.float32, device=self.device)
         batches = list(token_batches([len(row) for row in ids], self._budget))
         steps: Iterator[list[int]] | list[list[int]] = batches
@@ -175,37 +175,38 @@ class TextEncoder:
 
         rows, real = padded(ids, self.tokens.pad)
         mask = torch.from_numpy(real).to(self.device)
-        # Without token types: those of a single text, and what DPR does with pairs.
+        # Without token types, as for single texts; DPR uses none for pairs either.
         output = self._model(
             input_ids=torch.from_numpy(rows).to(self.device), attention_mask=mask, return_dict=True
         )
         return pooled(output, mask, self.settings.pooling, self.settings.normalize)
 
     def _settle(self, folder: Path, model: Any) -> SentenceSettings:
-        """The user's wishes, completed by what the checkpoint says about itself."""
-        pooling, normalize, max_length, plain = self._wish
+        """The user's parameters, completed by the checkpoint's settings."""
+        pooling, normalize, max_length, plain_pooling = self._options
         model_type = str(model.config.model_type)
-        own = read_sentence_settings(folder, self.checkpoint)
-        #: Whose conventions the checkpoint follows.
+        settings = read_sentence_settings(folder, self.checkpoint)
+        #: The library or model family whose conventions the checkpoint follows.
         self.family: Family = "sentence-transformers"
-        if own is None and model_type == "dpr":
-            passages = type(model).__name__ == "DPRContextEncoder"
-            self.family = "dpr-passage" if passages else "dpr-question"
-            own = SentenceSettings("pooler", normalize=False)
-        elif own is None:
-            self.family, own = "plain", SentenceSettings(plain, normalize=plain == "mean")
-        chosen = own.pooling if pooling == "auto" else pooling
-        if model_type == "dpr" and chosen != "pooler":
+        if settings is None and model_type == "dpr":
+            is_passage = type(model).__name__ == "DPRContextEncoder"
+            self.family = "dpr-passage" if is_passage else "dpr-question"
+            settings = SentenceSettings("pooler", normalize=False)
+        elif settings is None:
+            self.family = "plain"
+            settings = SentenceSettings(plain_pooling, normalize=plain_pooling == "mean")
+        chosen_pooling = settings.pooling if pooling == "auto" else pooling
+        if model_type == "dpr" and chosen_pooling != "pooler":
             raise CheckpointError(
-                f"pooling '{chosen}' does not fit a DPR checkpoint",
+                f"pooling '{chosen_pooling}' does not fit a DPR checkpoint",
                 where=self.checkpoint,
                 cure="set pooling to auto",
             )
-        if chosen == "pooler":
+        if chosen_pooling == "pooler":
             check_pooler(folder, model_type, self.checkpoint)
         return SentenceSettings(
-            chosen,
-            own.normalize if normalize is None else normalize,
-            max_length or own.max_length,
-            own.prompts,
+            chosen_pooling,
+            settings.normalize if normalize is None else normalize,
+            max_length or settings.max_length,
+            settings.prompts,
         )

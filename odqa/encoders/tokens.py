@@ -1,4 +1,4 @@
-"""Texts -> token ids, in large batches, counting what is cut off."""
+"""Texts -> token ids, in large batches; truncated texts are counted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Texts per call: enough for the tokenizer's own threads, little enough for memory.
+# Texts per call: enough for the tokenizer's own threads, few enough for memory.
 _CALL = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Token ids per text, markers included, and how many texts were cut."""
+    """Token ids per text, markers included, and how many texts were truncated."""
 
     ids: list[list[int]]
     truncated: int = 0
@@ -23,7 +23,7 @@ class TextTokens:
 
     Args:
         tokenizer: any fast tokenizer.
-        max_length: tokens per text, markers included; the rest is cut off and counted.
+        max_length: tokens per text, markers included; longer texts are truncated and counted.
     """
 
     def __init__(self, tokenizer: Any, max_length: int) -> None:
@@ -34,24 +34,24 @@ class TextTokens:
 
     @property
     def markers(self) -> int:
-        """How many marker tokens one text gets."""
+        """Number of marker tokens of one text."""
         return len(self._before) + len(self._after)
 
     def __call__(self, texts: Sequence[str], titles: Sequence[str] | None = None) -> Tokens:
         """Token ids of texts, or of title-text pairs where the title is not empty."""
         if titles is None:
             return self._single(texts)
-        paired = [i for i, title in enumerate(titles) if title]
-        alone = [i for i, title in enumerate(titles) if not title]
+        titled = [i for i, title in enumerate(titles) if title]
+        untitled = [i for i, title in enumerate(titles) if not title]
         groups = (
-            (paired, self._single([titles[i] for i in paired], [texts[i] for i in paired])),
-            (alone, self._single([texts[i] for i in alone])),
+            (titled, self._single([titles[i] for i in titled], [texts[i] for i in titled])),
+            (untitled, self._single([texts[i] for i in untitled])),
         )
         ids: list[list[int]] = [[]] * len(texts)
-        for rows, found in groups:
-            for row, row_ids in zip(rows, found.ids, strict=True):
+        for rows, tokens in groups:
+            for row, row_ids in zip(rows, tokens.ids, strict=True):
                 ids[row] = row_ids
-        return Tokens(ids, sum(found.truncated for _, found in groups))
+        return Tokens(ids, sum(tokens.truncated for _, tokens in groups))
 
     def bare(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids without markers and without a limit."""
@@ -62,9 +62,9 @@ class TextTokens:
         return ids
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Character offsets of the tokens of one text, end exclusive; markers span nothing."""
-        found = self._tokenizer(text, truncation=True, max_length=self.max_length)
-        return list(found.encodings[0].offsets)
+        """Character offsets of the tokens of a text, end exclusive; those of markers are empty."""
+        encoding = self._tokenizer(text, truncation=True, max_length=self.max_length)
+        return list(encoding.encodings[0].offsets)
 
     def marked(self, ids: Sequence[int]) -> list[int]:
         """Bare token ids with the markers of a single text around them."""
@@ -75,7 +75,7 @@ class TextTokens:
         truncated = 0
         for start in range(0, len(first), _CALL):
             part = slice(start, start + _CALL)
-            found = self._tokenizer(
+            batch = self._tokenizer(
                 list(first[part]),
                 None if second is None else list(second[part]),
                 truncation=True,
@@ -83,13 +83,13 @@ class TextTokens:
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )
-            ids += found["input_ids"]
-            truncated += sum(bool(encoding.overflowing) for encoding in found.encodings)
+            ids += batch["input_ids"]
+            truncated += sum(bool(encoding.overflowing) for encoding in batch.encodings)
         return Tokens(ids, truncated)
 
 
 def _markers(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after a single text."""
+    """Tokens that the tokenizer puts before and after a single text."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     full = tokenizer("a")["input_ids"]
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)

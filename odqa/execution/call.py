@@ -1,14 +1,14 @@
-"""One online call of one prepared stage: what it is given, and what is made of what it returns.
+"""One online call of one prepared stage: its inputs and its checked outputs.
 
-The one place that knows how each role is called. The incoming score is added here
+The only place that knows how each role is called. The incoming score is added here
 (`odqa.interfaces.RankerConfig.alpha`), and the hits of several texts for one question are fused
-here, so that no component has to.
+here, so that no component has to do it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from odqa import registry
@@ -35,9 +35,9 @@ Output = list[str] | list[Hit] | Answer
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What one of the stages before gave, one value per question, in order.
+    """The outputs of a stage that feeds this one, one per question, in order.
 
-    ``stage`` is `None` for values that were given from outside.
+    ``stage`` is `None` for values from outside the pipeline.
     """
 
     stage: StageSpec | None
@@ -50,10 +50,10 @@ def call_stage(
     questions: Sequence[Question],
     feeds: Sequence[Feed] = (),
 ) -> list[Output]:
-    """What a prepared stage gives for a batch of questions, its contract checked.
+    """The outputs of a prepared stage for a batch of questions, checked against its contract.
 
     Args:
-        feeds: what the stages that feed it gave, in the order of its inputs.
+        feeds: the outputs of the stages that feed it, in the order of its inputs.
 
     Raises:
         ComponentError: the component returned something its contract forbids.
@@ -61,7 +61,27 @@ def call_stage(
     return _CALLS[stage.role](stage, component, questions, feeds)
 
 
-def _shown(stage: StageSpec, questions: Sequence[Question]) -> Sequence[Query]:
+def queries_of(
+    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
+) -> tuple[Sequence[Query], Sequence[int]]:
+    """What a stage that takes queries is asked, of all questions in a row, and whose each one is.
+
+    A text of its own has an id of its own, unless the component is told what belongs to the id.
+    """
+    visible = _visible(stage, questions)
+    if not feeds:
+        return visible, range(len(questions))
+    queries, owners = [], []
+    for owner, (question, texts) in enumerate(zip(visible, feeds[0].values, strict=True)):
+        for number, text in enumerate(cast(list[str], texts), start=1):
+            is_own = text == question.text or stage.config.sees_answers
+            query_id = question.id if is_own else f"{question.id}/{number}"
+            queries.append(replace(question, id=query_id, text=text))
+            owners.append(owner)
+    return queries, owners
+
+
+def _visible(stage: StageSpec, questions: Sequence[Question]) -> Sequence[Query]:
     """The questions as the component may see them: answers only where it declares that it does."""
     if stage.config.sees_answers:
         return questions
@@ -79,13 +99,13 @@ def _rewrite(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     rewriter = cast(Rewriter[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     texts = rewriter.rewrite(queries)
     check_texts(stage, texts, len(queries))
-    together: list[dict[str, None]] = [{} for _ in questions]
-    for owner, each in zip(owners, texts, strict=True):
-        together[owner].update(dict.fromkeys(each))
-    return [list(each) for each in together]
+    merged: list[dict[str, None]] = [{} for _ in questions]
+    for owner, query_texts in zip(owners, texts, strict=True):
+        merged[owner].update(dict.fromkeys(query_texts))
+    return [list(question_texts) for question_texts in merged]
 
 
 def _retrieve(
@@ -95,34 +115,21 @@ def _retrieve(
     feeds: Sequence[Feed],
 ) -> list[Output]:
     retriever = cast(Retriever[Any], component)
-    queries, owners = _queries(stage, questions, feeds)
+    queries, owners = queries_of(stage, questions, feeds)
     hits = retriever.retrieve(queries, stage.k)
     check_hits(stage, hits, len(queries), stage.k)
     if not feeds:
         return list(hits)
     lists: list[list[list[Hit]]] = [[] for _ in questions]
-    for owner, each in zip(owners, hits, strict=True):
-        lists[owner].append(each)
+    for owner, query_hits in zip(owners, hits, strict=True):
+        lists[owner].append(query_hits)
     rewriter = feeds[0].stage
     assert rewriter is not None
     fusion = _fusion_of(rewriter, stage.k)
-    return [each[0] if len(each) == 1 else fusion.fuse([each], stage.k)[0] for each in lists]
-
-
-def _queries(
-    stage: StageSpec, questions: Sequence[Question], feeds: Sequence[Feed]
-) -> tuple[Sequence[Query], Sequence[int]]:
-    """The queries of all questions in a row, and the place of the question of each."""
-    shown = _shown(stage, questions)
-    if not feeds:
-        return shown, range(len(questions))
-    queries, owners = [], []
-    for owner, (question, texts) in enumerate(zip(shown, feeds[0].values, strict=True)):
-        for number, text in enumerate(cast(list[str], texts), start=1):
-            own = question if text == question.text else Query(f"{question.id}/{number}", text)
-            queries.append(own)
-            owners.append(owner)
-    return queries, owners
+    return [
+        of_question[0] if len(of_question) == 1 else fusion.fuse([of_question], stage.k)[0]
+        for of_question in lists
+    ]
 
 
 def _fusion_of(rewriter: StageSpec, k: int) -> Fusion[Any]:
@@ -138,10 +145,10 @@ def _fuse(
 ) -> list[Output]:
     fusion = cast(Fusion[Any], component)
     lists = [cast(Sequence[list[Hit]], feed.values) for feed in feeds]
-    by_question = [list(each) for each in zip(*lists, strict=True)]
+    by_question = [list(rankings) for rankings in zip(*lists, strict=True)]
     hits = fusion.fuse(by_question, stage.k)
-    given = [[hit for each in several for hit in each] for several in by_question]
-    check_hits(stage, hits, len(questions), stage.k, given)
+    candidates = [[hit for ranking in rankings for hit in ranking] for rankings in by_question]
+    check_hits(stage, hits, len(questions), stage.k, candidates)
     return list(hits)
 
 
@@ -151,16 +158,16 @@ def _rank(
     questions: Sequence[Question],
     feeds: Sequence[Feed],
 ) -> list[Output]:
-    ranker, given = cast(Ranker[Any], component), _hits(feeds, len(questions))
+    ranker, candidates = cast(Ranker[Any], component), _hits(feeds, len(questions))
     alpha = stage.config.alpha if isinstance(stage.config, RankerConfig) else 0.0
     # Any of the incoming hits may be among the best once its incoming score is added.
-    k = max((len(hits) for hits in given), default=1) if alpha else stage.k
-    ranked = ranker.rank(_shown(stage, questions), given, k)
-    check_hits(stage, ranked, len(questions), k, given)
+    k = max(1, *map(len, candidates)) if alpha and candidates else stage.k
+    ranked = ranker.rank(_visible(stage, questions), candidates, k)
+    check_hits(stage, ranked, len(questions), k, candidates)
     if not alpha:
         return list(ranked)
-    pairs = zip(given, ranked, strict=True)
-    return [interpolated(incoming, own, alpha, stage.k) for incoming, own in pairs]
+    pairs = zip(candidates, ranked, strict=True)
+    return [interpolated(incoming, reranked, alpha, stage.k) for incoming, reranked in pairs]
 
 
 def _read(
@@ -169,9 +176,9 @@ def _read(
     questions: Sequence[Question],
     feeds: Sequence[Feed],
 ) -> list[Output]:
-    reader, given = cast(Reader[Any], component), _hits(feeds, len(questions))
-    answers = reader.read(_shown(stage, questions), given)
-    check_answers(stage, answers, given)
+    reader, hits = cast(Reader[Any], component), _hits(feeds, len(questions))
+    answers = reader.read(_visible(stage, questions), hits)
+    check_answers(stage, answers, hits)
     return list(answers)
 
 

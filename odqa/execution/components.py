@@ -1,4 +1,4 @@
-"""From a stage of a spec to its component, and to the content of the files that it names."""
+"""The component of a stage, and the content hashes of the files that the stage names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from odqa import registry
 from odqa.interfaces import Component, ModelConfig
 from odqa.spec.stage import StageSpec
+from odqa.threads import wait_asleep
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 def make_component(stage: StageSpec) -> Component[Any]:
     """The component a stage describes; cheap, nothing is loaded."""
+    # Here, because every run of a spec passes here before a component loads torch.
+    wait_asleep()
     return registry.get(stage.role, stage.type)(stage.config)
 
 

@@ -1,4 +1,4 @@
-"""What a component returned, held to the contract (`odqa.interfaces`)."""
+"""Checks of what a component returned against the contract (`odqa.interfaces`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_texts(stage: StageSpec, texts: Sequence[Sequence[str]], n: int) -> Non
     """
     if len(texts) != n:
         raise broken(stage, f"returned {len(texts)} lists of texts for {n} questions")
-    if not all(each and all(text.strip() for text in each) for each in texts):
+    if not all(query_texts and all(text.strip() for text in query_texts) for query_texts in texts):
         raise broken(stage, "returned no text to search for, or an empty one")
 
 
@@ -28,48 +28,48 @@ def check_hits(
     hits: Sequence[Sequence[Hit]],
     n: int,
     k: int,
-    given: Sequence[Sequence[Hit]] | None = None,
+    candidates: Sequence[Sequence[Hit]] | None = None,
 ) -> None:
     """Hits of ``n`` questions, at most ``k`` for each.
 
     Args:
-        given: the hits they have to be taken from; `None` where the whole corpus is.
+        candidates: the hits they must come from; `None`: any passage of the corpus.
 
     Raises:
-        ComponentError: a wrong number, a passage twice or not given, scores that rise or are no
-            finite numbers.
+        ComponentError: a wrong number, a passage twice or not among the candidates, scores that
+            rise or are no finite numbers.
     """
     if len(hits) != n:
         raise broken(stage, f"returned {len(hits)} lists of hits for {n} questions")
-    for position, each in enumerate(hits):
-        ids = {hit.passage_id for hit in each}
-        if len(ids) != len(each):
+    for position, ranking in enumerate(hits):
+        ids = {hit.passage_id for hit in ranking}
+        if len(ids) != len(ranking):
             raise broken(stage, "returned one passage twice for a question")
-        if len(each) > k:
-            raise broken(stage, f"returned {len(each)} passages, asked for {k}")
-        if not all(math.isfinite(hit.score) for hit in each):
+        if len(ranking) > k:
+            raise broken(stage, f"returned {len(ranking)} passages, asked for {k}")
+        if not all(math.isfinite(hit.score) for hit in ranking):
             raise broken(stage, "returned a score that is no finite number")
-        if any(a.score < b.score for a, b in pairwise(each)):
+        if any(a.score < b.score for a, b in pairwise(ranking)):
             raise broken(stage, "returned scores that rise")
-        if given is not None and not ids <= {hit.passage_id for hit in given[position]}:
+        if candidates is not None and not ids <= {hit.passage_id for hit in candidates[position]}:
             raise broken(stage, "returned a passage it was not given")
 
 
 def check_answers(
-    stage: StageSpec, answers: Sequence[Answer], given: Sequence[Sequence[Hit]]
+    stage: StageSpec, answers: Sequence[Answer], hits: Sequence[Sequence[Hit]]
 ) -> None:
-    """One answer per question, from the passages that were given.
+    """One answer per question, from the passages of its hits.
 
     Raises:
         ComponentError: a wrong number, a score that is no finite number, other evidence.
     """
-    if len(answers) != len(given):
-        raise broken(stage, f"returned {len(answers)} answers for {len(given)} questions")
-    for answer, hits in zip(answers, given, strict=True):
+    if len(answers) != len(hits):
+        raise broken(stage, f"returned {len(answers)} answers for {len(hits)} questions")
+    for answer, candidates in zip(answers, hits, strict=True):
         if not math.isfinite(answer.score):
             raise broken(stage, "returned a score that is no finite number")
         evidence = answer.passage_id
-        if evidence is not None and all(hit.passage_id != evidence for hit in hits):
+        if evidence is not None and all(hit.passage_id != evidence for hit in candidates):
             raise broken(stage, "took its answer from a passage it was not given")
 
 

@@ -1,4 +1,4 @@
-"""Run the nodes of a plan: each once, from the cache where it ran before."""
+"""Run the nodes of a plan, each once; results of earlier runs are read from the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from odqa.cache import Cache, content_key
 from odqa.data.dataset import Dataset
-from odqa.execution.call import Feed, Output, call_stage
+from odqa.execution.call import Feed, Output, call_stage, queries_of
 from odqa.execution.components import make_component, stage_sources
 from odqa.execution.plan import Node, Plan, make_plan, running
 from odqa.execution.record import (
@@ -39,7 +39,7 @@ COST_SAMPLE = 16
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An open component, what its first preparation took, and whether that was an earlier run's."""
+    """An open component, the cost of its first preparation, and whether an earlier run paid it."""
 
     component: Component[Any]
     offline: Spent
@@ -50,8 +50,8 @@ class Executor:
     """Runs plans on one dataset, keeping a component open while later nodes need it.
 
     Args:
-        cache: where offline work is kept, and results of stages too.
-        results: where results of stages are kept instead; an empty one reuses none.
+        cache: of offline work, and of results of stages.
+        results: another cache for results of stages; an empty one reuses none.
     """
 
     def __init__(self, dataset: Dataset, cache: Cache, results: Cache | None = None) -> None:
@@ -64,7 +64,7 @@ class Executor:
         """What has to run for these pipelines on this dataset.
 
         Raises:
-            OdqaError: a checkpoint that a spec names cannot be had.
+            OdqaError: a checkpoint that a spec names is not available.
         """
         data = self.dataset
         return make_plan(
@@ -78,7 +78,7 @@ class Executor:
         """All records by node key.
 
         Raises:
-            OdqaError: whatever a component finds wrong; batches done so far stay in the cache.
+            OdqaError: as components raise it; finished batches stay in the cache.
         """
         waiting = Counter(_component_key(node.stage) for node in plan.nodes)
         records: dict[str, StageRecord] = {}
@@ -120,7 +120,7 @@ class Executor:
             rows,
             online,
             reused,
-            # Stages of earlier versions know the seconds alone.
+            # Stages of earlier versions hold only the seconds.
             Spent.from_dict(facts.get("offline") or {"seconds": facts["offline_seconds"]}),
             offline_reused,
             facts["parameters"],
@@ -130,25 +130,25 @@ class Executor:
         )
 
     def _prepared(self, stage: StageSpec) -> _Prepared:
-        """The component and its offline cost: that of building what it found built, too, but not
-        the time in which another process built it."""
+        """The component and its offline cost, which includes the build cost of artifacts that it
+        reuses, but no waiting for another process that built them."""
         key = _component_key(stage)
         if key in self._open:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        found, waited = len(self.cache.found), self.cache.waited
+        n_reused, waited = len(self.cache.reused), self.cache.waited
         with Meter() as meter:
             component.prepare(self.dataset.corpus, self.cache)
         own = replace(meter.spent, seconds=meter.spent.seconds - (self.cache.waited - waited))
-        spent = sum(self.cache.found[found:], own)
+        spent = sum(self.cache.reused[n_reused:], own)
         self._open[key] = self._remember_offline(stage, component, spent)
         return self._open[key]
 
     def _remember_offline(
         self, stage: StageSpec, component: Component[Any], spent: Spent
     ) -> _Prepared:
-        """With the cost of the first preparation on this corpus, also when it was long ago."""
+        """With the cost of the first preparation on this corpus, maybe that of an earlier run."""
         identity = {
             "stage": _prepare_identity(stage),
             "sources": dict(component.sources(self.cache)),
@@ -174,25 +174,30 @@ class Executor:
         inputs: Sequence[StageRecord],
         work: Path,
     ) -> int:
-        """Run what is not there yet; returns how many batches an earlier run left behind."""
-        left_behind = 0
+        """Run the batches that are missing; returns how many an earlier run had finished."""
+        n_reused = 0
         size = max(1, component.questions_per_call)
         starts = range(0, len(questions), size)
         name = f"{node.stage.role} {node.stage.type}"
         for number, start in enumerate(progress(starts, name, len(starts), "batch")):
-            some = questions[start : start + size]
-            done = read_batch(work, number)
-            # Another version may have cut its batches elsewhere.
-            if done is not None and list(done.rows) == [question.id for question in some]:
-                left_behind += 1
+            batch_questions = questions[start : start + size]
+            batch = read_batch(work, number)
+            # Another version may have had another batch size.
+            if batch is not None and list(batch.rows) == [
+                question.id for question in batch_questions
+            ]:
+                n_reused += 1
                 continue
-            feeds = [Feed(each.stage, [each.rows[q.id] for q in some]) for each in inputs]
+            feeds = [
+                Feed(record.stage, [record.rows[q.id] for q in batch_questions])
+                for record in inputs
+            ]
             with Meter() as meter:
-                outputs = call_stage(node.stage, component, some, feeds)
-            rows = {q.id: output for q, output in zip(some, outputs, strict=True)}
+                outputs = call_stage(node.stage, component, batch_questions, feeds)
+            rows = {q.id: output for q, output in zip(batch_questions, outputs, strict=True)}
             write_batch(work, number, Batch(meter.spent, rows))
         drop_batches(work, len(starts))
-        return left_behind
+        return n_reused
 
     def _facts(
         self,
@@ -206,26 +211,32 @@ class Executor:
         sample = questions[::step][:COST_SAMPLE]
         takes_hits = ROLES[stage.role].takes == "hits" and inputs
         hits = inputs[0].hits if takes_hits else {}
-        shown = sample if stage.config.sees_answers else [q.query for q in sample]
-        costs = [component.cost(question, hits.get(question.id, ())) for question in shown]
+        feeds = [Feed(each.stage, [each.rows[q.id] for q in sample]) for each in inputs]
+        queries, owners = queries_of(stage, sample, [] if takes_hits else feeds)
+        costs = [
+            component.cost(query, hits.get(sample[owner].id, ()))
+            for query, owner in zip(queries, owners, strict=True)
+        ]
         return {
             "offline": prepared.offline.to_dict(),
             "parameters": max((c.parameters for c in costs), default=0),
-            "gflop": _mean_gflop(costs),
+            "gflop": _mean_gflop(costs, len(sample)),
             "stored": [[item.name, item.bytes] for item in component.stored()],
             "facts": dict(component.describe()),
         }
 
 
-def _mean_gflop(costs: Sequence[Cost]) -> float | None:
-    known = [c.gflop for c in costs if c.gflop is not None]
-    return sum(known) / len(known) if known else None
+def _mean_gflop(costs: Sequence[Cost], questions: int) -> float | None:
+    """Of each of so many questions, which may have been asked in several texts."""
+    gflops = [c.gflop for c in costs if c.gflop is not None]
+    return sum(gflops) / len(gflops) * len(costs) / questions if gflops else None
 
 
 def _prepare_identity(stage: StageSpec) -> dict[str, Any]:
-    # How many passages a stage returns changes nothing about what it prepares.
+    # Neither the number of passages that a stage returns nor what is added to its scores affects
+    # what its component prepares.
     identity = stage.identity()
-    config = {key: value for key, value in identity["config"].items() if key != "k"}
+    config = {k: value for k, value in identity["config"].items() if k not in ("k", "alpha")}
     return {"role": stage.role, **identity, "config": config}
 
 

@@ -1,7 +1,7 @@
-"""What a ranker looked at: asked for after the run, for a few questions and passages.
+"""Explanations of a ranker, computed after the run for a few questions and passages.
 
-It is kept in the cache under the key of the ranking it belongs to. A ranker is loaded only where
-it has something to say and did not say it before; seconds spent here are in no cost.
+They are cached under the key of the ranking they belong to. A ranker is loaded only if it
+implements `explain` and nothing is cached; no cost includes the seconds spent here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from odqa.types import Hit
 
 _LOG = logging.getLogger(__name__)
 
-#: Questions explained where nobody asks for more or fewer.
+#: Questions explained by default.
 QUESTIONS = 50
 #: The best passages of each.
 PASSAGES = 3
@@ -42,14 +42,14 @@ Explanations = Mapping[str, tuple[Explanation, ...]]
 def explain_ranking(
     record: StageRecord, dataset: Dataset, cache: Cache, questions: int
 ) -> Explanations:
-    """By question id, what a ranker saw in its best passages; empty where it says nothing.
+    """By question id, what a ranker looked at in its best passages; empty if it explains nothing.
 
     Args:
         record: of the ranker's stage.
         questions: how many, from the first on.
 
     Raises:
-        ComponentError: an explanation of a passage that was not asked for, or of text beyond it.
+        ComponentError: an explanation of a passage that was not among them, or of text beyond it.
     """
     stage = record.stage
     kind = get(stage.role, stage.type)
@@ -66,11 +66,13 @@ def explain_ranking(
     return read_explanations(cache.artifact("explanations", identity, build) / "explanations.jsonl")
 
 
-def write_explanations(path: Path, found: Iterable[tuple[str, Sequence[Explanation]]]) -> None:
+def write_explanations(
+    path: Path, explanations: Iterable[tuple[str, Sequence[Explanation]]]
+) -> None:
     """One line per question and passage."""
     with path.open("w", encoding="utf-8") as out:
-        for question_id, each in found:
-            out.writelines(line + "\n" for line in _lines(question_id, each))
+        for question_id, of_question in explanations:
+            out.writelines(line + "\n" for line in _lines(question_id, of_question))
 
 
 def read_explanations(path: Path) -> dict[str, tuple[Explanation, ...]]:
@@ -79,66 +81,69 @@ def read_explanations(path: Path) -> dict[str, tuple[Explanation, ...]]:
     Raises:
         ValueError, LookupError, TypeError: a line is damaged.
     """
-    found: dict[str, tuple[Explanation, ...]] = {}
+    explanations: dict[str, tuple[Explanation, ...]] = {}
     with path.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
             data = json.loads(line)
             key = str(data["id"])
-            found[key] = (*found.get(key, ()), Explanation.from_dict(data))
-    return found
+            explanations[key] = (*explanations.get(key, ()), Explanation.from_dict(data))
+    return explanations
 
 
 def _explained(
     record: StageRecord, dataset: Dataset, cache: Cache, questions: int
 ) -> Iterable[tuple[str, list[Explanation]]]:
-    asked = dataset.questions.questions[:questions]
+    sample = dataset.questions.questions[:questions]
     ranker = cast(Ranker[object], make_component(record.stage))  # type: ignore[type-var]
     try:
         ranker.prepare(dataset.corpus, cache)
-        starts = range(0, len(asked), _BATCH)
+        starts = range(0, len(sample), _BATCH)
         for start in progress(starts, f"{record.stage.type} explains", len(starts), "batch"):
-            some = asked[start : start + _BATCH]
-            hits = [record.hits[question.id][:PASSAGES] for question in some]
-            found = ranker.explain([question.query for question in some], hits)
-            if len(found) != len(some):
-                raise _broken(record.stage, f"{len(found)} lists for {len(some)} questions")
-            for question, given, each in zip(some, hits, found, strict=True):
-                _check(record.stage, given, each, dataset)
-                yield question.id, each
+            batch = sample[start : start + _BATCH]
+            hits = [record.hits[question.id][:PASSAGES] for question in batch]
+            explanations = ranker.explain([question.query for question in batch], hits)
+            if len(explanations) != len(batch):
+                raise _broken(record.stage, f"{len(explanations)} lists for {len(batch)} questions")
+            for question, own_hits, of_question in zip(batch, hits, explanations, strict=True):
+                _check(record.stage, own_hits, of_question, dataset)
+                yield question.id, of_question
     finally:
         ranker.close()
 
 
 def _until(
-    found: Iterable[tuple[str, list[Explanation]]], most: int, stage: StageSpec
+    explanations: Iterable[tuple[str, list[Explanation]]], max_bytes: int, stage: StageSpec
 ) -> Iterable[tuple[str, list[Explanation]]]:
     size = 0
-    for question_id, each in found:
-        size += sum(len(line.encode()) for line in _lines(question_id, each))
-        if size > most:
+    for question_id, of_question in explanations:
+        size += sum(len(line.encode()) for line in _lines(question_id, of_question))
+        if size > max_bytes:
             _LOG.warning("%s: explanations end before question %s", stage.type, question_id)
             return
-        yield question_id, each
+        yield question_id, of_question
 
 
-def _lines(question_id: str, each: Sequence[Explanation]) -> list[str]:
-    return [json.dumps({"id": question_id, **one.to_dict()}, ensure_ascii=False) for one in each]
+def _lines(question_id: str, explanations: Sequence[Explanation]) -> list[str]:
+    return [
+        json.dumps({"id": question_id, **explanation.to_dict()}, ensure_ascii=False)
+        for explanation in explanations
+    ]
 
 
 def _check(
-    stage: StageSpec, given: Sequence[Hit], found: Sequence[Explanation], dataset: Dataset
+    stage: StageSpec, hits: Sequence[Hit], explanations: Sequence[Explanation], dataset: Dataset
 ) -> None:
-    ids = [one.passage_id for one in found]
-    if len(set(ids)) != len(ids) or not set(ids) <= {hit.passage_id for hit in given}:
+    ids = [explanation.passage_id for explanation in explanations]
+    if len(set(ids)) != len(ids) or not set(ids) <= {hit.passage_id for hit in hits}:
         raise _broken(stage, "a passage it was not given, or one twice")
-    for one in found:
-        length = len(dataset.corpus.get(one.passage_id).full_text)
-        if not all(0 <= piece.start <= piece.end <= length for piece in one.pieces):
-            raise _broken(stage, f"text that passage '{one.passage_id}' does not have")
-        if not all(0 <= match.piece < len(one.pieces) for match in one.matches):
+    for explanation in explanations:
+        length = len(dataset.corpus.get(explanation.passage_id).full_text)
+        if not all(0 <= piece.start <= piece.end <= length for piece in explanation.pieces):
+            raise _broken(stage, f"text that passage '{explanation.passage_id}' does not have")
+        if not all(0 <= match.piece < len(explanation.pieces) for match in explanation.matches):
             raise _broken(stage, "a match with no piece")
-        weights = [*(p.weight for p in one.pieces), *(m.score for m in one.matches)]
-        if not all(map(math.isfinite, (*weights, one.share or 0.0))):
+        weights = [*(p.weight for p in explanation.pieces), *(m.score for m in explanation.matches)]
+        if not all(map(math.isfinite, (*weights, explanation.share or 0.0))):
             raise _broken(stage, "with a weight that is no finite number")
 
 

@@ -1,7 +1,7 @@
-"""Seconds per question when questions come one at a time, as a user would ask them.
+"""Seconds per question when questions come one at a time, as from a user.
 
 Measured apart from the batched run, over distinct questions, after a warm-up that does not count,
-and never from cached results. What was measured is kept with the results: a rerun that computes
+and never from cached results. Measurements are cached with the results: a rerun that computes
 nothing measures nothing.
 """
 
@@ -20,16 +20,16 @@ from odqa.execution.pipeline import Pipeline
 from odqa.progress import progress
 from odqa.spec.pipeline import PipelineSpec
 
-#: Questions asked before measuring starts, others than the measured ones where there are enough.
+#: Questions run before measuring starts; not the measured ones where there are enough others.
 WARM_UP = 3
-#: Where questions take long, no further one is asked after so many seconds, once `FEWEST` were.
+#: Measuring stops after so many seconds, but not before `FEWEST` questions.
 SECONDS, FEWEST = 30.0, 5
 _FILE = "latency.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds of every measured question by stage id; lists run in parallel over ``questions``."""
+    """Seconds of every measured question by stage id, in the order of ``questions``."""
 
     questions: tuple[str, ...]
     seconds: Mapping[str, tuple[float, ...]]
@@ -52,11 +52,11 @@ class Latency:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Latency:
         """The inverse of `to_dict`."""
-        seconds = {stage: tuple(each) for stage, each in data["seconds"].items()}
+        seconds = {stage: tuple(values) for stage, values in data["seconds"].items()}
         return cls(tuple(data["questions"]), seconds)
 
 
-def kept_latency(
+def cached_latency(
     spec: PipelineSpec,
     dataset: Dataset,
     cache: Cache,
@@ -65,11 +65,11 @@ def kept_latency(
     keys: Mapping[str, str],
     results: Cache | None = None,
 ) -> Latency:
-    """`measure_latency`, or what it measured when the same stages ran before.
+    """`measure_latency`, or its cached result for the same stages.
 
     Args:
         keys: id of every stage -> the key of its results.
-        results: where results are kept instead of ``cache``.
+        results: a cache to use instead of ``cache``.
     """
     identity = {"stages": dict(keys), "questions": n, "seconds": SECONDS, "version": 1}
 
@@ -82,9 +82,9 @@ def kept_latency(
 
 
 def measure_latency(spec: PipelineSpec, dataset: Dataset, cache: Cache, n: int) -> Latency:
-    """Ask ``n`` distinct questions (all, where there are fewer) one by one, from end to end.
+    """Run ``n`` distinct questions (all, if there are fewer) one by one, end to end.
 
-    Fewer where that takes more than `SECONDS`, though no fewer than `FEWEST`.
+    Fewer if that takes more than `SECONDS`, but no fewer than `FEWEST`.
     """
     questions = dataset.questions.questions
     pipeline = Pipeline.from_spec(spec)
@@ -95,8 +95,8 @@ def measure_latency(spec: PipelineSpec, dataset: Dataset, cache: Cache, n: int) 
         for question in questions[n : n + WARM_UP] or questions[:WARM_UP]:
             pipeline.run([question])
         started = time.perf_counter()
-        wanted = questions[:n]
-        for question in progress(wanted, f"latency {spec.name}", len(wanted), "question"):
+        sample = questions[:n]
+        for question in progress(sample, f"latency {spec.name}", len(sample), "question"):
             if len(measured) >= FEWEST and time.perf_counter() - started > SECONDS:
                 break
             for stage, spent in pipeline.run([question]).seconds.items():
@@ -104,7 +104,7 @@ def measure_latency(spec: PipelineSpec, dataset: Dataset, cache: Cache, n: int) 
             measured.append(question.id)
     finally:
         pipeline.close()
-    return Latency(tuple(measured), {stage: tuple(each) for stage, each in seconds.items()})
+    return Latency(tuple(measured), {stage: tuple(values) for stage, values in seconds.items()})
 
 
 def percentile(values: Sequence[float], q: float) -> float:

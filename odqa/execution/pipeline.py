@@ -52,8 +52,7 @@ class Pipeline:
         Raises:
             SpecErrors: everything that is wrong with the file.
         """
-        known = spec if isinstance(spec, PipelineSpec) else load_pipeline(spec, overrides)
-        return cls(known)
+        return cls(spec if isinstance(spec, PipelineSpec) else load_pipeline(spec, overrides))
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """All offline work of all stages; idempotent."""
@@ -66,7 +65,7 @@ class Pipeline:
         """Answer a batch of questions.
 
         Args:
-            hits: what the first stages get that take hits, where there is no retriever.
+            hits: input of the first stages that take hits, if there is no retriever.
         """
         graph = self.spec.graph
         seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Which stages have to run: equal stages over equal inputs are one node, in whatever pipeline."""
+"""Which stages have to run: equal stages over equal inputs are one node across pipelines."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ def make_plan(
     nodes: dict[str, Node] = {}
     keys: dict[str, dict[str, str]] = {}
     for spec in specs:
-        own: dict[str, str] = {}
-        for each in spec.graph.nodes:
-            inputs = tuple(own[source] for source in each.inputs)
+        stage_keys: dict[str, str] = {}
+        for graph_node in spec.graph.nodes:
+            inputs = tuple(stage_keys[source] for source in graph_node.inputs)
             identity = {
-                "role": each.role,
-                "stage": each.stage.identity(),
-                "sources": dict(sources(each.stage)),
+                "role": graph_node.role,
+                "stage": graph_node.stage.identity(),
+                "sources": dict(sources(graph_node.stage)),
                 "upstream": _upstream(inputs),
-                "corpus": None if _needs_no_corpus(each) else corpus,
+                "corpus": None if _needs_no_corpus(graph_node) else corpus,
                 "questions": questions,
-                **running(each.stage),
+                **running(graph_node.stage),
             }
-            key = own[each.id] = content_key(identity)
-            nodes.setdefault(key, Node(each.stage, key, inputs, identity))
-        keys[spec.name] = own
+            key = stage_keys[graph_node.id] = content_key(identity)
+            nodes.setdefault(key, Node(graph_node.stage, key, inputs, identity))
+        keys[spec.name] = stage_keys
     return Plan(tuple(nodes.values()), keys)
 
 
 def _upstream(inputs: Sequence[str]) -> str | list[str] | None:
-    # One input stands alone: so it did before stages could have several.
+    # A single input is no list: keys stay as they were before stages could have several.
     if len(inputs) < 2:
         return inputs[0] if inputs else None
     return list(inputs)
@@ -86,8 +86,8 @@ def _needs_no_corpus(node: GraphNode) -> bool:
 def running(stage: StageSpec) -> dict[str, object]:
     """How a stage is to run (device, batch size), where its spec says so.
 
-    It changes no result beyond rounding, and so neither a spec's hash nor an index; but a record
-    of seconds on one device must not be shown for another.
+    It changes no result beyond rounding, and therefore neither a spec's hash nor an index; but
+    seconds measured on one device must not be reported for another.
     """
-    said = dict(stage.config.running())
-    return {"running": said} if said else {}
+    parameters = dict(stage.config.running())
+    return {"running": parameters} if parameters else {}

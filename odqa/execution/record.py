@@ -1,7 +1,7 @@
-"""What one stage did over all questions, and its form on disk.
+"""The results of one stage over all questions, in memory and on disk.
 
-A stage is written batch by batch (``batch-00000.json``), each file whole or absent, so that a
-killed run goes on where it stopped and a finished stage is read back exactly as it was made.
+A stage is written batch by batch (``batch-00000.json``), each file atomically, so that a killed
+run resumes where it stopped and a finished stage is read back exactly.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from odqa.types import Answer, Hit
 class StageRecord:
     """Results and costs of one stage.
 
-    ``rows`` maps question ids to what the stage gave: texts, hits or an answer. ``offline`` is what
-    the first `prepare` of this component on this corpus took, ``online`` what the online batches
-    took when they were computed. ``reused`` says that the online part, or some batches of it, was
-    read from the cache, ``offline_reused`` that the offline figures are those of an earlier run.
+    ``rows`` maps question ids to outputs: texts, hits or an answer. ``offline`` is the cost of the
+    first `prepare` of this component on this corpus, ``online`` that of the online batches when
+    they were computed. With ``reused``, all or some of the batches were read from the cache; with
+    ``offline_reused``, the offline figures are those of an earlier run.
     """
 
     stage: StageSpec
@@ -63,7 +63,7 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One written batch: what it took and one result per question id."""
+    """One written batch: its cost and one output per question id."""
 
     spent: Spent
     rows: Mapping[str, Output]
@@ -80,7 +80,7 @@ def write_batch(folder: Path, number: int, batch: Batch) -> None:
 
 
 def read_batch(folder: Path, number: int) -> Batch | None:
-    """A batch written before; `None` where there is none, or none that can be read."""
+    """A batch from disk; `None` if it is missing or unreadable."""
     source = _batch_file(folder, number)
     if not source.is_file():
         return None
@@ -102,7 +102,7 @@ def read_batches(folder: Path) -> Iterator[Batch]:
 
 
 def drop_batches(folder: Path, start: int) -> None:
-    """Remove batch ``start`` and those behind it, left by a version that cut smaller ones."""
+    """Remove batch ``start`` and later ones, left by a version with smaller batches."""
     number = start
     while (file := _batch_file(folder, number)).exists():
         file.unlink()
@@ -120,7 +120,7 @@ def _to_json(value: Output) -> dict[str, Any]:
         return {"answer": (value.text, float(value.score), value.passage_id, start, end)}
     if value and isinstance(value[0], str):
         return {"texts": value}
-    # Components may return numpy's numbers; what comes back is always plain.
+    # Components may return numpy's numbers; JSON needs plain ones.
     hits = cast(Sequence[Hit], value)
     return {"hits": [[hit.passage_id, float(hit.score)] for hit in hits]}
 

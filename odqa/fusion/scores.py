@@ -32,9 +32,12 @@ class ZScoreFusion(WeightedSum[FusionConfig]):
     """
 
     Config = FusionConfig
+    version = 2  # 1 gave 1 or -1 where the mean of equal scores was rounded
 
     def values(self, hits: Sequence[Hit]) -> Sequence[float]:
         scores = [hit.score for hit in hits]
+        if min(scores) == max(scores):
+            return [0.0] * len(scores)
         mean = math.fsum(scores) / len(scores)
         deviation = math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / len(scores))
-        return [(score - mean) / deviation if deviation else 0.0 for score in scores]
+        return [(score - mean) / deviation for score in scores]

@@ -1,1 +1,1 @@
-"""What is built once per corpus and searched per question: vectors, tokens, words."""
+"""Indexes, built once per corpus and searched per question: vectors, token vectors, BM25."""

@@ -1,4 +1,4 @@
-"""How vectors are searched: exactly, or through one of two approximate indexes."""
+"""Configurations of vector search: exact, or by one of two approximate indexes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Index(ComponentConfig):
 
     @model_serializer(mode="wrap")
     def _keep_type(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        # The tag equals its default, yet without it the saved spec could not be read back.
+        # The tag equals its default, but without it a saved spec could not be read again.
         return {"type": self.type, **handler(self)}
 
 

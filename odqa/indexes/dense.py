@@ -1,7 +1,7 @@
-"""Vectors of a whole corpus and the search over them: what all dense retrievers share.
+"""The vectors of a corpus and the search over them, common to all dense retrievers.
 
 The vectors and the index are two artifacts, so that another index costs no encoding. Their cache
-keys hold the encoder's own content hash: an index cannot meet questions of another encoder.
+keys hold the encoder's content hash: an index is never searched with another encoder's questions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
-#: Vectors of some passages; the second argument labels the progress bar.
+#: Passages -> their vectors; the second argument labels the progress bar.
 EncodePassages = Callable[[list[Passage], str], Shard]
 
 
@@ -37,9 +37,9 @@ class DenseIndex:
     ) -> None:
         self._corpus = corpus
         self._index = index
-        #: The vectors themselves.
+        #: The vectors.
         self.file = file
-        #: What is on disk.
+        #: Artifacts on disk, with their sizes.
         self.stored = stored
 
     @classmethod
@@ -56,27 +56,27 @@ class DenseIndex:
         encode: EncodePassages,
         shard: int = 4096,
     ) -> Self:
-        """Build or open vectors and index; encoding goes on after the last finished shard.
+        """Build or open vectors and index; encoding resumes after the last finished shard.
 
         Args:
             config: how to search.
-            what: what is stored, for progress bars and the cost table, such as "passage vectors".
-            identity: what decides the vectors beside the corpus: encoder, settings, version.
+            what: name of the vectors in progress bars and the cost table, e.g. "passage vectors".
+            identity: what decides the vectors besides the corpus: encoder, settings, version.
             dim: width of the vectors.
             encode: called for passages whose vectors are not in the cache.
-            shard: passages that are encoded, and lost by a kill, together.
+            shard: passages encoded together; a killed build loses at most these.
         """
         n = len(corpus)
 
-        def encoded(start: int, stop: int) -> Shard:
+        def encode_rows(start: int, stop: int) -> Shard:
             label = f"{what} {start + 1:,}–{stop:,} of {n:,}"
             return encode(corpus.slice(start, stop), label)
 
         def build_vectors(folder: Path) -> None:
-            encode_shards(folder, n, dim, encoded, shard)
+            encode_shards(folder, n, dim, encode_rows, shard)
 
-        key = {**identity, "what": what, "corpus": corpus.fingerprint}
-        folder = cache.artifact("vectors", key, build_vectors)
+        vectors_identity = {**identity, "what": what, "corpus": corpus.fingerprint}
+        folder = cache.artifact("vectors", vectors_identity, build_vectors)
         file = VectorFile(folder)
         vectors = Stored(what, cache.bytes(folder))
         if isinstance(config, FlatIndex):
@@ -86,9 +86,11 @@ class DenseIndex:
             build_index(folder, file.vectors, config, metric)
 
         parameters = {**config.identity(), "metric": metric}
-        place = cache.artifact("dense-index", {"vectors": key, "index": parameters}, build)
-        stored = (vectors, Stored(f"{config.type} index", cache.bytes(place)))
-        return cls(corpus, file, VectorIndex(file.vectors, config, metric, place), stored)
+        index_folder = cache.artifact(
+            "dense-index", {"vectors": vectors_identity, "index": parameters}, build
+        )
+        stored = (vectors, Stored(f"{config.type} index", cache.bytes(index_folder)))
+        return cls(corpus, file, VectorIndex(file.vectors, config, metric, index_folder), stored)
 
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores, float32 [q, min(k, n)], and vector rows, int64, best first."""

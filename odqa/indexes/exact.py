@@ -1,7 +1,7 @@
 """Exact nearest neighbours, ties in the order of the rows.
 
 FAISS finds candidates in fp32, where equal vectors may get scores that differ in the last digit,
-depending on where they lie in a block. So candidates are scored again in float64 and rounded to
+depending on their position in a block. So candidates are scored again in float64 and rounded to
 fp32: equal vectors tie exactly, and a score depends neither on the batch nor on the index type.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from odqa.indexes.config import Metric
-from odqa.indexes.faiss_threads import load_faiss
+from odqa.indexes.faiss_threads import load_faiss, matrix_products
 
-# Candidates beyond k, so that most ties at the border are seen at once.
+# Candidates beyond k, so that the first search includes most ties with the k-th.
 _MARGIN = 32
 # Questions scored again together; bounds memory to some hundred megabytes.
 _GROUP = 64
-# Relative error of an fp32 dot product of a thousand terms, with room to spare.
+# Generous bound of the relative error of an fp32 dot product of a thousand terms.
 _TOLERANCE = 1e-5
 
 
@@ -28,11 +28,11 @@ def exact_search(
     Args:
         queries: float32 [q, d].
         vectors: float32 [n, d].
-        k: how many; at most n come back.
+        k: rows per query; at most n.
         metric: ``ip`` inner product, ``l2`` squared Euclidean distance, negated.
 
     Returns:
-        Scores, float32 [q, min(k, n)], falling; rows, int64 of the same shape. Ties: lower row.
+        Scores, float32 [q, min(k, n)], descending; rows, int64 of the same shape. Ties: lower row.
     """
     k = min(k, len(vectors))
     scores = np.empty((len(queries), k), np.float32)
@@ -40,14 +40,14 @@ def exact_search(
     open_queries = np.arange(len(queries))
     fetch = min(k + _MARGIN, len(vectors))
     while len(open_queries):
-        asked = queries[open_queries]
-        bound, candidates = _candidates(asked, vectors, fetch, metric)
-        exact, best = best_of(asked, vectors, candidates, k, metric)
+        remaining = queries[open_queries]
+        bound, candidates = _candidates(remaining, vectors, fetch, metric)
+        exact, best = best_of(remaining, vectors, candidates, k, metric)
         scores[open_queries], rows[open_queries] = exact, best
         if fetch == len(vectors):
             break
         # Rows that were not fetched score at most `bound`; could they tie with the k-th?
-        slack = _TOLERANCE * _scale(asked, vectors, candidates, metric)
+        slack = _TOLERANCE * _scale(remaining, vectors, candidates, metric)
         open_queries = open_queries[bound >= exact[:, -1] - slack]
         fetch = min(4 * fetch, len(vectors))
     return scores, rows
@@ -69,7 +69,7 @@ def best_of(
     for start in range(0, len(queries), _GROUP):
         part = slice(start, start + _GROUP)
         scores[part] = _score(queries[part], vectors, ordered[part], metric)
-    # Stable, and rows rise within a query: ties stay in the order of the rows.
+    # A stable sort of ascending rows: ties stay in the order of the rows.
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(ordered, order, 1)
 
@@ -80,19 +80,20 @@ def _candidates(
     """Rows [q, fetch], and the score of the last one [q], as FAISS computes it."""
     faiss = load_faiss()
     kind = faiss.METRIC_INNER_PRODUCT if metric == "ip" else faiss.METRIC_L2
-    found, rows = faiss.knn(queries, vectors, fetch, metric=kind)
-    return (found[:, -1] if metric == "ip" else -found[:, -1]), rows
+    with matrix_products(len(queries)):
+        scores, rows = faiss.knn(queries, vectors, fetch, metric=kind)
+    return (scores[:, -1] if metric == "ip" else -scores[:, -1]), rows
 
 
 def _score(
     queries: np.ndarray, vectors: np.ndarray, rows: np.ndarray, metric: Metric
 ) -> np.ndarray:
-    found = np.asarray(vectors[rows], dtype=np.float64)
-    asked = queries.astype(np.float64)
+    candidates = np.asarray(vectors[rows], dtype=np.float64)
+    exact_queries = queries.astype(np.float64)
     if metric == "ip":
-        scores = np.matmul(found, asked[:, :, None])[:, :, 0]
+        scores = np.matmul(candidates, exact_queries[:, :, None])[:, :, 0]
     else:
-        scores = -np.square(found - asked[:, None]).sum(axis=2)
+        scores = -np.square(candidates - exact_queries[:, None]).sum(axis=2)
     scores[rows < 0] = -np.inf
     return np.asarray(scores, dtype=np.float32)
 
@@ -100,9 +101,9 @@ def _score(
 def _scale(
     queries: np.ndarray, vectors: np.ndarray, candidates: np.ndarray, metric: Metric
 ) -> np.ndarray:
-    """Size of the terms that were added up, per query."""
-    # A sample of the candidates is enough: it is the order of magnitude that counts.
+    """Magnitude of the summed terms, per query."""
+    # A sample of the candidates is enough for the order of magnitude.
     sample = np.asarray(vectors[candidates[:, :_MARGIN]])
     lengths = np.linalg.norm(sample, axis=2).max(axis=1)
-    asked = np.linalg.norm(queries, axis=1)
-    return np.asarray(asked * lengths if metric == "ip" else (asked + lengths) ** 2)
+    query_lengths = np.linalg.norm(queries, axis=1)
+    return np.asarray(query_lengths * lengths if metric == "ip" else (query_lengths + lengths) ** 2)

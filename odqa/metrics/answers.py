@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from odqa.metrics.patterns import compiled
 
@@ -54,6 +54,20 @@ def best_exact_match(prediction: str, golds: Iterable[str]) -> float:
 def best_f1(prediction: str, golds: Iterable[str]) -> float:
     """`f1` with the accepted answer that fits best; 0.0 when none is accepted."""
     return _best(f1, prediction, golds)
+
+
+def answer_figures(predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> dict[str, float]:
+    """EM and F1, each 0 to 1: means of `best_exact_match` and `best_f1` over questions.
+
+    Args:
+        predictions: one a question, at least one; empty where there is no answer.
+        golds: accepted answers of each question, in the same order.
+    """
+    pairs = list(zip(predictions, golds, strict=True))
+    return {
+        "EM": sum(best_exact_match(prediction, gold) for prediction, gold in pairs) / len(pairs),
+        "F1": sum(best_f1(prediction, gold) for prediction, gold in pairs) / len(pairs),
+    }
 
 
 def pattern_match(prediction: str, pattern: str) -> float:

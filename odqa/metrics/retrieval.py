@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from odqa.errors import DataError
 from odqa.types import Hit
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 #: The ``k`` of metrics with a cut.
 CUTS = (1, 5, 20, 100)
+
+#: Figures of an order of passages by their short names, and the metrics whose means they are.
+RANKING_FIGURES = {"R@1": "recall@1", "R@5": "recall@5", "MRR@10": "mrr@10"}
 
 
 def score_ranking(
@@ -48,6 +52,33 @@ def score_ranking(
         for result in ir_measures.iter_calc(list(measures), judged, run):
             scores[result.query_id][measures[result.measure]] = float(result.value)
     return scores
+
+
+def ranking_figures(hits: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, float]:
+    """R@1, R@5 and MRR@10 of an order of passages, each 0 to 1: means over questions.
+
+    With one relevant passage a question, R@k is the share of questions that have it among the
+    first k.
+
+    Args:
+        hits: question id -> hits, best first; questions that are not in it do not count.
+        qrels: question id -> passage id -> relevance; questions without a relevant passage do not
+            count.
+
+    Raises:
+        DataError: no question of ``hits`` has a relevant passage.
+    """
+    scores = score_ranking(hits, qrels, cuts=(1, 5))
+    if not scores:
+        raise DataError(
+            "no question of the run has a relevant passage",
+            where="qrels",
+            cure="check that run and qrels belong together",
+        )
+    return {
+        name: sum(values[metric] for values in scores.values()) / len(scores)
+        for name, metric in RANKING_FIGURES.items()
+    }
 
 
 def _measures(cuts: Sequence[int]) -> dict[Any, str]:

@@ -1,4 +1,4 @@
-"""The token alignment behind a MaxSim score: which passage token each question token chose."""
+"""The token alignment behind a MaxSim score: the passage token that each question token matches."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def alignment(
     """
     best = similarity.argmax(axis=1)
     scores = similarity.max(axis=1)
-    chosen, number = np.unique(best, return_inverse=True)
+    positions, piece_numbers = np.unique(best, return_inverse=True)
     return Explanation(
         passage_id,
         "alignment",
         tuple(
-            Piece(spans[place][0], spans[place][1], float(scores[best == place].max()))
-            for place in chosen.tolist()
+            Piece(spans[position][0], spans[position][1], float(scores[best == position].max()))
+            for position in positions.tolist()
         ),
-        tuple(map(Match, tokens, number.tolist(), scores.tolist())),
+        tuple(map(Match, tokens, piece_numbers.tolist(), scores.tolist())),
     )

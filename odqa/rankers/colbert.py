@@ -1,4 +1,4 @@
-"""Late interaction: every question token looks for its best passage token (MaxSim).
+"""Late interaction: every question token is matched with its best passage token (MaxSim).
 
 Khattab and Zaharia 2020, ColBERT. Passage token vectors are computed once, offline, and kept in a
 token store; online only the question goes through the encoder.
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
     from odqa.encoders.sharded import Shard
 
-# Questions whose passages are encoded together when nothing was computed offline.
+# Questions whose passages are encoded together without an offline store.
 _GROUP = 16
 
 
 class ColbertConfig(RankerConfig, ModelConfig):
     """Parameters of the ColBERT ranker."""
 
-    #: It had ``alpha`` from the first version on.
+    #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
     checkpoint: str = Field(
@@ -61,7 +61,7 @@ class ColbertConfig(RankerConfig, ModelConfig):
 
 @dataclass(frozen=True, slots=True)
 class TokenMatch:
-    """The passage token that one question token found most similar."""
+    """The most similar passage token of one question token."""
 
     query_token: str
     passage_token: str
@@ -84,24 +84,24 @@ class ColbertRanker(
     def rank(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
-        asked = [i for i, found in enumerate(hits) if found]
-        queries = self._model.encode_queries([questions[i].text for i in asked])
+        with_hits = [i for i, question_hits in enumerate(hits) if question_hits]
+        queries = self._model.encode_queries([questions[i].text for i in with_hits])
         out: list[list[Hit]] = [[] for _ in questions]
-        groups = range(0, len(asked), _GROUP)
+        groups = range(0, len(with_hits), _GROUP)
         for first in progress(groups, "ColBERT ranks", len(groups), unit="group"):
-            group = asked[first : first + _GROUP]
+            group = with_hits[first : first + _GROUP]
             rows = [self._corpus.rows([hit.passage_id for hit in hits[i]]) for i in group]
             # A fixed order, so that the order of the hits cannot change a score even by rounding.
-            unique = sorted({row for found in rows for row in found})
+            unique = sorted({row for question_rows in rows for row in question_rows})
             online = None if self._store is not None else self._encode_rows(unique)
-            for at, i in enumerate(group):
-                scores = self._score(queries[first + at], sorted(set(rows[at])), online)
-                new = [scores[row] for row in rows[at]]
-                out[i] = reranked(hits[i], new, k)
+            for offset, i in enumerate(group):
+                scores = self._score(queries[first + offset], sorted(set(rows[offset])), online)
+                own_scores = [scores[row] for row in rows[offset]]
+                out[i] = reranked(hits[i], own_scores, k)
         return out
 
     def align(self, question: Query, passage: Passage) -> list[TokenMatch]:
-        """Which passage token each question token chose: what the score is made of.
+        """The passage token that each question token matches: the parts of the score.
 
         Returns:
             One match per question token, [MASK] fillers included. ``passage_index`` counts the
@@ -126,8 +126,8 @@ class ColbertRanker(
         """The alignment of every hit, from the vectors that `rank` scores with."""
         queries = self._model.encode_queries([question.text for question in questions])
         return [
-            self._alignments(question, query, found)
-            for question, query, found in zip(questions, queries, hits, strict=True)
+            self._alignments(question, query, question_hits)
+            for question, query, question_hits in zip(questions, queries, hits, strict=True)
         ]
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -192,8 +192,8 @@ class ColbertRanker(
         return Opened(store, (Stored("passage token vectors", store.bytes),))
 
     def _encode_rows(self, rows: Sequence[int]) -> dict[int, np.ndarray]:
-        found = self._model.encode_passages([self._corpus[row].full_text for row in rows])
-        parts = np.split(found.vectors, np.cumsum(found.counts)[:-1])
+        passages = self._model.encode_passages([self._corpus[row].full_text for row in rows])
+        parts = np.split(passages.vectors, np.cumsum(passages.counts)[:-1])
         return dict(zip(rows, parts, strict=True))
 
     def _alignments(
@@ -202,13 +202,13 @@ class ColbertRanker(
         names = self._model.query_tokens(question.text)
         rows = self._corpus.rows([hit.passage_id for hit in hits])
         online = self._encode_rows(rows) if self._store is None and rows else {}
-        found = []
+        explanations = []
         for hit, row in zip(hits, rows, strict=True):
             tokens = online[row] if self._store is None else self._store.gather([row])[0]
             spans = self._model.passage_spans(self._corpus[row].full_text)
             similarity = query @ tokens.astype(np.float32).T
-            found.append(alignment(hit.passage_id, names, spans, similarity))
-        return found
+            explanations.append(alignment(hit.passage_id, names, spans, similarity))
+        return explanations
 
     def _score(
         self, query: np.ndarray, rows: Sequence[int], online: dict[int, np.ndarray] | None

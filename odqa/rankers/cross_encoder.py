@@ -1,6 +1,6 @@
 """Cross-encoder: question and passage go through the encoder together (Nogueira and Cho 2019).
 
-Nothing about a passage can be computed before the question is known: the other end of the map.
+Nothing about a passage can be computed before the question is known.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GROUP = 16
 class CrossEncoderConfig(RankerConfig, ModelConfig):
     """Parameters of the cross-encoder ranker."""
 
-    #: It had ``alpha`` from the first version on.
+    #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
     checkpoint: str = Field(
@@ -60,9 +60,11 @@ class CrossEncoderRanker(
             group = range(start, min(start + _GROUP, len(questions)))
             pairs = [[(questions[i].text, text) for text in self._texts(hits[i])] for i in group]
             # Each distinct pair once: equal texts get equal scores, whatever their ids.
-            scores = self._score(sorted({pair for asked in pairs for pair in asked}))
-            for i, asked in zip(group, pairs, strict=True):
-                out.append(reranked(hits[i], [scores[pair] for pair in asked], k))
+            scores = self._score(
+                sorted({pair for question_pairs in pairs for pair in question_pairs})
+            )
+            for i, question_pairs in zip(group, pairs, strict=True):
+                out.append(reranked(hits[i], [scores[pair] for pair in question_pairs], k))
         return out
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -119,7 +121,7 @@ class CrossEncoderRanker(
         for batch in equal_batches(lengths, self.config.batch_size):
             features = [{name: encoded[name][i] for name in encoded} for i in batch]
             logits = self._model.forward(features).logits.float()
-            one = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
-            for i, score in zip(batch, one.tolist(), strict=True):
+            relevance = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+            for i, score in zip(batch, relevance.tolist(), strict=True):
                 scores[pairs[i]] = score
         return scores

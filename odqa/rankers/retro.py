@@ -1,8 +1,8 @@
 """RETRO as ranker: chunked cross-attention from the question to one retrieved passage at a time.
 
 Borgeaud et al. 2021. The question runs once through the decoder; a passage costs its encoding and
-the few positions that see it. Where the neighbour encoder does not see the question, encodings (or
-their keys and values) are computed offline and stored.
+the few positions that attend to it. Where the neighbour encoder does not see the question,
+encodings (or their keys and values) are computed offline and stored.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
     from odqa.retro.offline.checkpoint import Candidates
-    from odqa.retro.rank.scorer import Asked, RetroScorer
+    from odqa.retro.rank.scorer import QuestionState, RetroScorer
 
 
 class RetroRankerConfig(RankerConfig, ModelConfig):
     """Parameters of the RETRO ranker."""
 
-    #: It had ``alpha`` from the first version on.
+    #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
     checkpoint: str = Field(
@@ -75,7 +75,7 @@ class RetroRankerConfig(RankerConfig, ModelConfig):
 
     @property
     def sees_answers(self) -> bool:
-        """An answer's likelihood can only be had with the answer."""
+        """The likelihood of an answer needs the answer."""
         return self.mode == "answer_likelihood"
 
     @model_validator(mode="after")
@@ -113,9 +113,11 @@ class RetroRanker(
         self._check_answers(questions)
         out: list[list[Hit]] = []
         pairs = zip(questions, hits, strict=True)
-        for question, found in progress(pairs, "RETRO ranks", len(questions), unit="question"):
-            scores = self._scores(question, found) if found else []
-            out.append(reranked(found, scores, k))
+        for question, question_hits in progress(
+            pairs, "RETRO ranks", len(questions), unit="question"
+        ):
+            scores = self._scores(question, question_hits) if question_hits else []
+            out.append(reranked(question_hits, scores, k))
         return out
 
     def explain(
@@ -123,11 +125,11 @@ class RetroRanker(
     ) -> list[list[Explanation]]:
         """The question's attention to every token, each question's hits read together.
 
-        Only in mode ``attention`` is this what the scores are made of.
+        Only in mode ``attention`` do the scores come from it.
         """
         return [
-            self._attended(question.text, found) if found else []
-            for question, found in zip(questions, hits, strict=True)
+            self._attended(question.text, question_hits) if question_hits else []
+            for question, question_hits in zip(questions, hits, strict=True)
         ]
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -137,9 +139,9 @@ class RetroRanker(
             frames = [scorer.frame_answer(question.text, answer) for answer in _answers(question)]
         else:
             frames = [scorer.frame(question.text, config.mode)]
-        # A text's last token is read out before it is fed.
-        unfed = config.mode in ("question_likelihood", "answer_likelihood")
-        suffix = sum(int(frame.mask[0, frame.start :].sum()) - unfed for frame in frames)
+        # The last token of a text is scored but not fed to the decoder.
+        drops_last = config.mode in ("question_likelihood", "answer_likelihood")
+        suffix = sum(int(frame.mask[0, frame.start :].sum()) - drops_last for frame in frames)
         similar = config.mode == "head" and scorer.similarity > 0
         gflop = question_gflop(
             scorer.model.config,
@@ -156,13 +158,13 @@ class RetroRanker(
         scorer = self._model
         cut = self._store.truncated if self._store is not None else len(self._cut)
         layout = f"{scorer.layout}, naive" if self.config.layout == "naive" else scorer.layout
-        sees = scorer.depends_on_question(self.config.mode)
+        conditioned = scorer.depends_on_question(self.config.mode)
         return {
             **scorer.facts(),
             "mode": self.config.mode,
             "layout": layout,
             "neighbours": self.config.neighbours,
-            "representation": "all-to-all dynamic" if sees else "intra-passage dynamic",
+            "representation": "all-to-all dynamic" if conditioned else "intra-passage dynamic",
             "similarity weight": f"{scorer.similarity:g}",
             "passage tokens (at most)": str(scorer.passage_tokens),
             "passages cut off": str(cut),
@@ -222,20 +224,22 @@ class RetroRanker(
         return [corpus.get(hit.passage_id).full_text for hit in hits]
 
     def _scores(self, question: Query, hits: Sequence[Hit]) -> list[float]:
-        """One score per hit; equal texts are read once, so that they tie."""
+        """One score per hit; equal texts are scored once, so that they tie."""
         import torch
 
         texts = self._texts(hits)
         # A fixed order, so that the order of the hits cannot change a score even by rounding.
         pairs = sorted(zip(texts, (hit.passage_id for hit in hits), strict=True))
-        first = dict(reversed(pairs))
-        distinct = sorted(first)
+        id_by_text = dict(reversed(pairs))
+        distinct = sorted(id_by_text)
         with torch.inference_mode():
-            found = np.empty(len(distinct))
-            for batch, scores in self._batches(question, distinct, [first[t] for t in distinct]):
-                found[batch] = scores.cpu().numpy()
-        known = dict(zip(distinct, found.tolist(), strict=True))
-        return [known[text] for text in texts]
+            scores = np.empty(len(distinct))
+            for batch, batch_scores in self._batches(
+                question, distinct, [id_by_text[t] for t in distinct]
+            ):
+                scores[batch] = batch_scores.cpu().numpy()
+        score_by_text = dict(zip(distinct, scores.tolist(), strict=True))
+        return [score_by_text[text] for text in texts]
 
     def _attended(self, question: str, hits: Sequence[Hit]) -> list[Explanation]:
         import torch
@@ -243,63 +247,65 @@ class RetroRanker(
         from odqa.retro.rank.scorer import joined
 
         texts, ids = self._texts(hits), [hit.passage_id for hit in hits]
-        # Attention is a question's; an answer has no part in it.
+        # Attention is that of the question, without an answer.
         mode = "head" if self.config.mode == "answer_likelihood" else self.config.mode
         with torch.inference_mode():
-            asked = self._model.ask(question, mode)
-            each = list(self._candidates(asked, texts, ids))
-            received = self._model.attention(asked, joined([part for _, part in each]))
-        weights = dict(zip((p for places, _ in each for p in places), received, strict=True))
-        found = []
-        for place, (passage_id, text) in enumerate(zip(ids, texts, strict=True)):
+            state = self._model.ask(question, mode)
+            batches = list(self._candidates(state, texts, ids))
+            received = self._model.attention(state, joined([part for _, part in batches]))
+        weights = dict(
+            zip((p for positions, _ in batches for p in positions), received, strict=True)
+        )
+        explanations = []
+        for position, (passage_id, text) in enumerate(zip(ids, texts, strict=True)):
             spans = self._model.spans(text)
-            shares = weights[place][: len(spans)].tolist()
+            shares = weights[position][: len(spans)].tolist()
             pieces = tuple(Piece(*span, share) for span, share in zip(spans, shares, strict=True))
-            found.append(Explanation(passage_id, "attention", pieces, share=sum(shares)))
-        return found
+            explanations.append(Explanation(passage_id, "attention", pieces, share=sum(shares)))
+        return explanations
 
     def _batches(
         self, question: Query, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Tensor]]:
-        """Places of some texts and their scores [len(places)], until all are scored."""
+        """Batches of positions of texts, and their scores [len(positions)]."""
         import torch
 
         from odqa.retro.rank.scorer import joined
 
         scorer, mode = self._model, self.config.mode
         if self.config.layout == "naive":
-            asked = scorer.ask(question.text, mode, naive=True)
+            state = scorer.ask(question.text, mode, naive=True)
             tokens = self._tokenised(texts, ids)
             for batch in token_batches([len(row) for row in tokens], self._budget):
-                yield batch, scorer.score_naive(asked, [tokens[i] for i in batch])
+                yield batch, scorer.score_naive(state, [tokens[i] for i in batch])
             return
         if mode == "answer_likelihood":
-            # All answers stand behind the same first chunk, so passages are read once for all.
-            each_answer = [scorer.ask_answer(question.text, a) for a in _answers(question)]
-            for batch, part in self._candidates(each_answer[0], texts, ids):
-                likely = [scorer.score(asked, part, mode) for asked in each_answer]
-                yield batch, torch.stack(likely).amax(0)
+            # All answers follow the same first chunk, so passages are encoded once for all.
+            states = [scorer.ask_answer(question.text, a) for a in _answers(question)]
+            for batch, part in self._candidates(states[0], texts, ids):
+                likelihoods = [scorer.score(state, part, mode) for state in states]
+                yield batch, torch.stack(likelihoods).amax(0)
             return
-        asked = scorer.ask(question.text, mode)
-        parts = self._candidates(asked, texts, ids)
+        state = scorer.ask(question.text, mode)
+        parts = self._candidates(state, texts, ids)
         if mode == "attention":
             # All candidates share one softmax, so they are scored together.
-            each = list(parts)
-            order = [place for batch, _ in each for place in batch]
-            yield order, scorer.score(asked, joined([part for _, part in each]), mode)
+            batches = list(parts)
+            order = [position for batch, _ in batches for position in batch]
+            yield order, scorer.score(state, joined([part for _, part in batches]), mode)
             return
         for batch, part in parts:
-            yield batch, scorer.score(asked, part, mode)
+            yield batch, scorer.score(state, part, mode)
 
     def _candidates(
-        self, asked: Asked, texts: Sequence[str], ids: Sequence[str]
+        self, state: QuestionState, texts: Sequence[str], ids: Sequence[str]
     ) -> Iterator[tuple[list[int], Candidates]]:
-        """Batches of places and the passages there, read now or from the store."""
+        """Batches of positions and the passages there, encoded now or from the store."""
         scorer, store = self._model, self._store
         if store is None:
             tokens = self._tokenised(texts, ids)
             for batch in token_batches([len(row) for row in tokens], self._budget):
-                yield batch, scorer.encode(asked, [tokens[i] for i in batch])
+                yield batch, scorer.encode(state, [tokens[i] for i in batch])
             return
         rows = self._corpus.rows(ids)
         keys = self.config.neighbours == "keys-values"
@@ -315,5 +321,5 @@ class RetroRanker(
 
 
 def _answers(question: Query) -> tuple[str, ...]:
-    """The accepted answers, which only a mode that declares to see them is given."""
+    """The accepted answers; only in a mode that sees answers are there any."""
     return question.answers if isinstance(question, Question) else ()

@@ -1,4 +1,4 @@
-"""A run file in the place of a ranker: somebody else's ranking of a retriever's hits."""
+"""A run file as ranker: another system's ranking of a retriever's hits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunFileRankerConfig(RunFileConfig, RankerConfig):
     """Parameters of `RunFileRanker`."""
 
     def identity(self) -> Mapping[str, object]:
-        """That of the file, and the weight of the incoming score where there is one."""
+        """The identity of the file, and the weight of the incoming score if there is one."""
         weight = {"alpha": self.alpha} if self.alpha else {}
         return {**super().identity(), **weight}
 
@@ -31,11 +31,11 @@ class RunFileRanker(Ranker[RunFileRankerConfig]):
 
     The file should rank what this retriever finds, at least as deep as ``k``:
 
-    * Passages of the file that were not retrieved are passed over.
-    * Retrieved passages that the file does not hold (it was cut earlier) come behind all that it
-      holds, in the order in which they came, with one score below the lowest of the file.
-    * A question that the file does not rank is an error: its retrieved order would pass as the
-      ranker's. So is one of whose ranked passages none was retrieved.
+    * Passages of the file that were not retrieved are ignored.
+    * Retrieved passages that the file does not hold (it was cut earlier) come after all that it
+      holds, in their incoming order, with one score below the lowest of the file.
+    * A question that the file does not rank is an error: its retrieved order would be taken for
+      the ranker's. So is one of whose ranked passages none was retrieved.
     """
 
     Config = RunFileRankerConfig
@@ -58,8 +58,8 @@ class RunFileRanker(Ranker[RunFileRankerConfig]):
         """
         ranked = self._run.of(questions)
         return [
-            self._ranked(question, each, scored or [], k)
-            for question, each, scored in zip(questions, hits, ranked, strict=True)
+            self._ranked(question, question_hits, scored or [], k)
+            for question, question_hits, scored in zip(questions, hits, ranked, strict=True)
         ]
 
     def _ranked(
@@ -74,8 +74,8 @@ class RunFileRanker(Ranker[RunFileRankerConfig]):
                 where=self.config.path,
                 cure="pass a run that reranks what this pipeline's retriever finds",
             )
-        last = min(scores.values()) - 1
-        return reranked(hits, [scores.get(hit.passage_id, last) for hit in hits], k)
+        unranked_score = min(scores.values()) - 1
+        return reranked(hits, [scores.get(hit.passage_id, unranked_score) for hit in hits], k)
 
     def describe(self) -> Mapping[str, str]:
         """How many questions the file ranks."""

@@ -75,7 +75,7 @@ class ExtractiveConfig(ModelConfig):
 class Span:
     """A candidate answer: offsets in the passage's text, and scores.
 
-    ``score`` is what spans of different windows are compared by; ``logit`` (start + end) and
+    ``score`` compares spans of different windows; ``logit`` (start + end) and
     ``null`` (the window's score of "no answer") are the model's own.
     """
 
@@ -101,15 +101,15 @@ class ExtractiveReader(
         out: list[Answer] = []
         groups = range(0, len(questions), _GROUP)
         for start in progress(groups, "reading", len(groups), unit="group"):
-            part = slice(start, start + _GROUP)
-            found = self._n_best(questions[part], hits[part], 1)
-            out.extend(best[0] if best else Answer("", 0.0) for best in found)
+            group = slice(start, start + _GROUP)
+            n_best = self._n_best(questions[group], hits[group], 1)
+            out.extend(best[0] if best else Answer("", 0.0) for best in n_best)
         return out
 
     def spans(self, question: Query, hits: Sequence[Hit], n: int) -> list[Answer]:
         """The ``n`` best different answers to one question, best first.
 
-        An empty answer stands where the reader would abstain; empty when there is nothing to read.
+        An empty answer means that the reader abstains; without passages the list is empty.
         """
         return self._n_best([question], [hits], n)[0]
 
@@ -138,18 +138,20 @@ class ExtractiveReader(
     def _n_best(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], n: int
     ) -> list[list[Answer]]:
-        passages = [self._passages(found) for found in hits]
+        passages = [self._passages(question_hits) for question_hits in hits]
         windows = [
             (i, window)
             for i, question in enumerate(questions)
             for window in self._windows(question, passages[i])
         ]
-        found: list[list[Span]] = [[] for _ in questions]
-        for (i, _), spans in zip(windows, self._predict([w for _, w in windows]), strict=True):
-            found[i].extend(spans)
+        spans: list[list[Span]] = [[] for _ in questions]
+        for (i, _), window_spans in zip(
+            windows, self._predict([w for _, w in windows]), strict=True
+        ):
+            spans[i].extend(window_spans)
         return [
-            self._decide(spans, read, asked)[:n]
-            for spans, read, asked in zip(found, passages, hits, strict=True)
+            self._decide(*of_question)[:n]
+            for of_question in zip(spans, passages, hits, strict=True)
         ]
 
     def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
@@ -170,8 +172,8 @@ class ExtractiveReader(
         out: list[list[Span]] = [[] for _ in windows]
         lengths = [len(window.allowed) for window in windows]
         for batch in equal_batches(lengths, self.config.batch_size):
-            found = self._forward([windows[i] for i in batch])
-            for i, spans in zip(batch, found, strict=True):
+            batch_spans = self._forward([windows[i] for i in batch])
+            for i, spans in zip(batch, batch_spans, strict=True):
                 out[i] = spans
         return out
 
@@ -237,7 +239,7 @@ class ExtractiveReader(
         answers = merged(answers, add=self.config.aggregate)
         threshold = self.config.null_threshold
         if threshold is not None:
-            # SQuAD 2.0: the least sure window speaks for all of them.
+            # SQuAD 2.0: the lowest score of a window counts for all of them.
             null = min(span.null for span in spans)
             if null - ranked[0].logit > threshold:
                 answers.insert(0, Answer("", null))

@@ -1,4 +1,4 @@
-"""Join what several passages say: equal answers, and how likely each passage is."""
+"""Merge answers of several passages: equal answers, and how likely each passage is."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def merged(answers: Sequence[Answer], *, add: bool) -> list[Answer]:
 
     Args:
         answers: in falling order of score; scores are logarithms of unnormalised probabilities.
-        add: sum the probabilities of equal answers; otherwise the best one stands.
+        add: sum the probabilities of equal answers; otherwise the best one is kept.
 
     Returns:
         The best span of each group, ties in the order given.
     """
     groups: dict[str, list[Answer]] = {}
     for answer in answers:
-        # What is nothing but articles and punctuation stays itself.
+        # An answer of only articles and punctuation is not normalised.
         groups.setdefault(normalise_answer(answer.text) or answer.text, []).append(answer)
     if not add:
         return [group[0] for group in groups.values()]
@@ -39,7 +39,7 @@ def merged(answers: Sequence[Answer], *, add: bool) -> list[Answer]:
 def passage_prior(scores: Sequence[float]) -> list[float]:
     """Log-probability of each passage read: log-softmax of the standardised incoming scores.
 
-    Scores are brought to mean 0 and standard deviation 1 first: cosines, BM25 and MaxSim live on
+    Scores are brought to mean 0 and standard deviation 1 first: cosines, BM25 and MaxSim have
     different scales, and one weight must mean the same for all of them.
     """
     mean = math.fsum(scores) / len(scores)

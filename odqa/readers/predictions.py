@@ -1,4 +1,4 @@
-"""A prediction file in the place of a reader: somebody else's answers enter the comparison."""
+"""A prediction file as reader: another system's answers take part in the comparison."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class PredictionsConfig(ComponentConfig):
 
     @property
     def reads_passages(self) -> bool:
-        """The answers are there already."""
+        """The answers are in the file."""
         return False
 
     def identity(self) -> Mapping[str, object]:
-        """The file counts by its content; a missing one is reported by ``prepare``."""
+        """The file enters by its content; ``prepare`` reports a missing one."""
         return {"predictions": content_or_path(self.path)}
 
 
 class PredictionsReader(Reader[PredictionsConfig]):
-    """Answers of a prediction file, looked up by question; the passages are not looked at."""
+    """Answers of a prediction file, looked up by question; passages are ignored."""
 
     Config = PredictionsConfig
 

@@ -32,9 +32,9 @@ def best_spans(
     for extra in range(longest):
         band[:, extra, : tokens - extra] = first[:, : tokens - extra] + last[:, extra:]
     flat = band.flatten(1)
-    scores, at = flat.topk(min(n, flat.shape[1]), dim=1)
-    starts = at % tokens
-    return scores, starts, starts + at // tokens
+    scores, flat_indices = flat.topk(min(n, flat.shape[1]), dim=1)
+    starts = flat_indices % tokens
+    return scores, starts, starts + flat_indices // tokens
 
 
 def offset_between_windows(
@@ -56,9 +56,9 @@ def offset_between_windows(
         return start.new_zeros(len(start))
     if compare == "odds":
         return null_scores(start, end, null)
-    seen = allowed.clone()
-    seen[torch.arange(len(seen)), null] = True
-    first, last = (x.masked_fill(~seen, -torch.inf).logsumexp(dim=1) for x in (start, end))
+    counted = allowed.clone()
+    counted[torch.arange(len(counted)), null] = True
+    first, last = (x.masked_fill(~counted, -torch.inf).logsumexp(dim=1) for x in (start, end))
     return first + last
 
 

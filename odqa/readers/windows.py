@@ -16,7 +16,7 @@ class Window:
     """One input of the model: the question and a stretch of one passage.
 
     Attributes:
-        passage: which of the passages given.
+        passage: index of the passage.
         features: the model's inputs, by name, without padding.
         allowed: bool [tokens], where an answer may start or end: in the passage's text only.
         null: position of the [CLS] token, which stands for "no answer".
@@ -46,18 +46,20 @@ def make_windows(
     otherwise the windows would hardly move.
     """
     contexts = [passage.full_text if title else passage.text for passage in passages]
-    # Words are looked up in the whole context: a window may begin or end inside one.
-    whole = (
+    # Words are taken from the whole context: a window may begin or end inside one.
+    context_encodings = (
         tokenizer(contexts, add_special_tokens=False, verbose=False).encodings if contexts else []
     )
-    read = [i for i, passage in enumerate(passages) if passage.text.strip() and whole[i].ids]
-    if not read:
+    answerable = [
+        i for i, passage in enumerate(passages) if passage.text.strip() and context_encodings[i].ids
+    ]
+    if not answerable:
         return []
-    words = {i: _words(whole[i]) for i in read}
+    word_spans = {i: _word_spans(context_encodings[i]) for i in answerable}
     special = tokenizer.num_special_tokens_to_add(pair=True)
     encoded = tokenizer(
-        [_cut(tokenizer, question, max_length - special - 2 * doc_stride)] * len(read),
-        [contexts[i] for i in read],
+        [_cut(tokenizer, question, max_length - special - 2 * doc_stride)] * len(answerable),
+        [contexts[i] for i in answerable],
         truncation="only_second",
         max_length=max_length,
         stride=doc_stride,
@@ -65,14 +67,14 @@ def make_windows(
     )
     out: list[Window] = []
     for number, row in enumerate(encoded["overflow_to_sample_mapping"]):
-        source, part = read[row], encoded.encodings[number]
+        source, window = answerable[row], encoded.encodings[number]
         # Where the text begins behind the title.
         shift = len(contexts[source]) - len(passages[source].text)
-        sequence = np.array([-1 if s is None else s for s in part.sequence_ids])
-        offsets = np.array(part.offsets)
+        sequence = np.array([-1 if s is None else s for s in window.sequence_ids])
+        offsets = np.array(window.offsets)
         allowed = (sequence == 1) & (offsets[:, 0] >= shift) & (offsets[:, 1] > offsets[:, 0])
-        firsts, starts, ends = words[source]
-        at = np.searchsorted(firsts, offsets[:, 0], side="right") - 1
+        firsts, starts, ends = word_spans[source]
+        word_indices = np.searchsorted(firsts, offsets[:, 0], side="right") - 1
         ids = encoded["input_ids"][number]
         null = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
         features = {name: encoded[name][number] for name in tokenizer.model_input_names}
@@ -82,8 +84,8 @@ def make_windows(
                 features,
                 allowed,
                 null,
-                np.maximum(starts[at] - shift, 0),
-                np.maximum(ends[at] - shift, 0),
+                np.maximum(starts[word_indices] - shift, 0),
+                np.maximum(ends[word_indices] - shift, 0),
             )
         )
     return out
@@ -95,7 +97,7 @@ def _cut(tokenizer: Any, question: str, room: int) -> str:
     return question if len(offsets) <= room else question[: offsets[room - 1][1]]
 
 
-def _words(encoding: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _word_spans(encoding: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per token: its first character, and the first and last of the whole word it belongs to.
 
     The best token is sometimes a piece inside a word; an answer is made of whole words.

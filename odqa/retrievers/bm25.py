@@ -59,9 +59,9 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         texts = [question.text for question in queries]
         hits = []
-        for found in self._store.search(texts, k, self.config.threads):
-            ids = self._corpus.ids([row for row, _ in found])
-            pairs = zip(ids, found, strict=True)
+        for question_hits in self._store.search(texts, k, self.config.threads):
+            ids = self._corpus.ids([row for row, _ in question_hits])
+            pairs = zip(ids, question_hits, strict=True)
             hits.append([Hit(passage_id, score) for passage_id, (_, score) in pairs])
         return hits
 

@@ -1,4 +1,4 @@
-"""Dual-encoder dense retrieval: questions and passages have encoders of their own.
+"""Dual-encoder dense retrieval: questions and passages have separate encoders.
 
 Karpukhin et al. 2020, Dense Passage Retrieval: the first token's vector, inner product, passages
 encoded as the pair (title, text). Loads ``facebook/dpr-*`` and any two compatible checkpoints.
@@ -48,7 +48,11 @@ class DprConfig(StageConfig, ModelConfig):
         "sentence-transformers checkpoints, else pair.",
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
-    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
+    )
 
     def checkpoints(self) -> tuple[str, ...]:
         """The two encoders."""
@@ -85,11 +89,15 @@ class DprRetriever(Retriever[DprConfig], PreparedComponent[DprConfig, TextEncode
         return self._encoder(self.config.question_encoder, cache)
 
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[DenseIndex]:
-        # Online only questions are encoded: this one goes when the index is there.
+        # Online only questions are encoded: this encoder is freed when the index is built.
         encoder = self._encoder(self.config.passage_encoder, cache)
         _check_towers(self._model, encoder)
-        wish = self.config.passage_format
-        joined = encoder.family == "sentence-transformers" if wish == "auto" else wish == "joined"
+        passage_format = self.config.passage_format
+        joined = (
+            encoder.family == "sentence-transformers"
+            if passage_format == "auto"
+            else passage_format == "joined"
+        )
 
         def encode(passages: list[Passage], label: str) -> Shard:
             if joined:

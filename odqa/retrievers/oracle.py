@@ -1,6 +1,6 @@
-"""Gold passages in the place of a retriever: what the later stages could do with perfect retrieval.
+"""Gold passages as retriever: what the later stages could do with perfect retrieval.
 
-A spec says ``retriever: {type: oracle}``; a comparison fills in which passages that means on its
+A spec says ``retriever: {type: oracle}``; a comparison fills in the gold passages of its
 dataset (`odqa.execution.ceilings`).
 """
 
@@ -34,18 +34,18 @@ class OracleConfig(StageConfig):
 
     @property
     def sees_answers(self) -> bool:
-        """It is told the relevant passages."""
+        """It gets the gold passages."""
         return True
 
 
-def keep_gold(qrels: Mapping[str, Mapping[str, int]], cache: Cache) -> str:
-    """Put the relevant passages (relevance from 1 up) where `OracleRetriever` finds them.
+def cache_gold(qrels: Mapping[str, Mapping[str, int]], cache: Cache) -> str:
+    """Cache the relevant passages (relevance from 1 up) for `OracleRetriever`.
 
     Returns:
         Their digest, which names them in `OracleConfig`.
     """
     gold = {q: {p: grade for p, grade in qrels[q].items() if grade > 0} for q in qrels}
-    gold = {question: judged for question, judged in gold.items() if judged}
+    gold = {question: grades for question, grades in gold.items() if grades}
     digest = content_key({"gold": gold})
     cache.artifact("oracle", {"gold": digest}, lambda work: write_qrels(work / _FILE, gold))
     return digest
@@ -60,11 +60,11 @@ class OracleRetriever(Retriever[OracleConfig]):
         """Read the gold passages.
 
         Raises:
-            ComponentError: nobody said which they are. DataError: the corpus lacks one of them.
+            ComponentError: they were not cached. DataError: the corpus lacks one of them.
         """
         folder = cache.artifact("oracle", {"gold": self.config.gold}, _refuse)
         gold = read_qrels(folder / _FILE)
-        self._hits = {question: _hits(judged, corpus) for question, judged in gold.items()}
+        self._hits = {question: _hits(grades, corpus) for question, grades in gold.items()}
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         """The most relevant ``k``; a question without a gold passage gets no hits."""
@@ -75,10 +75,10 @@ class OracleRetriever(Retriever[OracleConfig]):
         return {"questions with gold passages": str(len(self._hits))}
 
 
-def _hits(judged: Mapping[str, int], corpus: Corpus) -> list[Hit]:
-    rows = dict(zip(judged, corpus.rows(list(judged)), strict=True))
-    best_first = sorted(judged, key=lambda each: (-judged[each], rows[each]))
-    return [Hit(each, float(judged[each])) for each in best_first]
+def _hits(grades: Mapping[str, int], corpus: Corpus) -> list[Hit]:
+    rows = dict(zip(grades, corpus.rows(list(grades)), strict=True))
+    best_first = sorted(grades, key=lambda passage_id: (-grades[passage_id], rows[passage_id]))
+    return [Hit(passage_id, float(grades[passage_id])) for passage_id in best_first]
 
 
 def _refuse(work: Path) -> None:

@@ -1,10 +1,10 @@
-"""RETRO's retrieval: chunks of tokens under mean-pooled vectors of a frozen encoder.
+"""RETRO's retrieval: chunks of tokens by mean-pooled vectors of a frozen encoder.
 
 Borgeaud et al. 2021, sections 2.2 and 2.3: a text is cut into chunks of m = 64 tokens, the key of
 a chunk is the mean over its token vectors, and neighbours are the nearest keys in L2. Here chunks
 do not cross passages, and hits on chunks become hits on passages by the best chunk of each, so
-that every pipeline is scored on the same unit. How many chunk hits the passages took is a fact of
-the report; `RetroRetriever.retrieve_chunks` gives the chunks themselves.
+that every pipeline is scored on the same unit. The report shows how many chunk hits the passages
+took; `RetroRetriever.retrieve_chunks` gives the chunks themselves.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ class RetroRetrieverConfig(StageConfig, ModelConfig):
         "l2", description="l2 on the mean vectors, or ip on unit vectors (cosine similarity)."
     )
     index: IndexConfig = Field(FlatIndex(), description="How chunk keys are searched.")
-    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +76,29 @@ class RetroRetriever(
     def __init__(self, config: RetroRetrieverConfig) -> None:
         super().__init__(config)
         self._cut = 0
-        self._units = _Units()
+        self._chunk_counts = _ChunkCounts()
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         keys = self._keys(queries)
-        wanted = min(k, self._store.file.items)
+        n_passages = min(k, self._store.file.items)
         out: list[list[Hit]] = [[] for _ in queries]
-        todo = np.arange(len(queries))
-        fetch = 2 * wanted
-        while len(todo):
-            scores, rows = self._store.search(keys[todo], fetch)
+        open_questions = np.arange(len(queries))
+        fetch = 2 * n_passages
+        while len(open_questions):
+            scores, rows = self._store.search(keys[open_questions], fetch)
             best = [
                 list(_best_chunks(s, p)) for s, p in zip(scores, self._owners(rows), strict=True)
             ]
-            everything = rows.shape[1] == len(self._store.file.vectors)
-            enough = np.array([everything or len(found) >= wanted for found in best])
-            for at in np.flatnonzero(enough):
-                found = best[at][:wanted]
-                self._units.add(found)
-                ids = self._store.ids([one.row for one in found])
-                out[todo[at]] = [Hit(i, one.score) for i, one in zip(ids, found, strict=True)]
-            todo = todo[~enough]
+            is_exhaustive = rows.shape[1] == len(self._store.file.vectors)
+            enough = np.array([is_exhaustive or len(chunks) >= n_passages for chunks in best])
+            for position in np.flatnonzero(enough):
+                chunks = best[position][:n_passages]
+                self._chunk_counts.add(chunks)
+                ids = self._store.ids([chunk.row for chunk in chunks])
+                out[open_questions[position]] = [
+                    Hit(i, chunk.score) for i, chunk in zip(ids, chunks, strict=True)
+                ]
+            open_questions = open_questions[~enough]
             fetch *= 2
         return out
 
@@ -107,9 +113,13 @@ class RetroRetriever(
         return [
             [
                 ChunkHit(i, int(n), float(s))
-                for i, n, s in zip(self._store.ids(own.tolist()), chunk, score, strict=True)
+                for i, n, s in zip(
+                    self._store.ids(chunk_owners.tolist()), chunk_numbers, chunk_scores, strict=True
+                )
             ]
-            for own, chunk, score in zip(owners, numbers, scores, strict=True)
+            for chunk_owners, chunk_numbers, chunk_scores in zip(
+                owners, numbers, scores, strict=True
+            )
         ]
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -118,12 +128,12 @@ class RetroRetriever(
         return Cost(parameters=self._model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
-        own = {
+        facts = {
             "metric": self.config.metric,
             "text tokens (at most)": f"{self.config.chunk_tokens} a chunk",
             "questions cut off": f"{self._cut:,}",
         }
-        return {**self._model.facts(), **self._store.facts(), **own, **self._units.facts()}
+        return {**self._model.facts(), **self._store.facts(), **facts, **self._chunk_counts.facts()}
 
     def _load(self, cache: Cache) -> TextEncoder:
         config = self.config
@@ -152,7 +162,7 @@ class RetroRetriever(
 
         def encode(passages: list[Passage], label: str) -> Shard:
             texts = encoder.tokens.bare([passage.full_text for passage in passages])
-            chunks = [_keyed(ids, size) for ids in texts]
+            chunks = [_chunks_of(ids, size) for ids in texts]
             marked = [encoder.tokens.marked(chunk) for row in chunks for chunk in row]
             counts = np.array([len(row) for row in chunks], np.int64)
             return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
@@ -175,25 +185,27 @@ class RetroRetriever(
         return Opened(index, index.stored)
 
     def _keys(self, queries: Sequence[Query]) -> np.ndarray:
-        """Questions are pooled exactly as chunks are; of a longer one, the first chunk is used."""
+        """Questions are pooled as chunks are; of a longer one, the first chunk is used."""
         tokens = self._model.tokens
         texts = tokens.bare([question.text for question in queries])
-        chunks = [_keyed(ids, self.config.chunk_tokens) for ids in texts]
-        self._cut += sum(len(found) > 1 for found in chunks)
-        return self._model.encode_tokens(Tokens([tokens.marked(found[0]) for found in chunks]))
+        chunks = [_chunks_of(ids, self.config.chunk_tokens) for ids in texts]
+        self._cut += sum(len(question_chunks) > 1 for question_chunks in chunks)
+        return self._model.encode_tokens(
+            Tokens([tokens.marked(question_chunks[0]) for question_chunks in chunks])
+        )
 
     def _owners(self, rows: np.ndarray) -> np.ndarray:
         return self._store.file.items_of(rows)
 
 
-def _keyed(ids: Sequence[int], size: int) -> list[list[int]]:
+def _chunks_of(ids: Sequence[int], size: int) -> list[list[int]]:
     """Token ids of each chunk; one empty chunk without tokens, so that every passage has a key."""
     tokens, real = chunk_document(ids, size).keys
     return [row[mask].tolist() for row, mask in zip(tokens, real, strict=True)] or [[]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Best:
+class _BestChunk:
     """A passage (its row in the corpus) at its best chunk, the ``rank``-th of all (from 0)."""
 
     row: int
@@ -201,28 +213,28 @@ class _Best:
     rank: int
 
 
-def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[_Best]:
+def _best_chunks(scores: np.ndarray, owners: np.ndarray) -> Iterator[_BestChunk]:
     """Each passage once, at its best chunk, best first."""
-    seen: set[int] = set()
+    owners_so_far: set[int] = set()
     for rank, (owner, score) in enumerate(zip(owners.tolist(), scores.tolist(), strict=True)):
-        if owner not in seen:
-            seen.add(owner)
-            yield _Best(owner, score, rank)
+        if owner not in owners_so_far:
+            owners_so_far.add(owner)
+            yield _BestChunk(owner, score, rank)
 
 
 @dataclass(slots=True)
-class _Units:
-    """How hits on chunks became hits on passages, over all questions so far."""
+class _ChunkCounts:
+    """The numbers of chunk hits and of the passages they gave, over all questions so far."""
 
     questions: int = 0
     passages: int = 0
     chunks: int = 0
 
-    def add(self, found: Sequence[_Best]) -> None:
+    def add(self, chunks: Sequence[_BestChunk]) -> None:
         """Count one question: its passages, and the chunks down to the last one's best."""
         self.questions += 1
-        self.passages += len(found)
-        self.chunks += found[-1].rank + 1 if found else 0
+        self.passages += len(chunks)
+        self.chunks += chunks[-1].rank + 1 if chunks else 0
 
     def facts(self) -> dict[str, str]:
         if not self.questions:

@@ -1,4 +1,4 @@
-"""A run file in the place of a retriever: somebody else's system enters the comparison."""
+"""A run file as retriever: another system takes part in the comparison."""
 
 from __future__ import annotations
 

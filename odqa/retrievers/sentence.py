@@ -48,7 +48,11 @@ class SentenceConfig(StageConfig, ModelConfig):
         None, description="Put before every passage; default: the checkpoint's prompt, if any."
     )
     index: IndexConfig = Field(FlatIndex(), description="How vectors are searched.")
-    batch_size: int = Field(64, ge=1, description="Texts of 128 tokens per forward pass.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
+    )
 
 
 class SentenceRetriever(
@@ -65,12 +69,14 @@ class SentenceRetriever(
     questions_per_call = 2048
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        return self._store.hits(self._model.encode([self._prefixed(query) for query in queries]), k)
+        return self._store.hits(
+            self._model.encode([self._query_text(query) for query in queries]), k
+        )
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
         encoder = self._model
-        gflop = encoder.gflop(self._prefixed(question)) + self._store.gflop()
+        gflop = encoder.gflop(self._query_text(question)) + self._store.gflop()
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -118,7 +124,7 @@ class SentenceRetriever(
         )
         return Opened(index, index.stored)
 
-    def _prefixed(self, question: Query) -> str:
-        """What is encoded for a question."""
+    def _query_text(self, question: Query) -> str:
+        """The text to encode for a question."""
         prefix = self.config.query_prefix
         return (self._model.settings.query_prompt if prefix is None else prefix) + question.text

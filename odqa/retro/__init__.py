@@ -5,13 +5,13 @@ trillions of tokens" (arXiv 2112.04426). Imports go down only, lowest room first
 
 ``model``    configuration, layers, forward pass, cached decoding, input layouts
 ``create``   a model around a pre-trained base, from a Megatron checkpoint, or from scratch
-``offline``  what is made before a question is known: chunks, neighbour encodings, their stores
+``offline``  precomputed before any question is known: chunks, neighbour encodings, their stores
 ``rank``     scores of candidate passages, and what they cost
 ``read``     generated answers, and the likelihood of texts
 
-Between ``create`` and ``offline`` lie checkpoints, encoders and indexes: a checkpoint may be grown
-here, and what is stored of a corpus needs their tokens and stores. ``docs/retro-code.md`` leads
-through the code. Importing this package imports no torch.
+In the import order, checkpoints, encoders and indexes lie between ``create`` and ``offline``:
+checkpoints may be grown by ``create``, and ``offline`` uses their tokenizers and stores.
+``docs/retro-code.md`` explains the code in reading order. Importing this package imports no torch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from odqa.retro.read.answering import Answering
     from odqa.retro.read.generation import generate
 
-_WHERE = {
+_MODULES = {
     "Answering": "read.answering",
     "Candidates": "offline.checkpoint",
     "Neighbours": "model.model",
@@ -70,8 +70,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module 'odqa.retro' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(f"odqa.retro.{_WHERE[name]}"), name)
+    return getattr(import_module(f"odqa.retro.{_MODULES[name]}"), name)

@@ -1,1 +1,1 @@
-"""What to search for instead of, or beside, the question as it was asked."""
+"""Rewriters: texts to search for instead of, or beside, the question."""

@@ -1,4 +1,4 @@
-"""A question without its function words: what a keyword search has to go by."""
+"""A question without its function words, for keyword search."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KeywordsConfig(RewriterConfig):
 
 
 class KeywordsRewriter(Rewriter[KeywordsConfig]):
-    """Leaves English function words out; a question of nothing else stays as it is."""
+    """Removes English function words; a question of nothing else stays as it is."""
 
     Config = KeywordsConfig
 
@@ -48,8 +48,8 @@ class KeywordsRewriter(Rewriter[KeywordsConfig]):
     def _texts(self, question: str) -> list[str]:
         words = [w for w in question.split() if _bare(w) not in FUNCTION_WORDS]
         keywords = " ".join(words) if any(map(_bare, words)) else question
-        asked = [question] if self.config.keep_question else []
-        return list(dict.fromkeys([*asked, keywords]))
+        original = [question] if self.config.keep_question else []
+        return list(dict.fromkeys([*original, keywords]))
 
 
 def _bare(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Rewritten questions from a file: what a language model or another tool made of them."""
+"""Rewritten questions from a file, by a language model or another tool."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class QueryFileConfig(RewriterConfig):
     )
 
     def identity(self) -> Mapping[str, object]:
-        """The file counts by its content; a missing one is reported by ``prepare``."""
+        """The file enters by its content; ``prepare`` reports a missing one."""
         return {"by": self.by, "queries": content_or_path(self.path)}
 
 
 class QueryFileRewriter(Rewriter[QueryFileConfig]):
-    """Looks up by question what to search for."""
+    """Looks up the texts to search for by question."""
 
     Config = QueryFileConfig
 
@@ -49,17 +49,17 @@ class QueryFileRewriter(Rewriter[QueryFileConfig]):
         """The texts of the file.
 
         Raises:
-            DataError: a question that the file does not have: it would pass as rewritten.
+            DataError: the file lacks a question, which would be taken for a rewritten one.
         """
-        found = self._queries.of(queries)
-        for query, texts in zip(queries, found, strict=True):
+        rewritten = self._queries.of(queries)
+        for query, texts in zip(queries, rewritten, strict=True):
             if texts is None:
                 raise DataError(
                     f"has nothing for question '{query.id}'",
                     where=self.config.path,
                     cure="give every question a line",
                 )
-        return [list(texts) for texts in found if texts is not None]
+        return [list(texts) for texts in rewritten if texts is not None]
 
     def describe(self) -> Mapping[str, str]:
         """How many questions the file rewrites."""

@@ -83,9 +83,9 @@ class Benchmark:
         oracle: str | None = None,
         explain: int | None = None,
     ) -> Benchmark:
-        """The same with what the command line says instead; `None` keeps a key."""
-        wishes = {"latency": latency, "baseline": baseline, "oracle": oracle, "explain": explain}
-        update = {key: value for key, value in wishes.items() if value is not None}
+        """The same with options of the command line; `None` keeps a key."""
+        options = {"latency": latency, "baseline": baseline, "oracle": oracle, "explain": explain}
+        update = {key: value for key, value in options.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))
 
 
@@ -106,18 +106,18 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
     Raises:
         SpecErrors: all problems of all of them.
     """
-    found: list[SpecError] = []
+    key_problems: list[SpecError] = []
     try:
         source = read_with_parents(Path(ref))
     except SpecError as error:
         raise SpecErrors([error]) from None
-    keys = build(BenchmarkKeys, source.data, source, (), found)
-    problems: list[OdqaError] = list(found)
+    keys = build(BenchmarkKeys, source.data, source, (), key_problems)
+    problems: list[OdqaError] = list(key_problems)
     specs: list[PipelineSpec] = []
-    # Pipelines are looked at even where another key of the benchmark is wrong.
-    words = [*(keys.overrides if keys is not None else ()), *overrides]
+    # Pipelines are validated even where another key of the benchmark is invalid.
+    all_overrides = [*(keys.overrides if keys is not None else ()), *overrides]
     try:
-        specs = load_pipelines(_pipeline_refs(source), words)
+        specs = load_pipelines(_pipeline_refs(source), all_overrides)
     except SpecErrors as errors:
         problems += errors.problems
     else:
@@ -129,10 +129,10 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
 
 
 def _pipeline_refs(source: Source) -> list[str | Path]:
-    named = source.data.get("pipelines")
+    refs = source.data.get("pipelines")
     return [
         ref if ref in built_in_specs() else source.folder(("pipelines", position)) / ref
-        for position, ref in enumerate(named if isinstance(named, list) else [])
+        for position, ref in enumerate(refs if isinstance(refs, list) else [])
         if isinstance(ref, str)
     ]
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from odqa.spec.stage import StageSpec
 
-#: The fusion that is meant where a spec names none.
+#: The fusion used where a spec names none.
 DEFAULT_FUSION = "rrf"
 
 
@@ -60,9 +60,9 @@ class FusedSpec:
 class ChainSpec:
     """Stages or compositions one after the other, each over what the one before it left.
 
-    Rankers are a cascade. In the retriever's slot (or a member of a fusion there) a retriever comes
-    first, before it perhaps a rewriter, rankers come behind it. ``k`` cuts what the last one
-    returns (``type: cascade`` has it).
+    Rankers are a cascade. In the retriever's slot (or a member of a fusion there) it is a rewriter,
+    if any, then a retriever, then rankers. ``last_k`` cuts what the last stage returns
+    (``type: cascade`` has it as ``k``).
     """
 
     stages: tuple[SlotSpec, ...]
@@ -76,10 +76,12 @@ class ChainSpec:
 
     def cut(self, k: int) -> Self:
         """The same with at most ``k`` passages per question."""
+        if self.k <= k:
+            return self
         return replace(self, stages=(*self.stages[:-1], self.stages[-1].cut(k)), last_k=None)
 
     def in_order(self) -> tuple[SlotSpec, ...]:
-        """The stages as they run: the last one returns no more than is asked for."""
+        """The stages as they run: the last one is cut to ``last_k``."""
         if self.last_k is None:
             return self.stages
         return (*self.stages[:-1], self.stages[-1].cut(self.last_k))
@@ -89,7 +91,7 @@ class ChainSpec:
         return tuple(leaf for stage in self.in_order() for leaf in stage.leaves())
 
     def identity(self) -> dict[str, Any]:
-        """What decides its results; rankers in a row are what ``type: cascade`` was."""
+        """What decides its results; a list of rankers has the identity of ``type: cascade``."""
         stages = [stage.identity() for stage in self.stages]
         if all(leaf.role in ("ranker", "fusion") for leaf in self.leaves()):
             k = self.stages[-1].k if self.last_k is None else self.last_k
@@ -101,7 +103,8 @@ class ChainSpec:
         plain = [stage.to_dict(defaults) for stage in self.stages]
         first = self.stages[0]
         if isinstance(first, StageSpec) and first.role == "rewriter":
-            return {"rewriter": plain[0], "retriever": plain[1:]}
+            behind = ChainSpec(self.stages[1:]).to_dict(defaults)
+            return {"rewriter": plain[0], "retriever": behind}
         if self.last_k is None:
             return plain
         return {"type": "cascade", "k": self.last_k, "stages": plain}

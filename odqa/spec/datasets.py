@@ -24,7 +24,7 @@ def open_dataset(data: str | Path | Dataset, cache: Cache, take: int | None = No
     if is_benchmark(data):
         benchmark = load_benchmark(data)
         return cut(load_dataset(benchmark.keys.data, cache, benchmark.folder), take)
-    return cut(load_dataset(DataConfig.named(str(data)), cache, Path()), take)
+    return cut(load_dataset(DataConfig.from_name(str(data)), cache, Path()), take)
 
 
 def cut(dataset: Dataset, take: int | None) -> Dataset:

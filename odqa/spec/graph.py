@@ -67,24 +67,24 @@ def build_graph(
     answers = None if reader is None else builder.add(reader, queries, ranked)
     ids = _ids([stage for stage, _ in builder.stages])
 
-    def named(place: int | None) -> str | None:
-        return None if place is None else ids[place]
+    def id_at(position: int | None) -> str | None:
+        return None if position is None else ids[position]
 
     nodes = tuple(
-        GraphNode(node_id, stage, tuple(ids[each] for each in inputs))
+        GraphNode(node_id, stage, tuple(ids[position] for position in inputs))
         for node_id, (stage, inputs) in zip(ids, builder.stages, strict=True)
     )
-    return Graph(nodes, named(retrieved), named(ranked), named(answers))
+    return Graph(nodes, id_at(retrieved), id_at(ranked), id_at(answers))
 
 
 class _Builder:
-    """Lays compositions out flat: stages with the places of those that feed them."""
+    """Flattens compositions: a list of stages, each with the positions of those that feed it."""
 
     def __init__(self) -> None:
         self.stages: list[tuple[StageSpec, tuple[int, ...]]] = []
 
     def add(self, slot: SlotSpec, queries: int | None, hits: int | None) -> int:
-        """Add a slot fed by these stages; returns the place of the stage that it ends in."""
+        """Add a slot fed by the stages at these positions; returns that of its last stage."""
         if isinstance(slot, FusedSpec):
             members = tuple(self.add(member, queries, hits) for member in slot.members)
             return self._append(slot.method, members)
@@ -105,15 +105,15 @@ class _Builder:
 
 
 def _ids(stages: Sequence[StageSpec]) -> list[str]:
-    """An id for every stage: the given one, else its type, with its role where that is not enough.
+    """An id for every stage: the spec's, else its type, with its role where that is ambiguous.
 
-    A type that several roles of the pipeline have is told by role (``retro-ranker``); a second one
-    of the same role is numbered (``colbert-2``).
+    A type that occurs in several roles gets its role appended (``retro-ranker``); a second one in
+    the same role is numbered (``colbert-2``).
     """
     roles: dict[str, set[Role]] = {}
     for stage in stages:
         roles.setdefault(stage.type, set()).add(stage.role)
-    taken = {stage.id for stage in stages if stage.id is not None}
+    used_ids = {stage.id for stage in stages if stage.id is not None}
     numbers: Counter[str] = Counter()
     ids = []
     for stage in stages:
@@ -122,9 +122,9 @@ def _ids(stages: Sequence[StageSpec]) -> list[str]:
             continue
         base = stage.type if len(roles[stage.type]) == 1 else f"{stage.type}-{stage.role}"
         name = base
-        while name in taken:
+        while name in used_ids:
             numbers[base] += 1
             name = f"{base}-{numbers[base] + 1}"
-        taken.add(name)
+        used_ids.add(name)
         ids.append(name)
     return ids

@@ -19,8 +19,8 @@ def built_in_folder() -> Path:
 def built_in_specs() -> dict[str, Path]:
     """Name -> file: ``retro`` and the like, and their download-free twins ``embedded/retro``."""
     folder = built_in_folder()
-    found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    return found | {f"embedded/{p.stem}": p for p in sorted(folder.glob("embedded/*.yaml"))}
+    specs = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return specs | {f"embedded/{p.stem}": p for p in sorted(folder.glob("embedded/*.yaml"))}
 
 
 def find_spec(ref: str | Path) -> Path:
@@ -32,11 +32,11 @@ def find_spec(ref: str | Path) -> Path:
     path = Path(ref)
     if path.is_file() or path.suffix in (".yaml", ".yml"):
         return path
-    known = built_in_specs()
-    if str(ref) in known:
-        return known[str(ref)]
+    specs = built_in_specs()
+    if str(ref) in specs:
+        return specs[str(ref)]
     raise SpecError(
         "neither a spec file nor a built-in pipeline",
         where=str(ref),
-        cure=did_you_mean(str(ref), known),
+        cure=did_you_mean(str(ref), specs),
     )

@@ -9,13 +9,16 @@ from typing import Any
 
 from odqa.errors import SpecError
 from odqa.registry import SLOTS
+from odqa.spec.composition import DEFAULT_FUSION
 from odqa.spec.locate import built_in_specs
 from odqa.spec.source import KeyPath, Source, parse_value, read_source
 
-#: Survives when a stage changes its type: it means the same for every retriever and ranker.
+#: The keys that tell what a slot holds: a stage, a fusion, or a retriever with its own rewriter.
+_KINDS = ("type", "fuse", "retriever")
+#: What survives of a stage under one of another type: it means the same for every one of them.
 _COMMON_KEYS = ("k",)
-#: The keys that tell a stage from a fusion.
-_KINDS = ("type", "fuse")
+#: What survives of a fusion under another method.
+_FUSION_KEYS = ("fuse", "weights", "k")
 
 
 def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
@@ -46,36 +49,42 @@ def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
 
 
 def lay_over(base: Source, top: Source) -> Source:
-    """``top`` wins key by key; ``null`` removes a stage; a new ``type`` resets its stage."""
+    """``top`` wins key by key; ``null`` removes a stage; a new ``type`` or ``by`` resets it."""
     places = dict(base.places) | top.places
     return Source(_merge(base.data, top.data), places, top.origin or base.origin)
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    if _is_other_stage(base, top):
-        base = {key: base[key] for key in _COMMON_KEYS if key in base}
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
-            value = _merge(below, value)
+            value = _merge(_kept(below, value), value)
         elif isinstance(value, _Item) and isinstance(below, list):
             value = value.laid_over(below)
         merged[key] = value
     return merged
 
 
-def _is_other_stage(base: dict[str, Any], top: dict[str, Any]) -> bool:
-    """Whether ``top`` puts another stage, or another kind of composition, in the place of one."""
-    kinds = [next((key for key in _KINDS if key in each), None) for each in (base, top)]
-    if None in kinds:
-        return False
-    return kinds[0] != kinds[1] or ("type" in top and top["type"] != base["type"])
+def _kept(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """What is left of a stage where ``top`` puts another, or another composition, in its place."""
+    before, after = (next((key for key in _KINDS if key in each), None) for each in (base, top))
+    if None not in (before, after) and (before != after or _changes("type", base, top)):
+        keys: tuple[str, ...] = () if after == "retriever" else _COMMON_KEYS
+    elif before == "fuse" and _changes("by", {"by": DEFAULT_FUSION, **base}, top):
+        keys = _FUSION_KEYS
+    else:
+        return base
+    return {key: base[key] for key in keys if key in base}
+
+
+def _changes(key: str, base: dict[str, Any], top: dict[str, Any]) -> bool:
+    return key in top and top[key] != base.get(key)
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What an override says of one item of a list: the others stay as they are."""
+    """The new value of one item of a list; the other items stay as they are."""
 
     position: int
     value: Any
@@ -87,81 +96,82 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One ``--set key.path=value`` word."""
+    """One ``--set key.path=value`` argument."""
 
-    word: str
+    text: str
     path: KeyPath
     value: Any
 
     @property
     def where(self) -> str:
         """How messages name it."""
-        return f"--set {self.word}"
+        return f"--set {self.text}"
 
     @property
     def stage(self) -> str | None:
-        """The role whose stage must be there before this word makes sense."""
+        """The slot that must hold a stage for this override to apply; `None`: it always applies."""
         return str(self.path[0]) if self.path[0] in SLOTS and not self.makes_stage else None
 
     @property
     def makes_stage(self) -> bool:
-        """Whether it gives a stage a type, or the whole of it."""
+        """Whether it sets the type of a stage, or replaces the stage."""
         return len(self.path) == 1 or self.path[1:] == ("type",)
 
 
-def parse_overrides(words: Iterable[str]) -> list[Override]:
-    """Read ``--set`` words; values are YAML (``50``, ``true``, ``null``).
+def parse_overrides(texts: Iterable[str]) -> list[Override]:
+    """Parse ``--set`` arguments; values are YAML (``50``, ``true``, ``null``).
 
     Raises:
-        SpecError: a word without ``=`` or with an empty key, or a value that is not plain YAML.
+        SpecError: an argument without ``=`` or with an empty key, or a value that is not plain
+            YAML.
     """
-    found = []
-    for word in words:
-        key, equals, text = word.partition("=")
-        where = f"--set {word}"
+    overrides = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        where = f"--set {text}"
         path: KeyPath = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
             raise SpecError("expected key=value", where=where, cure="write --set ranker.k=50")
-        found.append(Override(word, path, parse_value(text, where)))
-    # The order of words says nothing: a type resets its stage before other keys are set.
-    return sorted(found, key=lambda each: not each.makes_stage)
+        overrides.append(Override(text, path, parse_value(value, where)))
+    # Their order does not matter: what resets a stage comes before what is set in it.
+    return sorted(overrides, key=lambda o: (len(o.path), o.path[-1] not in ("type", "by")))
 
 
 def apply_overrides(
     source: Source, overrides: Iterable[Override]
 ) -> tuple[Source, tuple[Override, ...]]:
-    """Lay overrides over a spec, and say which of them did anything.
+    """Lay overrides over a spec; also returns those that applied to it.
 
-    A key of a stage that the spec does not have is passed over: ``ranker.k=50`` is for the
-    pipelines with a ranker. ``ranker.type=…`` adds the stage.
+    A key of a stage that the spec does not have is skipped: ``ranker.k=50`` is for the pipelines
+    with a ranker. ``ranker.type=…`` adds the stage.
 
     Raises:
         SpecError: an item of a list that it does not have.
     """
-    used = []
-    for each in overrides:
-        if each.stage is not None and source.data.get(each.stage) is None:
+    applied = []
+    for override in overrides:
+        if override.stage is not None and source.data.get(override.stage) is None:
             continue
-        path, known = _found(each, source.data)
-        data: Any = each.value
+        path, depth = _resolve(override, source.data)
+        data: Any = override.value
         for part in reversed(path):
             data = _Item(part, data) if isinstance(part, int) else {part: data}
-        # What a word adds on the way to its key is the word's too: it may be unknown there.
-        added = [path[:n] for n in range(max(known, 1) + 1, len(path))]
-        places = dict.fromkeys([*added, path], each.where)
+        # Keys above it that the spec lacks come from the override too: errors there must name it.
+        added = [path[:n] for n in range(max(depth, 1) + 1, len(path))]
+        places = dict.fromkeys([*added, path], override.where)
         source = lay_over(source, Source(data, places, source.origin))
-        used.append(each)
-    return source, tuple(used)
+        applied.append(override)
+    return source, tuple(applied)
 
 
-def _found(override: Override, data: Any) -> tuple[KeyPath, int]:
-    """Its path, with a number where the spec has a list, and how much of it the spec has.
+def _resolve(override: Override, data: Any) -> tuple[KeyPath, int]:
+    """The path, with numbers for items of lists, and how many of its parts the spec has.
 
     Raises:
         SpecError: no such item.
     """
     path: list[str | int] = []
-    known = 0
+    depth = 0
     for part in override.path:
         if isinstance(data, list):
             if not (str(part).isdecimal() and int(part) < len(data)):
@@ -175,5 +185,5 @@ def _found(override: Override, data: Any) -> tuple[KeyPath, int]:
         else:
             path.append(part)
             data = data.get(part) if isinstance(data, dict) else None
-        known += data is not None
-    return tuple(path), known
+        depth += data is not None
+    return tuple(path), depth

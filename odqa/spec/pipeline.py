@@ -28,7 +28,7 @@ from odqa.spec.source import Source, parse_source
 from odqa.spec.stage import NAME, Parsing, StageSpec
 from odqa.suggest import did_you_mean
 
-#: Keys of the header that stand for every stage which has them and says nothing else.
+#: Keys of the header that are the default of every stage with such a parameter.
 _FOR_ALL = ("device", "precision")
 
 
@@ -50,10 +50,10 @@ class Header(BaseModel):
 
 @dataclass(frozen=True)
 class PipelineSpec:
-    """A whole pipeline, validated. Equal content gives an equal `hash` on every machine.
+    """A validated pipeline. Equal content gives an equal `hash` on every machine.
 
-    Every slot holds a stage or a composition (`odqa.spec.composition`); what they are as stages
-    that feed each other says `graph`.
+    Every slot holds a stage or a composition (`odqa.spec.composition`); `graph` has the single
+    stages and which of them feed each other.
     """
 
     name: str
@@ -82,7 +82,7 @@ class PipelineSpec:
 
     @property
     def sees_answers(self) -> bool:
-        """Whether one of its stages is told accepted answers: its figures are then ceilings."""
+        """Whether a stage gets accepted answers or gold passages: its figures are then ceilings."""
         return any(stage.config.sees_answers for stage in self.stages)
 
     @property
@@ -107,17 +107,19 @@ class PipelineSpec:
         return plain | {slot: value.to_dict(defaults) for slot, value in self.slots.items()}
 
     def tree(self) -> str:
-        """The stages as lines, the last one first, what feeds a stage indented below it."""
+        """The stages as lines, the last one first; inputs of a stage are indented below it."""
         graph, fed = self.graph, {i for node in self.graph.nodes for i in node.inputs}
         lines = [f"{self.name} [{self.hash}]"]
 
         def add(node_id: str, depth: int) -> None:
             node = graph[node_id]
-            said = ", ".join(f"{k}={v}" for k, v in node.stage.parameters().items())
-            named = (
+            parameters = ", ".join(f"{k}={v}" for k, v in node.stage.parameters().items())
+            label = (
                 node.stage.type if node.id == node.stage.type else f"{node.id}: {node.stage.type}"
             )
-            lines.append(f"{'  ' * depth}{node.role} {named}{f'({said})' if said else ''}")
+            lines.append(
+                f"{'  ' * depth}{node.role} {label}{f'({parameters})' if parameters else ''}"
+            )
             for source in node.inputs:
                 add(source, depth + 1)
 
@@ -147,67 +149,73 @@ def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) ->
     """Read several specs and report all problems of all of them together.
 
     Args:
-        overrides: ``key=value`` words, each for every pipeline that has the stage it speaks of.
+        overrides: ``key=value`` texts, each for every pipeline that has its stage.
 
     Raises:
         SpecErrors: also when two pipelines carry one name, or an override suits no pipeline.
     """
-    words = _parse_words(overrides)
-    unused = {word.word: word for word in words if word.stage is not None}
-    found: list[tuple[str, OdqaError]] = []
+    parsed = _parse_overrides(overrides)
+    unused = {override.text: override for override in parsed if override.stage is not None}
+    ref_problems: list[tuple[str, OdqaError]] = []
     specs: list[PipelineSpec] = []
-    named: dict[str, str] = {}
+    origins: dict[str, str] = {}
     refs, all_read = list(refs), True
     for ref in refs:
         try:
-            source, used = apply_overrides(read_with_parents(find_spec(ref)), words)
+            source, applied = apply_overrides(read_with_parents(find_spec(ref)), parsed)
         except SpecError as error:
             all_read = False
-            found.append((str(ref), error))
+            ref_problems.append((str(ref), error))
             continue
-        for word in used:
-            unused.pop(word.word, None)
+        for override in applied:
+            unused.pop(override.text, None)
         try:
             spec = parse_pipeline(source)
         except SpecErrors as errors:
-            found += [(str(ref), problem) for problem in errors.problems]
+            ref_problems += [(str(ref), problem) for problem in errors.problems]
             continue
-        if spec.name in named:
-            taken = SpecError(
-                f"the name '{spec.name}' is taken by {named[spec.name]}",
+        if spec.name in origins:
+            duplicate = SpecError(
+                f"the name '{spec.name}' is taken by {origins[spec.name]}",
                 where=source.where(("name",)),
                 cure="give each pipeline a name of its own",
             )
-            found.append((str(ref), taken))
-        named.setdefault(spec.name, source.origin)
+            ref_problems.append((str(ref), duplicate))
+        origins.setdefault(spec.name, source.origin)
         specs.append(spec)
-    problems = _told_once(found, len(refs))
-    for word in unused.values() if refs and all_read else ():
-        what, cure = f"no pipeline has a {word.stage}", f"add one: --set {word.stage}.type=…"
-        problems.append(SpecError(what, where=word.where, cure=cure))
+    problems = _without_repeats(ref_problems, len(refs))
+    for override in unused.values() if refs and all_read else ():
+        what, cure = (
+            f"no pipeline has a {override.stage}",
+            f"add one: --set {override.stage}.type=…",
+        )
+        problems.append(SpecError(what, where=override.where, cure=cure))
     if problems:
         raise SpecErrors(problems)
     return specs
 
 
-def _parse_words(words: Iterable[str]) -> list[Override]:
+def _parse_overrides(overrides: Iterable[str]) -> list[Override]:
     """`parse_overrides`, its error as `SpecErrors`."""
     try:
-        return parse_overrides(words)
+        return parse_overrides(overrides)
     except SpecError as error:
         raise SpecErrors([error]) from None
 
 
-def _told_once(found: Sequence[tuple[str, OdqaError]], n: int) -> list[OdqaError]:
-    """Problems of ``n`` specs; one that an override made in some of them names those."""
-    times = Counter(problem.line() for _, problem in found)
-    told: dict[str, OdqaError] = {}
-    for ref, problem in found:
-        if problem.where.startswith("--set") and times[problem.line()] < n:
+def _without_repeats(
+    ref_problems: Sequence[tuple[str, OdqaError]], n_specs: int
+) -> list[OdqaError]:
+    """Problems of ``n_specs`` specs, equal ones once; one of an override names its spec unless all
+    specs have it."""
+    times = Counter(problem.line() for _, problem in ref_problems)
+    unique: dict[str, OdqaError] = {}
+    for ref, problem in ref_problems:
+        if problem.where.startswith("--set") and times[problem.line()] < n_specs:
             where = f"{problem.where} (of {ref})"
             problem = SpecError(problem.what, where=where, cure=problem.cure)
-        told.setdefault(problem.line(), problem)
-    return list(told.values())
+        unique.setdefault(problem.line(), problem)
+    return list(unique.values())
 
 
 def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
@@ -221,16 +229,16 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
     elif not isinstance(source, Source):
         source = Source(dict(source), {}, "spec")
     problems: list[SpecError] = []
-    known = [*Header.model_fields, *SLOTS, "extends"]
+    keys = [*Header.model_fields, *SLOTS, "extends"]
     if "extends" in source.data:
         where = source.where(("extends",))
         problems.append(SpecError("nothing to extend from here", where=where, cure="use a file"))
     problems += [
         SpecError(
-            f"unknown key '{key}'", where=source.where((key,)), cure=did_you_mean(str(key), known)
+            f"unknown key '{key}'", where=source.where((key,)), cure=did_you_mean(str(key), keys)
         )
         for key in source.data
-        if key not in known
+        if key not in keys
     ]
     header = build(Header, source.data, source, (), problems)
     if header is not None and not NAME.fullmatch(header.name):
@@ -267,11 +275,11 @@ def _check_flow(slots: Mapping[Slot, SlotSpec | None], parsing: Parsing) -> None
     data = parsing.source.data
     if data.get("retriever") is not None:
         return
-    said = "retriever" in data
-    needing = [slot for slot in ("rewriter", "ranker") if data.get(slot) is not None]
+    has_key = "retriever" in data
+    dependent = [slot for slot in ("rewriter", "ranker") if data.get(slot) is not None]
     reader = slots["reader"]
-    if data.get("reader") is None or not said or needing:
-        cure = "add one" if said or needing else "add one, or say null for a reader alone"
+    if data.get("reader") is None or not has_key or dependent:
+        cure = "add one" if has_key or dependent else "add one, or say null for a reader alone"
         parsing.problem("no retriever", ("retriever",), cure)
     elif isinstance(reader, StageSpec) and reader.config.reads_passages:
         what = f"reader '{reader.type}' reads passages, and there is no retriever"

@@ -1,4 +1,4 @@
-"""pydantic's findings -> our one-line errors with file, line, key and the nearest right name."""
+"""pydantic's errors -> one-line errors with file, line, key and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odqa.suggest import did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
 
-#: pydantic speaks of JSON; a spec is YAML.
+#: Messages name what YAML holds; pydantic's own name Python types.
 _EXPECTED = {
     "model_type": "keys and values",
     "tuple_type": "a list",
@@ -36,9 +36,9 @@ def build(
     at: KeyPath,
     problems: list[SpecError],
 ) -> M | None:
-    """Validate ``values`` (found at ``at`` in ``source``); append what is wrong to ``problems``.
+    """Validate ``values``, which stand at ``at`` in ``source``; append errors to ``problems``.
 
-    Returns `None` when anything is wrong. Values are taken by JSON's rules: no silent conversion
+    Returns `None` when a value is invalid. Validation follows JSON's rules: no silent conversion
     of text to numbers, lists where tuples are declared.
     """
     try:
@@ -49,46 +49,46 @@ def build(
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        problems += [_problem(finding, model, source, at) for finding in error.errors()]
+        problems += [_problem(detail, model, source, at) for detail in error.errors()]
         return None
 
 
-def _problem(finding: Any, model: type[BaseModel], source: Source, at: KeyPath) -> SpecError:
-    # Union branches add their class or tag to the location; keep what is a key of the spec.
+def _problem(detail: Any, model: type[BaseModel], source: Source, at: KeyPath) -> SpecError:
+    # Union branches add their class or tag to the location; keep only keys of the spec.
     path: KeyPath = at
-    for part in finding["loc"]:
-        if (*path, part) in source.places or part == finding["loc"][-1]:
+    for part in detail["loc"]:
+        if (*path, part) in source.places or part == detail["loc"][-1]:
             path = (*path, part)
     where = source.where(path)
-    kind, context = finding["type"], finding.get("ctx", {})
-    got = _shown(finding.get("input"))
+    kind, context = detail["type"], detail.get("ctx", {})
+    value = _shortened(detail.get("input"))
     if kind == "extra_forbidden":
-        known = _fields_at(model, finding["loc"][:-1])
+        keys = _fields_at(model, detail["loc"][:-1])
         return SpecError(
-            f"unknown key '{finding['loc'][-1]}'",
+            f"unknown key '{detail['loc'][-1]}'",
             where=where,
-            cure=did_you_mean(str(finding["loc"][-1]), known),
+            cure=did_you_mean(str(detail["loc"][-1]), keys),
         )
     if kind == "missing":
         return SpecError("this key is missing", where=where, cure="add it")
     if kind == "literal_error":
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
-        cure = did_you_mean(str(finding.get("input")), choices)
-        return SpecError(f"{got} is not a value of this key", where=where, cure=cure)
+        cure = did_you_mean(str(detail.get("input")), choices)
+        return SpecError(f"{value} is not a value of this key", where=where, cure=cure)
     if kind == "union_tag_invalid":
         tag, choices = context["tag"], context["expected_tags"].replace("'", "").split(", ")
         where = source.where((*path, context["discriminator"].strip("'")))
         return SpecError(f"unknown type '{tag}'", where=where, cure=did_you_mean(tag, choices))
     if kind == "too_short":
-        return SpecError(f"expected at least {context['min_length']}, got {got}", where=where)
+        return SpecError(f"expected at least {context['min_length']}, got {value}", where=where)
     if kind in _EXPECTED:
-        return SpecError(f"expected {_EXPECTED[kind]}, got {got}", where=where)
-    message = finding["msg"].removeprefix("Value error, ")
+        return SpecError(f"expected {_EXPECTED[kind]}, got {value}", where=where)
+    message = detail["msg"].removeprefix("Value error, ")
     message = re.sub("^Input should be ", "expected ", message)
-    return SpecError(f"{message}, got {got}", where=where)
+    return SpecError(f"{message}, got {value}", where=where)
 
 
-def _shown(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 

@@ -26,18 +26,17 @@ _ID = {
 def pipeline_schema() -> dict[str, Any]:
     """Draft 2020-12 schema of a pipeline spec with every registered type.
 
-    A spec that extends another inherits its name, its stages and their types, so that nothing is
-    required of it; what it does say is checked all the same.
+    A spec that extends another inherits its name, its stages and their types, so that none of its
+    keys is required; those it has are checked.
     """
     definitions: dict[str, Any] = {}
     for role in ROLES:
         _define(role, definitions)
     extends = {"type": "string", "description": "File or built-in spec this one is laid over."}
     whole: dict[str, Any] = {slot: {"anyOf": [_ref(f"{slot}-slot"), _NULL]} for slot in SLOTS}
-    laid_over: dict[str, Any] = {
-        slot: {"anyOf": [*_without_required(slot, definitions), _ref(f"{slot}-slot"), _NULL]}
-        for slot in SLOTS
-    }
+    for slot in SLOTS:
+        definitions[f"{slot}-over"] = {"anyOf": _without_required(slot, definitions)}
+    laid_over = {slot: _any_laid_over(slot) for slot in SLOTS}
     return {
         "$schema": _DIALECT,
         "title": "odqa pipeline",
@@ -82,7 +81,7 @@ def _define(role: Role, definitions: dict[str, Any]) -> None:
         name = f"{role}-{entry.name}"
         key = "by" if role == "fusion" else "type"
         own = {key: {"const": entry.name}, "id": _ID}
-        # A fusion stands where its members do, and reciprocal ranks are meant where none is named.
+        # A fusion has its keys beside those of its members; without a name it is the default one.
         members = {"fuse": True} if role == "fusion" else {}
         schema["title"] = name
         schema["properties"] = {**own, **members, **schema.get("properties", {})}
@@ -111,23 +110,39 @@ def _compositions(role: Role) -> list[dict[str, Any]]:
     chain = {"type": "array", "minItems": 1, "prefixItems": [member], "items": rankers}
     inner = {
         "type": "object",
-        "properties": {"rewriter": _ref("rewriter"), "retriever": member, "ranker": rankers},
+        "properties": {
+            "rewriter": {"anyOf": [_ref("rewriter"), _NULL]},
+            "retriever": member,
+            "ranker": {"anyOf": [rankers, _NULL]},
+        },
         "required": ["retriever"],
         "additionalProperties": False,
     }
     return [fused, chain, inner]
 
 
+def _any_laid_over(slot: Slot) -> dict[str, Any]:
+    """What a slot can hold in a spec that extends another."""
+    return {"anyOf": [_ref(f"{slot}-over"), _ref(f"{slot}-slot"), _NULL]}
+
+
 def _without_required(slot: Slot, definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    """The types of a slot without their required keys: these may stand in another file."""
-    return [
-        {
-            key: part
-            for key, part in definitions[f"{slot}-{entry.name}"].items()
-            if key != "required"
-        }
-        for entry in entries(slot)
-    ]
+    """What a slot holds, without the required keys: these may stand in another file."""
+    names = [f"{slot}-{entry.name}" for entry in entries(slot)]
+    if slot not in ("retriever", "ranker"):
+        return [_optional(definitions[name]) for name in names]
+    names += [f"fusion-{entry.name}" for entry in entries("fusion")]
+    *_, mapping = _compositions(slot)
+    if slot == "retriever":
+        inner: tuple[Slot, ...] = ("rewriter", "retriever", "ranker")
+        mapping["properties"] = {each: _any_laid_over(each) for each in inner}
+    return [_optional(each) for each in (*map(definitions.__getitem__, names), mapping)]
+
+
+def _optional(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same with no key required; the members of a fusion are given whole or not at all."""
+    properties = {key: part for key, part in schema["properties"].items() if key != "fuse"}
+    return {**schema, "properties": properties, "required": []}
 
 
 def _ref(name: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Plain values of a slot -> a validated stage or composition, every part with its own place."""
+"""Plain values of a slot -> a validated stage or composition; errors name the place of a part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odqa.spec.source import KeyPath
 from odqa.spec.stage import Parsing, StageSpec, parse_stage
 from odqa.suggest import did_you_mean
 
-#: What a list or a fusion inside of each slot is made of; readers and rewriters stand alone.
+#: Slots that may hold a list or a fusion; the others hold one stage.
 _FUSED: tuple[Slot, ...] = ("retriever", "ranker")
 _CASCADE = "cascade"
 _INNER = ("rewriter", "retriever", "ranker")
@@ -32,10 +32,10 @@ class CascadeKeys(StageConfig):
 
 
 def parse_slot(slot: Slot, values: object, parsing: Parsing, at: KeyPath) -> SlotSpec | None:
-    """Validate what a slot holds.
+    """Validate the values of a slot.
 
     Returns:
-        `None` where something is wrong; it is then among ``parsing.problems``.
+        `None` where they are invalid; the errors are then in ``parsing.problems``.
     """
     if isinstance(values, list):
         return _parse_list(slot, values, parsing, at)
@@ -80,14 +80,14 @@ def _parse_fused(
         parse_slot(slot, member, parsing, (*at, "fuse", position))
         for position, member in enumerate(members)
     ]
-    rest = {"by": DEFAULT_FUSION} | {key: values[key] for key in values if key != "fuse"}
-    method = parse_stage("fusion", rest, parsing, at, type_key="by")
+    method_values = {"by": DEFAULT_FUSION} | {key: values[key] for key in values if key != "fuse"}
+    method = parse_stage("fusion", method_values, parsing, at, type_key="by")
     weights = method.config.weights if method and isinstance(method.config, FusionConfig) else None
     if weights is not None and len(weights) != len(members):
         what = f"{len(weights)} weights for {len(members)} fused stages"
         parsing.problem(what, (*at, "weights"), "give each stage its weight")
-    whole = [member for member in parsed if member is not None]
-    return FusedSpec(tuple(whole), method) if method and len(whole) == len(members) else None
+    valid = [member for member in parsed if member is not None]
+    return FusedSpec(tuple(valid), method) if method and len(valid) == len(members) else None
 
 
 def _parse_inner(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> SlotSpec | None:
@@ -103,41 +103,41 @@ def _parse_inner(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> SlotS
 
 
 def _parse_cascade(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> SlotSpec | None:
-    rest = {key: value for key, value in values.items() if key != "type"}
-    stages = rest.get("stages")
+    cascade_values = {key: value for key, value in values.items() if key != "type"}
+    stages = cascade_values.get("stages")
     if isinstance(stages, list):
         parsed = [
             parse_slot("ranker", value, parsing, (*at, "stages", position))
             for position, value in enumerate(stages)
         ]
-        # Only how many there are is left to check; what is wrong inside is told already.
-        rest["stages"] = [{} for _ in stages]
+        # Their number is still to be checked; errors inside of them are reported already.
+        cascade_values["stages"] = [{} for _ in stages]
     else:
         parsed = [None]
-    keys = build(CascadeKeys, rest, parsing.source, at, parsing.problems)
-    whole = [stage for stage in parsed if stage is not None]
-    if keys is None or len(whole) != len(parsed):
+    keys = build(CascadeKeys, cascade_values, parsing.source, at, parsing.problems)
+    valid = [stage for stage in parsed if stage is not None]
+    if keys is None or len(valid) != len(parsed):
         return None
-    return ChainSpec(tuple(whole), keys.k)
+    return ChainSpec(tuple(valid), keys.k)
 
 
 def _chained(stages: Sequence[SlotSpec | None]) -> SlotSpec | None:
-    """One after the other; a chain at the head of a chain is no stage of its own."""
-    whole = [stage for stage in stages if stage is not None]
-    if len(whole) != len(stages):
+    """Stages one after the other; a chain inside of a chain is flattened."""
+    valid = [stage for stage in stages if stage is not None]
+    if len(valid) != len(stages):
         return None
-    if len(whole) == 1:
-        return whole[0]
+    if len(valid) == 1:
+        return valid[0]
     flat: list[SlotSpec] = []
-    for stage in whole:
+    for stage in valid:
         flat += stage.in_order() if isinstance(stage, ChainSpec) else [stage]
     return ChainSpec(tuple(flat))
 
 
 def _check_fusion(name: str, parsing: Parsing, at: KeyPath) -> None:
-    known = [entry.name for entry in entries("fusion")]
-    if name not in known:
-        parsing.problem(f"unknown fusion type '{name}'", at, did_you_mean(name, known))
+    types = [entry.name for entry in entries("fusion")]
+    if name not in types:
+        parsing.problem(f"unknown fusion type '{name}'", at, did_you_mean(name, types))
 
 
 __all__ = ["CascadeKeys", "Slot", "StageSpec", "parse_slot"]

@@ -1,4 +1,4 @@
-"""YAML text -> plain data that remembers where every key stood."""
+"""YAML text -> plain data with the file and line of every key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FLOAT = "tag:yaml.org,2002:float"
 
 @dataclass(slots=True)
 class Source:
-    """Nested plain data with the place of every value in it."""
+    """Nested plain data with the place (``file:line``) of every value in it."""
 
     data: dict[str, Any]
     places: dict[KeyPath, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Source:
         return f"{self.origin}: {key}" if key else self.origin
 
     def folder(self, path: KeyPath) -> Path:
-        """The folder of the file that gives a value: a parent's where the value is inherited."""
+        """The folder of the file that holds a value: a parent's where the value is inherited."""
         place = self.places.get(path, "")
         return Path(place.rpartition(":")[0] or self.origin).parent
 
@@ -75,8 +75,8 @@ def read_source(path: Path) -> Source:
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        cure = did_you_mean(path.name, beside) if beside else "check the path"
+        siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        cure = did_you_mean(path.name, siblings) if siblings else "check the path"
         raise SpecError("no such spec file", where=str(path), cure=cure) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
@@ -85,8 +85,8 @@ def read_source(path: Path) -> Source:
         ) from None
     except (OSError, ValueError) as error:
         # A path with a null character is a ValueError.
-        what = getattr(error, "strerror", None) or error
-        raise SpecError(f"cannot be read ({what})", where=str(path)) from None
+        reason = getattr(error, "strerror", None) or error
+        raise SpecError(f"cannot be read ({reason})", where=str(path)) from None
     return parse_source(text, str(path))
 
 
@@ -95,9 +95,9 @@ def parse_source(text: str, origin: str) -> Source:
     places: dict[KeyPath, str] = {}
     data = _parse(text, origin, places)
     if not isinstance(data, dict):
-        found = {list: "a list", type(None): "nothing"}.get(type(data), "a single value")
+        kind = {list: "a list", type(None): "nothing"}.get(type(data), "a single value")
         raise SpecError(
-            f"expected keys, found {found}", where=f"{origin}:1", cure="start it with 'name: …'"
+            f"expected keys, found {kind}", where=f"{origin}:1", cure="start it with 'name: …'"
         )
     return Source(data, places, origin)
 
@@ -128,21 +128,21 @@ def _parse(text: str, origin: str, places: dict[KeyPath, str]) -> Any:
 
 
 class _Values:
-    """YAML nodes -> plain values, noting where each stood."""
+    """YAML nodes -> plain values; records the place of each."""
 
     def __init__(self, loader: _Loader, origin: str, places: dict[KeyPath, str]) -> None:
         self.loader = loader
         self.origin = origin
         self.places = places
-        self.left = _MOST_VALUES
-        self.open: set[int] = set()
+        self.remaining = _MOST_VALUES
+        self.open_nodes: set[int] = set()
 
     def of(self, node: yaml.Node, path: KeyPath) -> Any:
         """The value of a node that stands at ``path``."""
         place = self._place(node)
         self.places.setdefault(path, place)
-        self.left -= 1
-        if self.left < 0:
+        self.remaining -= 1
+        if self.remaining < 0:
             raise SpecError(
                 f"more than {_MOST_VALUES:,} values, aliases counted each time",
                 where=self.origin,
@@ -150,23 +150,23 @@ class _Values:
             )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)
-        if id(node) in self.open:
+        if id(node) in self.open_nodes:
             raise SpecError("an alias that holds itself", where=place)
-        self.open.add(id(node))
+        self.open_nodes.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, path)
             return [self.of(item, (*path, n)) for n, item in enumerate(node.value)]
         finally:
-            self.open.remove(id(node))
+            self.open_nodes.remove(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        # Keys that '<<' brings are weaker than those that stand here, the first of several wins.
+        values: dict[str, Any] = {}
+        # A key of the mapping itself wins over one merged by '<<'; of several merges the first.
         merges = [value for key, value in node.value if key.tag == _MERGE]
-        for below in reversed(merges):
-            found |= self._merged(below, path)
-        own: set[str] = set()
+        for merged_node in reversed(merges):
+            values |= self._merged(merged_node, path)
+        own_keys: set[str] = set()
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 continue
@@ -174,21 +174,21 @@ class _Values:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise SpecError("a key must be a plain word", where=line)
             key = key_node.value
-            if key in own:
+            if key in own_keys:
                 raise SpecError(f"key '{key}' is given twice", where=line, cure="keep one of them")
-            own.add(key)
+            own_keys.add(key)
             self.places[(*path, key)] = line
-            found[key] = self.of(value_node, (*path, key))
-        return found
+            values[key] = self.of(value_node, (*path, key))
+        return values
 
     def _merged(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
-        several = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        found: dict[str, Any] = {}
-        for each in reversed(several):
-            if not isinstance(each, yaml.MappingNode):
+        mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        values: dict[str, Any] = {}
+        for mapping in reversed(mappings):
+            if not isinstance(mapping, yaml.MappingNode):
                 raise SpecError("'<<' merges keys, found none", where=self._place(node))
-            found |= self.of(each, path)
-        return found
+            values |= self.of(mapping, path)
+        return values
 
     def _scalar(self, node: yaml.ScalarNode, place: str) -> Any:
         try:

@@ -11,12 +11,12 @@ from typing import Any, Self
 from odqa import registry
 from odqa.code_identity import code_identity
 from odqa.errors import ComponentError, SpecError
-from odqa.interfaces import ComponentConfig, StageConfig
+from odqa.interfaces import ComponentConfig, RewriterConfig, StageConfig
 from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
 
-#: What names of pipelines and ids of stages look like: they become names of files.
+#: Names of pipelines and ids of stages; they become names of files.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -52,12 +52,17 @@ class StageSpec:
         """What decides this stage's results, as plain values; feeds every cache key."""
         kind = registry.get(self.role, self.type)
         config = dict(self.config.identity())
-        return {"type": self.type, "version": kind.version, "config": config, **code_identity(kind)}
+        identity = {"type": self.type, "version": kind.version, "config": config}
+        if isinstance(self.config, RewriterConfig):
+            # The fusion of what its texts find has no stage of its own.
+            fusion = registry.get("fusion", self.config.by)
+            identity["by"] = {"version": fusion.version, **code_identity(fusion)}
+        return {**identity, **code_identity(kind)}
 
     def to_dict(self, defaults: bool = False) -> dict[str, Any]:
         """``type`` and the parameters: all, or those that differ from their defaults."""
-        named = {} if self.id is None else {"id": self.id}
-        return {"type": self.type, **named, **self.parameters(defaults)}
+        id_key = {} if self.id is None else {"id": self.id}
+        return {"type": self.type, **id_key, **self.parameters(defaults)}
 
     def parameters(self, defaults: bool = False) -> dict[str, Any]:
         """The parameters as plain values: all, or those that differ from their defaults."""
@@ -69,8 +74,8 @@ class StageSpec:
 class Parsing:
     """A spec while it is validated.
 
-    ``common`` are parameters of every stage that knows them and says nothing else; what is wrong
-    is added to ``problems``; ``ids`` are the places of the ids that were given so far.
+    ``common`` are defaults of every stage with such parameters; errors are added to ``problems``;
+    ``ids`` maps the ids so far to their places.
     """
 
     source: Source
@@ -79,7 +84,7 @@ class Parsing:
     ids: dict[str, str] = field(default_factory=dict)
 
     def problem(self, what: str, at: KeyPath, cure: str = "") -> None:
-        """Note what is wrong at a place of the source."""
+        """Add an error at a place of the source."""
         self.problems.append(SpecError(what, where=self.source.where(at), cure=cure))
 
 
@@ -89,11 +94,11 @@ def parse_stage(
     """Validate one stage.
 
     Args:
-        values: what stands ``at`` this place of the source.
+        values: the values ``at`` this place of the source.
         type_key: the key that names the type.
 
     Returns:
-        `None` where something is wrong; it is then among ``parsing.problems``.
+        `None` where it is invalid; the errors are then in ``parsing.problems``.
     """
     if not isinstance(values, dict) or not isinstance(values.get(type_key), str):
         parsing.problem("expected a type and its parameters", at, f"add '{type_key}: …'")
@@ -115,12 +120,12 @@ def parse_stage(
 def _parse_id(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> str | None:
     if "id" not in values:
         return None
-    given, place = values.pop("id"), (*at, "id")
-    if not isinstance(given, str) or not NAME.fullmatch(given):
-        parsing.problem(f"{given!r} is no id", place, "use letters, digits and . _ + - only")
+    stage_id, place = values.pop("id"), (*at, "id")
+    if not isinstance(stage_id, str) or not NAME.fullmatch(stage_id):
+        parsing.problem(f"{stage_id!r} is no id", place, "use letters, digits and . _ + - only")
         return None
-    if given in parsing.ids:
-        what = f"the id '{given}' is taken by the stage at {parsing.ids[given]}"
+    if stage_id in parsing.ids:
+        what = f"the id '{stage_id}' is taken by the stage at {parsing.ids[stage_id]}"
         parsing.problem(what, place, "give each stage an id of its own")
-    parsing.ids.setdefault(given, parsing.source.where(place))
-    return given
+    parsing.ids.setdefault(stage_id, parsing.source.where(place))
+    return stage_id

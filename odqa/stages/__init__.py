@@ -10,9 +10,9 @@
     with sentence(k=5).open("embedded") as retriever:
         retriever.search("who designed the eiffel tower")
 
-Every registered type is here under its name; one that several roles have is here with its role
-(``retro_retriever``, ``retro_ranker``, ``retro_reader``). A type that was registered at run time is
-here from then on, blanks and hyphens in its name as underscores.
+Every registered type is an attribute under its name; a type of several roles has its role appended
+(``retro_retriever``, ``retro_ranker``, ``retro_reader``). Types registered at run time are
+attributes too; other characters than letters and digits become underscores.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = ["Part", "fuse", "stage"]
 def __getattr__(name: str) -> Callable[..., Part]:
     if name.startswith("__"):
         raise AttributeError(name)
-    known = _names()
-    if name not in known:
-        several = [each for each in known if each.startswith(f"{name}_")]
-        hint = f"; there are {', '.join(several)}" if several else ""
+    types = _names()
+    if name not in types:
+        with_roles = [other for other in types if other.startswith(f"{name}_")]
+        hint = f"; there are {', '.join(with_roles)}" if with_roles else ""
         raise AttributeError(f"no component type '{name}'{hint}")
-    role, type_name = known[name]
+    role, type_name = types[name]
 
     def make(*, id: str | None = None, **parameters: Any) -> Part:  # noqa: A002
         return stage(role, type_name, id=id, **parameters)
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 def _names() -> dict[str, tuple[Slot, str]]:
-    """Name here -> role and registered type."""
+    """Attribute name -> role and registered type."""
     types: dict[str, list[Slot]] = {}
     for slot in SLOTS:
         for entry in entries(slot):

@@ -1,4 +1,4 @@
-"""A part of a pipeline at work on a corpus: search, rank, read, one question or many."""
+"""A part of a pipeline prepared on a corpus: search, rank, read, one question or many."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
     from odqa.spec.pipeline import PipelineSpec
 
-#: A question as a text, or with an id of its own.
-Asked = str | Query
-#: Passages by id, as they stand, or as a search gave them.
-Given = ScoredPassages | Sequence[str | Hit | Passage]
+#: A question as text, or with an id.
+AnyQuestion = str | Query
+#: Passages by id, as objects, or as results of a search.
+AnyPassages = ScoredPassages | Sequence[str | Hit | Passage]
 T = TypeVar("T")
 
 
 class Opened:
     """A prepared part; `close` frees its weights and indexes. A context manager."""
 
-    # A text is a sequence of texts, too: the overloads below say that it is one question.
+    # A text is also a sequence of texts; the overloads below make it one question.
 
     def __init__(self, pipeline: Pipeline, corpus: Corpus) -> None:
         self.corpus = corpus
@@ -42,7 +42,7 @@ class Opened:
         """Open a corpus and prepare every stage on it.
 
         Raises:
-            OdqaError: whatever is wrong with corpus, checkpoints or environment.
+            OdqaError: the corpus, a checkpoint or the environment cannot be used.
         """
         from odqa.cache import Cache as DefaultCache
 
@@ -53,82 +53,89 @@ class Opened:
         return cls(pipeline, opened)
 
     @overload
-    def search(self, questions: Asked, k: int | None = None) -> ScoredPassages: ...  # type: ignore[overload-overlap]
+    def search(self, questions: AnyQuestion, k: int | None = None) -> ScoredPassages: ...  # type: ignore[overload-overlap]
     @overload
-    def search(self, questions: Sequence[Asked], k: int | None = None) -> list[ScoredPassages]: ...
     def search(
-        self, questions: Asked | Sequence[Asked], k: int | None = None
+        self, questions: Sequence[AnyQuestion], k: int | None = None
+    ) -> list[ScoredPassages]: ...
+    def search(
+        self, questions: AnyQuestion | Sequence[AnyQuestion], k: int | None = None
     ) -> ScoredPassages | list[ScoredPassages]:
         """The best passages of the corpus, for one question or for each of several.
 
         Args:
-            k: only so many of those that the stage returns.
+            k: return at most this many of the stage's passages.
 
         Raises:
             ComponentError: there is no retriever.
         """
         self._need("retriever")
-        asked = _asked(questions)
-        return _like(questions, self._scored(asked, self._pipeline.run(asked), k))
+        batch = _as_questions(questions)
+        return _like(questions, self._scored(batch, self._pipeline.run(batch), k))
 
     @overload
     def rank(  # type: ignore[overload-overlap]
-        self, questions: Asked, passages: Given | None = None, k: int | None = None
+        self, questions: AnyQuestion, passages: AnyPassages | None = None, k: int | None = None
     ) -> ScoredPassages: ...
     @overload
     def rank(
-        self, questions: Sequence[Asked], passages: Sequence[Given], k: int | None = None
+        self,
+        questions: Sequence[AnyQuestion],
+        passages: Sequence[AnyPassages],
+        k: int | None = None,
     ) -> list[ScoredPassages]: ...
     def rank(
         self,
-        questions: Asked | Sequence[Asked],
-        passages: Given | Sequence[Given] | None = None,
+        questions: AnyQuestion | Sequence[AnyQuestion],
+        passages: AnyPassages | Sequence[AnyPassages] | None = None,
         k: int | None = None,
     ) -> ScoredPassages | list[ScoredPassages]:
-        """The given passages of the corpus in the ranker's order.
+        """Passages of the corpus in the ranker's order.
 
         Args:
-            passages: for each question its own; for one question alone, all of the corpus where
-                none are given.
+            passages: a list for each question; for a single question, by default the whole
+                corpus.
 
         Raises:
             ComponentError: there is no ranker. DataError: a passage that the corpus does not have.
         """
         self._need("ranker")
-        asked = _asked(questions)
-        output = self._pipeline.run(asked, self._hits(questions, passages))
-        return _like(questions, self._scored(asked, output, k))
+        batch = _as_questions(questions)
+        output = self._pipeline.run(batch, self._hits(questions, passages))
+        return _like(questions, self._scored(batch, output, k))
 
     @overload
-    def read(self, questions: Asked, passages: Given | None = None) -> Answer: ...  # type: ignore[overload-overlap]
+    def read(self, questions: AnyQuestion, passages: AnyPassages | None = None) -> Answer: ...  # type: ignore[overload-overlap]
     @overload
-    def read(self, questions: Sequence[Asked], passages: Sequence[Given]) -> list[Answer]: ...
+    def read(
+        self, questions: Sequence[AnyQuestion], passages: Sequence[AnyPassages]
+    ) -> list[Answer]: ...
     def read(
         self,
-        questions: Asked | Sequence[Asked],
-        passages: Given | Sequence[Given] | None = None,
+        questions: AnyQuestion | Sequence[AnyQuestion],
+        passages: AnyPassages | Sequence[AnyPassages] | None = None,
     ) -> Answer | list[Answer]:
-        """Answers from the given passages; as `rank` takes them.
+        """Answers from passages; arguments as in `rank`.
 
         Raises:
             ComponentError: there is no reader. DataError: a passage that the corpus does not have.
         """
         self._need("reader")
-        output = self._pipeline.run(_asked(questions), self._hits(questions, passages))
+        output = self._pipeline.run(_as_questions(questions), self._hits(questions, passages))
         return _like(questions, list(output.answers or ()))
 
     @overload
-    def answer(self, questions: Asked) -> Answer: ...  # type: ignore[overload-overlap]
+    def answer(self, questions: AnyQuestion) -> Answer: ...  # type: ignore[overload-overlap]
     @overload
-    def answer(self, questions: Sequence[Asked]) -> list[Answer]: ...
-    def answer(self, questions: Asked | Sequence[Asked]) -> Answer | list[Answer]:
+    def answer(self, questions: Sequence[AnyQuestion]) -> list[Answer]: ...
+    def answer(self, questions: AnyQuestion | Sequence[AnyQuestion]) -> Answer | list[Answer]:
         """Answers of a whole pipeline.
 
         Raises:
             ComponentError: there is no reader.
         """
         self._need("reader")
-        return _like(questions, list(self._pipeline.run(_asked(questions)).answers or ()))
+        return _like(questions, list(self._pipeline.run(_as_questions(questions)).answers or ()))
 
     def close(self) -> None:
         """Free weights and indexes."""
@@ -150,22 +157,24 @@ class Opened:
             )
 
     def _hits(
-        self, questions: Asked | Sequence[Asked], passages: Given | Sequence[Given] | None
+        self,
+        questions: AnyQuestion | Sequence[AnyQuestion],
+        passages: AnyPassages | Sequence[AnyPassages] | None,
     ) -> list[list[Hit]]:
         if isinstance(questions, str | Query):
-            every = self.corpus.ids(range(len(self.corpus))) if passages is None else passages
-            return [_as_hits(every)]  # type: ignore[arg-type]
-        each = list(passages or ())
-        if len(each) != len(questions):
+            candidates = self.corpus.ids(range(len(self.corpus))) if passages is None else passages
+            return [_as_hits(candidates)]  # type: ignore[arg-type]
+        lists = list(passages or ())
+        if len(lists) != len(questions):
             raise ComponentError(
-                f"passages for {len(each)} of {len(questions)} questions",
+                f"passages for {len(lists)} of {len(questions)} questions",
                 where=self._pipeline.spec.name,
                 cure="give a list of passages for every question",
             )
-        return [_as_hits(given) for given in each]  # type: ignore[arg-type]
+        return [_as_hits(question_passages) for question_passages in lists]  # type: ignore[arg-type]
 
     def _scored(
-        self, asked: Sequence[Question], output: PipelineOutput, k: int | None
+        self, questions: Sequence[Question], output: PipelineOutput, k: int | None
     ) -> list[ScoredPassages]:
         return [
             ScoredPassages(
@@ -175,36 +184,36 @@ class Opened:
                     for rank, hit in enumerate(hits[:k], start=1)
                 ),
             )
-            for question, hits in zip(asked, output.ranked, strict=True)
+            for question, hits in zip(questions, output.ranked, strict=True)
         ]
 
 
-def _asked(questions: Asked | Sequence[Asked]) -> list[Question]:
-    several = [questions] if isinstance(questions, str | Query) else list(questions)
-    return [_as_question(each, n) for n, each in enumerate(several, start=1)]
+def _as_questions(questions: AnyQuestion | Sequence[AnyQuestion]) -> list[Question]:
+    items = [questions] if isinstance(questions, str | Query) else list(questions)
+    return [_as_question(item, n) for n, item in enumerate(items, start=1)]
 
 
-def _as_question(asked: Asked, number: int) -> Question:
-    if isinstance(asked, Question):
-        return asked
-    if isinstance(asked, Query):
-        return Question(asked.id, asked.text)
-    return Question(str(number), asked)
+def _as_question(item: AnyQuestion, number: int) -> Question:
+    if isinstance(item, Question):
+        return item
+    if isinstance(item, Query):
+        return Question(item.id, item.text)
+    return Question(str(number), item)
 
 
-def _as_hits(given: Given) -> list[Hit]:
-    if isinstance(given, ScoredPassages):
-        return given.hits
+def _as_hits(passages: AnyPassages) -> list[Hit]:
+    if isinstance(passages, ScoredPassages):
+        return passages.hits
     hits = []
-    for each in given:
-        if isinstance(each, Hit):
-            hits.append(each)
+    for item in passages:
+        if isinstance(item, Hit):
+            hits.append(item)
         else:
-            hits.append(Hit(each.id if isinstance(each, Passage) else each, 0.0))
+            hits.append(Hit(item.id if isinstance(item, Passage) else item, 0.0))
     return hits
 
 
-def _like(questions: Asked | Sequence[Asked], results: list[T]) -> T | list[T]:
+def _like(questions: AnyQuestion | Sequence[AnyQuestion], results: list[T]) -> T | list[T]:
     """One result for one question, a list for a list."""
     return results[0] if isinstance(questions, str | Query) else results
 
@@ -218,7 +227,7 @@ def _opened_corpus(corpus: Corpus | str | Path | Iterable[Passage | str], cache:
     if isinstance(corpus, str | Path):
         return open_dataset(corpus, cache).corpus
     passages = [
-        each if isinstance(each, Passage) else Passage(str(n), each)
-        for n, each in enumerate(corpus, start=1)
+        item if isinstance(item, Passage) else Passage(str(n), item)
+        for n, item in enumerate(corpus, start=1)
     ]
     return PassageCorpus.from_passages(passages)

@@ -1,4 +1,4 @@
-"""A part of a pipeline: one stage, or several put together by ``+`` (fused) and ``>>`` (then)."""
+"""A part of a pipeline: one stage, or several joined by ``+`` (fused) and ``>>`` (in sequence)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ORDER: tuple[Slot, ...] = ("rewriter", "retriever", "ranker", "reader")
 
 @dataclass(frozen=True)
 class Part:
-    """What some slots of a pipeline hold; `spec` is the pipeline, once nothing is missing."""
+    """Some slots of a pipeline; `spec` is the pipeline if they are complete."""
 
     rewriter: SlotSpec | None = None
     retriever: SlotSpec | None = None
@@ -75,7 +75,7 @@ class Part:
 
     @property
     def spec(self) -> PipelineSpec:
-        """The validated pipeline; without a name it is called after its stages.
+        """The validated pipeline; by default its name is made of its stages.
 
         Raises:
             SpecErrors: a slot is missing that another needs.
@@ -86,7 +86,7 @@ class Part:
     def open(
         self, corpus: Corpus | str | Path | Iterable[Passage | str], cache: Cache | None = None
     ) -> Opened:
-        """Prepare it on a corpus, to be used by itself.
+        """Prepare it on a corpus, to be used without a comparison.
 
         Args:
             corpus: a `Corpus`, the name of a dataset (``embedded``, ``FOLDER/SPLIT``), passages, or
@@ -104,18 +104,20 @@ class Part:
 
     @property
     def _unchecked(self) -> PipelineSpec:
-        """As a pipeline, though it may lack what a whole one needs."""
-        own = PipelineSpec("part", self.retriever, self.ranker, self.reader, rewriter=self.rewriter)
-        return replace(own, name=self.name or _called(own))
+        """The pipeline spec without checks: slots may be missing."""
+        spec = PipelineSpec(
+            "part", self.retriever, self.ranker, self.reader, rewriter=self.rewriter
+        )
+        return replace(spec, name=self.name or _default_name(spec))
 
     def _summands(self) -> Sequence[Part]:
         """The parts of a plain sum, so that ``a + b + c`` fuses three."""
         slots: tuple[Slot, ...] = ("retriever", "ranker")
         for slot in slots:
-            held = getattr(self, slot)
-            is_alone = held is not None and self == _holding(slot, held)
-            if is_alone and isinstance(held, FusedSpec) and held.method == _rrf():
-                return [_holding(slot, member) for member in held.members]
+            content = getattr(self, slot)
+            is_alone = content is not None and self == _part(slot, content)
+            if is_alone and isinstance(content, FusedSpec) and content.method == _rrf():
+                return [_part(slot, member) for member in content.members]
         return [self]
 
     def _as_member(self) -> tuple[Slot, SlotSpec]:
@@ -141,7 +143,7 @@ def stage(role: Slot, type: str, *, id: str | None = None, **parameters: Any) ->
     parsed = parse_slot(role, values, parsing, ())
     if parsed is None or parsing.problems:
         raise SpecErrors(parsing.problems)
-    return _holding(role, parsed)
+    return _part(role, parsed)
 
 
 def fuse(
@@ -159,7 +161,7 @@ def fuse(
     if len(members) < 2 or len({slot for slot, _ in members}) != 1:
         raise _refused("expected two retrievers or more, or rankers", "fuse parts of one kind")
     slot = members[0][0]
-    return _holding(slot, _fused([member for _, member in members], by, id, parameters))
+    return _part(slot, _fused([member for _, member in members], by, id, parameters))
 
 
 def _fused(
@@ -181,8 +183,8 @@ def _fused(
     return FusedSpec(tuple(members), stage_spec)
 
 
-def _holding(slot: Slot, held: SlotSpec) -> Part:
-    fields: dict[str, Any] = {slot: held}
+def _part(slot: Slot, content: SlotSpec) -> Part:
+    fields: dict[str, Any] = {slot: content}
     return Part(**fields)
 
 
@@ -194,12 +196,12 @@ def _rrf() -> object:
 
 def _chain(*stages: SlotSpec) -> ChainSpec:
     flat: list[SlotSpec] = []
-    for each in stages:
-        flat += each.in_order() if isinstance(each, ChainSpec) else [each]
+    for stage in stages:
+        flat += stage.in_order() if isinstance(stage, ChainSpec) else [stage]
     return ChainSpec(tuple(flat))
 
 
-def _called(spec: PipelineSpec) -> str:
+def _default_name(spec: PipelineSpec) -> str:
     """A name made of the ids of the stages: fused ones by ``+``, the others by ``-``."""
 
     def name(slot: SlotSpec) -> str:

@@ -1,4 +1,4 @@
-"""Passages with their scores: what a search gives a reader of results."""
+"""Passages with their scores: the result of a search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odqa.types import Hit, Passage
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Characters of a text that a table shows.
+#: Characters of a text in a table.
 _SHOWN = 120
 
 
@@ -34,7 +34,7 @@ class ScoredPassages(Sequence[ScoredPassage]):
 
     @property
     def hits(self) -> list[Hit]:
-        """Ids with scores, as components take them."""
+        """Ids with scores, as input of components."""
         return [Hit(item.passage.id, item.score) for item in self.items]
 
     def frame(self) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def cross_layers(layers: int) -> list[int]:
 
 
 def tiny_weights(args: Namespace, seed: int = 0) -> dict[str, Tensor]:
-    """Random weights of a whole model under Megatron's names, float32."""
+    """Random weights of an undivided model under Megatron's names, float32."""
     generator = torch.Generator().manual_seed(seed)
     out: dict[str, Tensor] = {}
 
@@ -88,33 +88,33 @@ def tiny_weights(args: Namespace, seed: int = 0) -> dict[str, Tensor]:
     return out
 
 
-def share_of(name: str, whole: Tensor, rank: int, ranks: int, swiglu: bool) -> Tensor:
-    """What one rank holds of a tensor."""
+def share_of(name: str, tensor: Tensor, rank: int, ranks: int, swiglu: bool) -> Tensor:
+    """The part of a tensor that one rank holds."""
     *_, part, kind = name.split(".")
     if name in ("embedding.word_embeddings.weight", "output_layer.weight"):
-        return whole.chunk(ranks)[rank]
+        return tensor.chunk(ranks)[rank]
     if part == "dense_h_to_4h" and swiglu:
-        gate, up = whole.chunk(2)
+        gate, up = tensor.chunk(2)
         return torch.cat([gate.chunk(ranks)[rank], up.chunk(ranks)[rank]])
     if part in COLUMN:
-        return whole.chunk(ranks)[rank]
+        return tensor.chunk(ranks)[rank]
     if part in ROW and kind == "weight":
-        return whole.chunk(ranks, dim=1)[rank]
-    return whole
+        return tensor.chunk(ranks, dim=1)[rank]
+    return tensor
 
 
 def save_rank(
-    folder: Path, rank: int, args: Namespace, held: dict[str, Tensor], **extra: object
+    folder: Path, rank: int, args: Namespace, weights: dict[str, Tensor], **extra: object
 ) -> Path:
     """One rank's file, nested as `state_dict_for_save_checkpoint` nests it."""
     language: dict[str, Any] = {"embedding": {}, "encoder": {}, "output_layer": {}}
-    for name, tensor in held.items():
-        top, rest = name.split(".", 1)
+    for name, tensor in weights.items():
+        top, inner_name = name.split(".", 1)
         if top == "embedding":
-            table, kind = rest.split(".")
+            table, kind = inner_name.split(".")
             language["embedding"][table] = {kind: tensor.clone()}
         else:
-            language[top][rest] = tensor.clone()
+            language[top][inner_name] = tensor.clone()
     path = folder / f"mp_rank_{rank:02d}" / "model_optim_rng.pt"
     path.parent.mkdir(parents=True)
     state = {
@@ -136,11 +136,11 @@ def write_checkpoint(
     extra: dict[str, object] | None = None,
     **args: Any,
 ) -> tuple[Namespace, dict[str, Tensor]]:
-    """A released checkpoint in ``folder``; returns its arguments and its whole weights."""
+    """A released checkpoint in ``folder``; returns its arguments and its undivided weights."""
     options = Namespace(**{**SIZES, "tensor_model_parallel_size": ranks, **args})
-    whole = tiny_weights(options, seed)
+    weights = tiny_weights(options, seed)
     for rank in range(ranks):
-        held = {n: share_of(n, t, rank, ranks, options.swiglu) for n, t in whole.items()}
-        save_rank(folder / "release", rank, options, held, **(extra or {}))
+        rank_weights = {n: share_of(n, t, rank, ranks, options.swiglu) for n, t in weights.items()}
+        save_rank(folder / "release", rank, options, rank_weights, **(extra or {}))
     (folder / "latest_checkpointed_iteration.txt").write_text("release", encoding="utf-8")
-    return options, whole
+    return options, weights

@@ -1,6 +1,6 @@
-"""What holds for every RETRO model whatever its weights; each function asserts one thing.
+"""Invariants of every RETRO model, whatever its weights; each function asserts one.
 
-Used on a tiny float64 model, on models with a bug put in (each must fail somewhere), and on
+Used on a tiny float64 model, on models with a bug inserted (each must fail somewhere), and on
 converted checkpoints. Tolerances are those of float64.
 """
 
@@ -56,25 +56,25 @@ def neighbour_causality(case: Case) -> None:
 
 
 def prefix_consistency(case: Case) -> None:
-    """A prefix of any length gets the logits it has within the whole; one under m none."""
-    whole = case.logits()
+    """A prefix has the logits of the full sequence; one shorter than m those without retrieval."""
+    full = case.logits()
     for length in range(1, case.ids.shape[1] + 1):
         cut = {"input_ids": case.ids[:, :length], "attention_mask": case.mask[:, :length]}
-        close(case.logits(**cut), whole[:, :length])
+        close(case.logits(**cut), full[:, :length])
         if length < case.m:
             close(case.logits(**cut), case.off(**cut), 0.0)
 
 
 def cached_equals_full(case: Case) -> None:
     """Tokens fed singly and in ragged pieces get the logits of the full forward."""
-    whole = case.logits()
+    full = case.logits()
 
     def retrieve(ids: Tensor, mask: Tensor, u: int) -> Neighbours:
         chunk = slice(u * case.m, (u + 1) * case.m)
         close(ids, case.ids[:, chunk], 0)
         close(mask.int(), case.mask[:, chunk].int(), 0)
-        here = slice(u, u + 1)
-        return Neighbours(case.neighbour_mask[:, here], case.neighbours[:, here])
+        position = slice(u, u + 1)
+        return Neighbours(case.neighbour_mask[:, position], case.neighbours[:, position])
 
     for size in (1, 5, 8, 35):
         decoder = CachedDecoder(case.model, retrieve)
@@ -82,7 +82,7 @@ def cached_equals_full(case: Case) -> None:
         # Without gradients the position projections are kept from call to call, as in use.
         with torch.no_grad():
             hidden = torch.cat([decoder.feed(ids, mask) for ids, mask in pieces], 1)
-            close(case.model.logits(hidden), whole)
+            close(case.model.logits(hidden), full)
 
 
 def empty_neighbours_are_off(case: Case) -> None:
@@ -97,10 +97,10 @@ def empty_neighbours_are_off(case: Case) -> None:
 def masked_tokens_are_inert(case: Case) -> None:
     """Neighbour padding, wholly masked neighbours and longer padding change nothing."""
     before = case.logits()
-    other = torch.randint_like(case.neighbours, case.model.config.vocab_size)
-    filled = torch.where(case.neighbour_mask, case.neighbours, other)
+    random_ids = torch.randint_like(case.neighbours, case.model.config.vocab_size)
+    filled = torch.where(case.neighbour_mask, case.neighbours, random_ids)
     close(case.logits(neighbour_ids=filled), before)
-    more = torch.cat((case.neighbours, other[:, :, :1]), 2)
+    more = torch.cat((case.neighbours, random_ids[:, :, :1]), 2)
     mask = torch.cat((case.neighbour_mask, torch.zeros_like(case.neighbour_mask[:, :, :1])), 2)
     close(case.logits(neighbour_ids=more, neighbour_mask=mask), before)
     longer = F.pad(case.neighbours, (0, 5), value=3)
@@ -110,24 +110,24 @@ def masked_tokens_are_inert(case: Case) -> None:
 
 
 def neighbour_order_is_inert(case: Case) -> None:
-    """The order of neighbours carries nothing, and a neighbour given twice counts once."""
+    """The order of neighbours has no effect, and a repeated neighbour counts once."""
     flipped = case.logits(
         neighbour_ids=case.neighbours.flip(2), neighbour_mask=case.neighbour_mask.flip(2)
     )
     close(flipped, case.logits())
-    one, mask = case.neighbours[:, :, :1], case.neighbour_mask[:, :, :1]
+    first, mask = case.neighbours[:, :, :1], case.neighbour_mask[:, :, :1]
     twice = case.logits(
-        neighbour_ids=one.repeat(1, 1, 2, 1), neighbour_mask=mask.repeat(1, 1, 2, 1)
+        neighbour_ids=first.repeat(1, 1, 2, 1), neighbour_mask=mask.repeat(1, 1, 2, 1)
     )
-    close(twice, case.logits(neighbour_ids=one, neighbour_mask=mask))
+    close(twice, case.logits(neighbour_ids=first, neighbour_mask=mask))
 
 
 def left_padding_is_inert(case: Case) -> None:
-    """What stands in padding, and how many chunks of it come first, change no real token."""
+    """The ids in padding, and the number of padding chunks, change no real token."""
     before, fill = case.logits(), case.m
-    other = torch.where(case.mask, case.ids, (case.ids + 11) % case.model.config.vocab_size)
+    refilled = torch.where(case.mask, case.ids, (case.ids + 11) % case.model.config.vocab_size)
     real = case.mask[..., None]
-    close(case.logits(input_ids=other) * real, before * real)
+    close(case.logits(input_ids=refilled) * real, before * real)
     padded = case.logits(
         input_ids=F.pad(case.ids, (fill, 0), value=9),
         attention_mask=F.pad(case.mask, (fill, 0)),
@@ -138,17 +138,17 @@ def left_padding_is_inert(case: Case) -> None:
 
 
 def batch_is_independent(case: Case) -> None:
-    """A sequence alone, or with more behind it, gets the same logits."""
+    """A sequence alone, or with tokens appended, has the same logits."""
     before = case.logits()
     for row in range(2):
-        one = slice(row, row + 1)
+        row_slice = slice(row, row + 1)
         alone = case.logits(
-            input_ids=case.ids[one],
-            attention_mask=case.mask[one],
-            neighbour_ids=case.neighbours[one],
-            neighbour_mask=case.neighbour_mask[one],
+            input_ids=case.ids[row_slice],
+            attention_mask=case.mask[row_slice],
+            neighbour_ids=case.neighbours[row_slice],
+            neighbour_mask=case.neighbour_mask[row_slice],
         )
-        close(alone, before[one])
+        close(alone, before[row_slice])
     longer = case.logits(
         input_ids=F.pad(case.ids, (0, 3), value=1), attention_mask=F.pad(case.mask, (0, 3))
     )
@@ -179,8 +179,8 @@ def attention_sums_to_one(case: Case) -> None:
     with capture_attention(case.model) as passes:
         case.logits(neighbour_ids=same, neighbour_mask=mask)
     assert [p.layer for p in passes] == list(case.model.config.decoder.cross_layers)
-    for seen in passes:
-        by_neighbour = seen.weights.sum(-1)
+    for attention in passes:
+        by_neighbour = attention.weights.sum(-1)
         close(by_neighbour, torch.full_like(by_neighbour, 0.5))
 
 
@@ -190,15 +190,15 @@ def encoder_sees_first_cross_layer(case: Case) -> None:
     block = case.model.decoder.block(config.first_cross_layer)
     handle = block.self_attention.register_forward_hook(lambda _m, _i, out: states.append(out))
     inputs: list[Tensor] = []
-    norm = block.self_norm.register_forward_pre_hook(lambda _m, given: inputs.append(given[0]))
+    norm = block.self_norm.register_forward_pre_hook(lambda _m, args: inputs.append(args[0]))
     encoded = case.model(case.ids, case.mask, case.neighbours, case.neighbour_mask).encoded
     handle.remove()
     norm.remove()
     h = inputs[0] + states[0]
     for u in range(encoded.shape[1]):
-        here = slice(u * case.m, (u + 1) * case.m)
+        chunk = slice(u * case.m, (u + 1) * case.m)
         ids, mask = case.neighbours[:, u], case.neighbour_mask[:, u]
-        expected = case.model.encode(ids, mask, h[:, here], case.mask[:, here])
+        expected = case.model.encode(ids, mask, h[:, chunk], case.mask[:, chunk])
         close(encoded[:, u], expected)
 
 
@@ -218,13 +218,15 @@ def cross_attention_equals_a_loop(case: Case) -> None:
 
 def shared_prefix_equals_naive(case: Case) -> None:
     """Candidates scored behind one shared prefix, against a full forward for each."""
-    here = slice(0, case.m + 3)
-    given = (case.ids[:, here], case.mask[:, here])
-    found = case.neighbours[:, 0], case.neighbour_mask[:, 0]
+    prefix = slice(0, case.m + 3)
+    question = (case.ids[:, prefix], case.mask[:, prefix])
+    candidates = case.neighbours[:, 0], case.neighbour_mask[:, 0]
     with torch.no_grad():
-        fast = score_candidates(case.model, *given, *found)
-        close(fast, score_naive(case.model, *given, *found))
-        close(score_candidates(case.model, *given, *(t.flip(1) for t in found)), fast.flip(1))
+        fast = score_candidates(case.model, *question, *candidates)
+        close(fast, score_naive(case.model, *question, *candidates))
+        close(
+            score_candidates(case.model, *question, *(t.flip(1) for t in candidates)), fast.flip(1)
+        )
 
 
 def closed_gate_is_off(case: Case) -> None:

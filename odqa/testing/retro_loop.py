@@ -1,4 +1,4 @@
-"""Chunked cross-attention as the paper's formulas say it, in loops: slow, and hard to get wrong."""
+"""Chunked cross-attention by the paper's formulas, in loops: slow but simple, as a reference."""
 
 from __future__ import annotations
 

@@ -34,14 +34,14 @@ class Case:
 
     def logits(self, **changes: Tensor | None) -> Tensor:
         """Logits [B, T, V] of the batch with some of its tensors changed."""
-        given: dict[str, Tensor | None] = {
+        inputs: dict[str, Tensor | None] = {
             "input_ids": self.ids,
             "attention_mask": self.mask,
             "neighbour_ids": self.neighbours,
             "neighbour_mask": self.neighbour_mask,
             **changes,
         }
-        logits = self.model(**given).logits
+        logits = self.model(**inputs).logits
         assert isinstance(logits, Tensor)
         return logits
 

@@ -25,7 +25,7 @@ def score_candidates(
     Args:
         ids: laid-out questions [B, start + S] (see `odqa.retro.model.layouts`).
         mask: [B, start + S], true on real tokens.
-        candidates: [B, n, r] int64; a row may be padded with candidates masked wholly.
+        candidates: [B, n, r] int64; a row may be padded with fully masked candidates.
         candidate_mask: [B, n, r].
         scored: [B], which suffix token carries the score, or [B, S], the share of each; default
             the last.
@@ -48,15 +48,15 @@ def score_naive(
     scored: Tensor | None = None,
     start: int | None = None,
 ) -> Tensor:
-    """One full forward for each candidate: the yardstick of the other layouts."""
+    """One full forward for each candidate: the reference for the faster ways."""
     m = model.config.chunk_length
     start = m - 1 if start is None else start
     chunks = ids.shape[1] // m
     columns = []
     for j in range(candidates.shape[1]):
-        seen = torch.zeros_like(candidate_mask[:, :1]).bool()
+        empty = torch.zeros_like(candidate_mask[:, :1]).bool()
         # Only the chunk that ends at start retrieves; earlier and later ones see nothing.
-        masks = [seen] * chunks
+        masks = [empty] * chunks
         masks[(start + 1) // m - 1] = candidate_mask[:, j : j + 1].bool()
         hidden = model(
             ids,

@@ -1,4 +1,4 @@
-"""A comparison of any size out of thin air, for tests of reports and tracking: nothing is run."""
+"""A synthetic comparison of any size, for tests of reports and tracking: nothing is run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WORDS = (
     *("river", "city", "king", "war", "song", "island", "bridge"),
     *("paper", "storm", "garden", "train", "light", "stone", "glass"),
 )
-#: Everything that HTML, JSON and scripts could trip over.
+#: Characters that HTML, JSON and scripts must escape.
 _NASTY = "</script><script>alert(1)</script> <!-- \u2028 & \"quotes\" 'and' 😀 </p>"
 
 
@@ -45,50 +45,50 @@ def synthetic_comparison(
     pipelines: int = 4,
     *,
     depth: int = 10,
-    words: int = 100,
+    passage_words: int = 100,
     shared: int = 4,
     explained: int = 0,
 ) -> Comparison:
-    """Invented results that hang together: ranks, answers, outcomes and rows agree.
+    """Invented but consistent results: ranks, answers, outcomes and rows agree.
 
     Args:
         depth: passages per question and pipeline.
-        words: length of each passage.
-        shared: how many of them all pipelines find; the others are found by one only.
-        explained: for how many questions ColBERT and RETRO say what they saw.
+        passage_words: length of each passage.
+        shared: how many of them all pipelines retrieve; the others are of one pipeline only.
+        explained: for how many questions ColBERT and RETRO give explanations.
     """
     chance = random.Random(7)
     specs = [parse_pipeline(text) for text in _SPECS[:pipelines]]
-    asked = [_question(n) for n in range(questions)]
+    question_list = [_question(n) for n in range(questions)]
     passages: dict[str, Passage] = {}
     rows: list[MetricRow] = []
     parts: dict[str, tuple[dict[str, list[Hit]], dict[str, list[Hit]], dict[str, Answer]]] = {
         spec.name: ({}, {}, {}) for spec in specs
     }
-    for n, question in enumerate(asked):
+    for n, question in enumerate(question_list):
         for p, spec in enumerate(specs):
             ids = [f"{n}-all-{i}" for i in range(shared)]
             ids += [f"{n}-{p}-{i}" for i in range(depth - shared)]
             for passage_id in ids:
-                passages.setdefault(passage_id, _passage(passage_id, n, words, chance))
+                passages.setdefault(passage_id, _passage(passage_id, n, passage_words, chance))
             chance.shuffle(ids)
             ranked = ids if spec.ranker is None else chance.sample(ids, len(ids))
             retrieved_hits, ranked_hits, answers = parts[spec.name]
             retrieved_hits[question.id] = _hits(ids)
             ranked_hits[question.id] = _hits(ranked)
-            right = chance.random() < 0.3 + 0.1 * p
-            place = f"{n}-all-0"
-            start = passages[place].text.index(f"answer{n}")
+            is_right = chance.random() < 0.3 + 0.1 * p
+            gold_id = f"{n}-all-0"
+            start = passages[gold_id].text.index(f"answer{n}")
             answers[question.id] = (
-                Answer(f"answer{n}", 1.5, place, start, start + len(f"answer{n}"))
-                if right
+                Answer(f"answer{n}", 1.5, gold_id, start, start + len(f"answer{n}"))
+                if is_right
                 else Answer(chance.choice(_WORDS), 0.5)
             )
             rows += _rows(
                 spec.name,
                 question.id,
-                right,
-                ranked.index(place) + 1,
+                is_right,
+                ranked.index(gold_id) + 1,
                 spec.ranker is not None,
                 chance,
             )
@@ -97,8 +97,8 @@ def synthetic_comparison(
             spec,
             *parts[spec.name],
             _costs(spec, questions),
-            _timed(spec, asked),
-            _explanations(spec, asked[:explained], parts[spec.name][1], passages),
+            _timed(spec, question_list),
+            _explanations(spec, question_list[:explained], parts[spec.name][1], passages),
         )
         for spec in specs
     }
@@ -117,9 +117,16 @@ def synthetic_comparison(
         "machine": {"system": "Linux x86_64", "cores": 2, "threads": 1},
         "code": "",
     }
-    qrels = {question.id: {f"{n}-all-0": 1} for n, question in enumerate(asked)}
+    qrels = {question.id: {f"{n}-all-0": 1} for n, question in enumerate(question_list)}
     return Comparison(
-        "synthetic", tuple(asked), qrels, results, tuple(rows), passages, specs[0].name, manifest
+        "synthetic",
+        tuple(question_list),
+        qrels,
+        results,
+        tuple(rows),
+        passages,
+        specs[0].name,
+        manifest,
     )
 
 
@@ -139,8 +146,8 @@ def _question(n: int) -> Question:
     )
 
 
-def _passage(passage_id: str, n: int, words: int, chance: random.Random) -> Passage:
-    text = " ".join(chance.choice(_WORDS) for _ in range(words))
+def _passage(passage_id: str, n: int, n_words: int, chance: random.Random) -> Passage:
+    text = " ".join(chance.choice(_WORDS) for _ in range(n_words))
     if passage_id.endswith("all-0"):
         text = f"{_NASTY if n == 0 else 'Tōkyō'} it is answer{n}, {text}"
     return Passage(passage_id, text, f"Title {passage_id}")
@@ -151,16 +158,16 @@ def _hits(ids: Sequence[str]) -> list[Hit]:
 
 
 def _rows(
-    pipeline: str, question: str, right: bool, rank: int, ranks: bool, chance: random.Random
+    pipeline: str, question: str, is_right: bool, rank: int, has_ranker: bool, chance: random.Random
 ) -> list[MetricRow]:
     # A question that was not answered was lost by one of its stages.
-    retrieved = right or chance.random() < 0.8
-    held = right or (retrieved and (not ranks or chance.random() < 0.8))
+    retrieved = is_right or chance.random() < 0.8
+    in_ranked = is_right or (retrieved and (not has_ranker or chance.random() < 0.8))
     values = {
-        "em": float(right),
-        "f1": 1.0 if right else round(chance.random() / 2, 3),
+        "em": float(is_right),
+        "f1": 1.0 if is_right else round(chance.random() / 2, 3),
         "retrieved_oracle": float(retrieved),
-        "ranked_oracle": float(held),
+        "ranked_oracle": float(in_ranked),
         "ranked_mrr@10": 1 / rank,
     }
     return [MetricRow(pipeline, question, name, value) for name, value in values.items()]
@@ -192,47 +199,50 @@ def _costs(spec: PipelineSpec, questions: int) -> tuple[StageCost, ...]:
     )
 
 
-def _timed(spec: PipelineSpec, asked: Sequence[Question]) -> Latency:
-    some = tuple(question.id for question in asked[:5])
+def _timed(spec: PipelineSpec, questions: Sequence[Question]) -> Latency:
+    ids = tuple(question.id for question in questions[:5])
     seconds = {node.id: 0.004 * n for n, node in enumerate(spec.graph.nodes, start=1)}
-    return Latency(some, {stage: (each,) * len(some) for stage, each in seconds.items()})
+    return Latency(ids, {stage: (value,) * len(ids) for stage, value in seconds.items()})
 
 
 def _explanations(
     spec: PipelineSpec,
-    asked: Sequence[Question],
+    questions: Sequence[Question],
     ranked: Mapping[str, list[Hit]],
     passages: Mapping[str, Passage],
 ) -> dict[str, tuple[Explanation, ...]]:
     kind = next((stage.type for stage in spec.stages if stage.role == "ranker"), "")
     if kind not in ("colbert", "retro"):
         return {}
-    chance, found = random.Random(11), {}
-    for question in asked:
-        shown = [passages[hit.passage_id] for hit in ranked[question.id][:3]]
-        found[question.id] = tuple(
+    chance, explanations = random.Random(11), {}
+    for question in questions:
+        best = [passages[hit.passage_id] for hit in ranked[question.id][:3]]
+        explanations[question.id] = tuple(
             _alignment(question, passage, chance)
             if kind == "colbert"
             else _attention(passage, (0.5, 0.375, 0.125)[rank], chance)
-            for rank, passage in enumerate(shown)
+            for rank, passage in enumerate(best)
         )
-    return found
+    return explanations
 
 
 def _alignment(question: Question, passage: Passage, chance: random.Random) -> Explanation:
     spans = [(0, 0), *(m.span() for m in re.finditer(r"\S+", passage.full_text))]
     tokens = ["[CLS]", *question.text.split(), *["[MASK]"] * 3]
-    chosen = [chance.randrange(len(spans)) for _ in tokens]
+    matched = [chance.randrange(len(spans)) for _ in tokens]
     scores = [round(chance.uniform(0.2, 1.0), 3) for _ in tokens]
-    places = sorted(set(chosen))
-    best = {at: max(s for c, s in zip(chosen, scores, strict=True) if c == at) for at in places}
+    positions = sorted(set(matched))
+    best = {
+        position: max(s for c, s in zip(matched, scores, strict=True) if c == position)
+        for position in positions
+    }
     return Explanation(
         passage.id,
         "alignment",
-        tuple(Piece(*spans[at], best[at]) for at in places),
+        tuple(Piece(*spans[position], best[position]) for position in positions),
         tuple(
-            Match(token, places.index(at), score)
-            for token, at, score in zip(tokens, chosen, scores, strict=True)
+            Match(token, positions.index(position), score)
+            for token, position, score in zip(tokens, matched, scores, strict=True)
         ),
     )
 
@@ -240,9 +250,9 @@ def _alignment(question: Question, passage: Passage, chance: random.Random) -> E
 def _attention(passage: Passage, share: float, chance: random.Random) -> Explanation:
     spans = [m.span() for m in re.finditer(r"\S+", passage.full_text)]
     weights = [chance.random() ** 4 for _ in spans]
-    whole = sum(weights)
+    total = sum(weights)
     pieces = tuple(
-        Piece(*span, float(f"{share * weight / whole:.4g}"))
+        Piece(*span, float(f"{share * weight / total:.4g}"))
         for span, weight in zip(spans, weights, strict=True)
     )
     return Explanation(passage.id, "attention", pieces, share=share)

@@ -1,7 +1,7 @@
 """Tiny checkpoints with random weights, in the formats of their home libraries.
 
-For tests of components, ours and third parties': they load in milliseconds and need no network.
-Never a result: nothing in them was trained.
+For tests of components, of odqa or of third parties: they load in milliseconds and need no
+network. They are not trained, so their output means nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORDS = (
 
 
 def tiny_tokenizer(folder: Path, words: Sequence[str] = ()) -> Any:
-    """A BERT word-piece tokenizer that knows a few words, and any other one letter by letter."""
+    """A BERT word-piece tokenizer with a few whole words; any other is split into letters."""
     from transformers import BertTokenizerFast
 
     letters = [*string.ascii_lowercase, *string.digits]

@@ -1,4 +1,4 @@
-"""A tiny RETRO ranker with random weights, in its checkpoint format. Never a result."""
+"""A tiny RETRO ranker with random weights, in its checkpoint format. It is not trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A corpus of four passages and pipelines that count words, for tests of the upper floors."""
+"""A corpus of four passages and pipelines that count words, for tests of code over components."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def toy_dataset() -> Dataset:
 @contextmanager
 def toy_components() -> Iterator[None]:
     """The word counters, registered while the block runs."""
-    added: tuple[tuple[registry.Role, str, type[Component[Any]]], ...] = (
+    components: tuple[tuple[registry.Role, str, type[Component[Any]]], ...] = (
         ("retriever", "overlap", OverlapRetriever),
         ("ranker", "overlap", OverlapRanker),
         ("reader", "first_word", FirstWordReader),
     )
-    for role, name, kind in added:
+    for role, name, kind in components:
         registry.register(role, name, kind)
     try:
         yield
     finally:
-        for role, name, _ in added:
+        for role, name, _ in components:
             registry.unregister(role, name)

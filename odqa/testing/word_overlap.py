@@ -1,4 +1,4 @@
-"""Components that need no model: they count words. For tests of whatever is built on components."""
+"""Components without a model: they count words. For tests of code that uses components."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class OverlapRetriever(Retriever[OverlapConfig]):
 
     def retrieve(self, questions: Sequence[Query], k: int) -> list[list[Hit]]:
         """Best ``k`` by shared words; ties in corpus order."""
-        found = []
+        rankings = []
         for question in questions:
             weight = self.config.weight
             hits = [Hit(p.id, weight * overlap(question.text, p)) for p in self.corpus]
-            found.append(sorted(hits, key=lambda hit: -hit.score)[:k])
-        return found
+            rankings.append(sorted(hits, key=lambda hit: -hit.score)[:k])
+        return rankings
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One operation per word."""
@@ -75,9 +75,10 @@ class OverlapRanker(Ranker[OverlapRankerConfig]):
         """Best ``k`` by shared words per word of the passage."""
         return [
             sorted(
-                (self._hit(q, hit) for hit in each), key=lambda hit: (-hit.score, hit.passage_id)
+                (self._hit(q, hit) for hit in question_hits),
+                key=lambda hit: (-hit.score, hit.passage_id),
             )[:k]
-            for q, each in zip(questions, hits, strict=True)
+            for q, question_hits in zip(questions, hits, strict=True)
         ]
 
     def _hit(self, question: Query, hit: Hit) -> Hit:
@@ -97,7 +98,7 @@ class FirstWordReader(Reader[ComponentConfig]):
 
     def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
         """First word of the first hit."""
-        return [self._answer(each) for each in hits]
+        return [self._answer(question_hits) for question_hits in hits]
 
     def _answer(self, hits: Sequence[Hit]) -> Answer:
         if not hits:

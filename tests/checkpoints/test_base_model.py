@@ -17,11 +17,11 @@ def test_the_base_model_is_the_published_one() -> None:
 def test_other_content_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"abc")
-    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    check_sha256(path, known, "reinstall")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    check_sha256(path, expected, "reinstall")
     path.write_bytes(b"abd")
     with pytest.raises(CheckpointError) as caught:
-        check_sha256(path, known, "reinstall")
+        check_sha256(path, expected, "reinstall")
     assert "ba7816bf8f01" in str(caught.value)
     assert "reinstall" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -18,14 +18,14 @@ QUERY = "encoder.layer.0.attention.self.query"
 TEXTS = ["who wrote hamlet", "Hamlet was written by Shakespeare."]
 
 
-def _built(folder: Path, config: dict[str, object], whole: dict[str, torch.Tensor]) -> Path:
+def _built(folder: Path, config: dict[str, object], heads: dict[str, torch.Tensor]) -> Path:
     """A checkpoint of one changed layer and new heads."""
-    chance = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     prefix = config["prefix"]
     tensors = {
-        f"{prefix}{QUERY}.lora_A": torch.randn(2, 384, generator=chance) / 20,
-        f"{prefix}{QUERY}.lora_B": torch.randn(384, 2, generator=chance) / 20,
-        **whole,
+        f"{prefix}{QUERY}.lora_A": torch.randn(2, 384, generator=generator) / 20,
+        f"{prefix}{QUERY}.lora_B": torch.randn(384, 2, generator=generator) / 20,
+        **heads,
     }
     write_delta(folder / "delta", tensors, {**config, "lora": {"r": 2, "alpha": 4.0}})
     out = folder / "checkpoint"
@@ -49,9 +49,9 @@ def test_a_cross_encoder_loads_in_sentence_transformers(tmp_path: Path) -> None:
     inputs = AutoTokenizer.from_pretrained(folder)(*TEXTS, return_tensors="pt")
     with torch.no_grad():
         expected = model.eval()(**inputs).logits.item()
-    found = CrossEncoder(str(folder), device="cpu").predict([tuple(TEXTS)])
-    # The logit itself: no sigmoid comes between.
-    assert float(found[0]) == pytest.approx(expected, abs=1e-5)
+    scores = CrossEncoder(str(folder), device="cpu").predict([tuple(TEXTS)])
+    # The logit itself, without sigmoid.
+    assert float(scores[0]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_reader_loads_in_transformers(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_tower_loads_in_sentence_transformers(tmp_path: Path, kind: str) -> No
     folder = _built(tmp_path, {"kind": kind, "prefix": "", "max_length": 192}, {})
     model = SentenceTransformer(str(folder), device="cpu")
     assert model.max_seq_length == 192
-    found = torch.from_numpy(model.encode(TEXTS))
+    vectors = torch.from_numpy(model.encode(TEXTS))
     plain, info = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert not info["missing_keys"]
     inputs = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, return_tensors="pt")
@@ -82,7 +82,7 @@ def test_a_tower_loads_in_sentence_transformers(tmp_path: Path, kind: str) -> No
         states = plain.eval()(**inputs).last_hidden_state
     mask = inputs["attention_mask"][..., None].float()
     expected = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.allclose(vectors, expected, atol=1e-5)
 
 
 def test_a_colbert_loads_in_colbert_ai_and_in_odqa(tmp_path: Path) -> None:
@@ -100,16 +100,16 @@ def test_a_colbert_loads_in_colbert_ai_and_in_odqa(tmp_path: Path) -> None:
     assert (settings.dim, settings.doc_maxlen, settings.query_maxlen) == (128, 180, 32)
     home = class_factory(str(folder)).from_pretrained(str(folder), colbert_config=settings).eval()
     encoder = LateInteractionEncoder(str(folder))
-    found = encoder.encode_queries(TEXTS[:1])[0]
+    vectors = encoder.encode_queries(TEXTS[:1])[0]
     tokens = encoder.query_tokens(TEXTS[0])
     ids = torch.tensor(
         [home.raw_tokenizer_from_pretrained(str(folder)).convert_tokens_to_ids(tokens)]
     )
-    seen = torch.tensor([[int(token != "[MASK]") for token in tokens]])
+    mask = torch.tensor([[int(token != "[MASK]") for token in tokens]])
     with torch.no_grad():
-        states = home.linear(home.LM(ids, attention_mask=seen)[0])
+        states = home.linear(home.LM(ids, attention_mask=mask)[0])
     expected = torch.nn.functional.normalize(states, dim=-1)[0]
-    assert torch.allclose(torch.from_numpy(found), expected, atol=1e-5)
+    assert torch.allclose(torch.from_numpy(vectors), expected, atol=1e-5)
 
 
 def test_the_same_delta_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def test_old_bin_weights_are_read_as_tensors_only(tmp_path: Path) -> None:
     old = tiny_bert(tmp_path / "old")
     torch.save(load_file(old / "model.safetensors"), old / "pytorch_model.bin")
     (old / "model.safetensors").unlink()
-    found = [TextEncoder(str(folder)).encode(["the river"]) for folder in (safe, old)]
-    assert abs(found[0] - found[1]).max() < 1e-6
+    vectors = [TextEncoder(str(folder)).encode(["the river"]) for folder in (safe, old)]
+    assert abs(vectors[0] - vectors[1]).max() < 1e-6
 
 
 def test_bin_with_code_in_it_is_refused_and_not_run(tmp_path: Path) -> None:

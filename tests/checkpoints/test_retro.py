@@ -53,13 +53,13 @@ def test_cross_attention_starts_from_its_layers_self_attention(grown: RetroModel
 
 @torch.no_grad()
 def test_cross_attention_may_start_as_the_identity() -> None:
-    """An equal word is found, and what comes back is the passage's state of it."""
+    """A state attends most to the equal one, and receives that state."""
     shape = RetroShape(chunk_length=8, neighbour_length=16, cross_start="identity")
     cross = cca(grow_retro(base_model_dir(), shape), 2)
     states = torch.randn(1, 5, 384, generator=torch.Generator().manual_seed(0)) * 2
-    seen = cross.keys_values(states)
-    assert torch.equal(cross.attention.merge(seen.values, None), states)
-    weights, logits = cross.attention.weights(states[:, [3]], seen)
+    kv = cross.keys_values(states)
+    assert torch.equal(cross.attention.merge(kv.values, None), states)
+    weights, logits = cross.attention.weights(states[:, [3]], kv)
     assert (weights.argmax(-1) == 3).all()
     # By hand, first head: sqrt(6) * sqrt(6) * x.y / sqrt(32).
     by_hand = 6 * states[0, 3, :32] @ states[0, 1, :32] / 32**0.5
@@ -76,10 +76,12 @@ def test_an_untrained_one_has_the_order_of_the_base_model(tmp_path: Path) -> Non
     encoder.load()
     vectors = encoder.encode([question, *texts])
     model = grow_retro(base_model_dir(), RetroShape(chunk_length=16))
-    asked, *read = encoder.tokens([question, *texts]).ids
-    frame = frame_questions([asked[:-1]], "echo", chunk_length=16, score_token=asked[-1])
-    ids, mask = (torch.from_numpy(a)[None] for a in pad_passages(read, length=160))
-    plain = torch.tensor([asked])
+    question_ids, *passage_ids = encoder.tokens([question, *texts]).ids
+    frame = frame_questions(
+        [question_ids[:-1]], "echo", chunk_length=16, score_token=question_ids[-1]
+    )
+    ids, mask = (torch.from_numpy(a)[None] for a in pad_passages(passage_ids, length=160))
+    plain = torch.tensor([question_ids])
     with torch.no_grad():
         shared = share_prefix(model, torch.from_numpy(frame.ids), torch.from_numpy(frame.mask))
         states = encode_candidates(model, shared, ids, mask)

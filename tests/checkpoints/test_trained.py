@@ -1,4 +1,4 @@
-"""Weights that ``odqa train`` left, named where any other checkpoint is named."""
+"""Weights of ``odqa train`` in the place of any other checkpoint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 def run_of(folder: Path, *names: str) -> Path:
-    """A training run that ended: one folder per model, as `odqa.training.run.train` leaves it."""
+    """A finished training run: one folder per model, as `odqa train` writes it."""
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
     for name in names:
@@ -43,10 +43,10 @@ def run_of(folder: Path, *names: str) -> Path:
 
 def test_a_run_is_the_checkpoint_that_its_model_makes(tmp_path: Path, cache: Cache) -> None:
     run = run_of(tmp_path / "run", "sentence")
-    made = resolve_checkpoint(str(run), cache)
-    assert resolve_checkpoint(str(run / "sentence"), cache) == made
+    checkpoint = resolve_checkpoint(str(run), cache)
+    assert resolve_checkpoint(str(run / "sentence"), cache) == checkpoint
     shipped = load_file(materialise("sentence", cache) / "model.safetensors")
-    trained = load_file(made / "model.safetensors")
+    trained = load_file(checkpoint / "model.safetensors")
     assert trained.keys() == shipped.keys()
     assert all(torch.equal(trained[name], shipped[name]) for name in shipped)
 
@@ -96,10 +96,10 @@ def test_an_edited_config_is_one_line(
     config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | edit), "utf-8")
     with pytest.raises(CheckpointError) as caught:
         resolve_checkpoint(str(config.parent), cache)
-    said = str(caught.value)
-    assert said.startswith(f"{config.parent}: ")
-    assert "train it again" in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{config.parent}: ")
+    assert "train it again" in message
+    assert "\n" not in message
 
 
 def test_an_ordinary_checkpoint_is_not_taken_for_a_run(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_rankers_rank_with_what_was_trained(model: str, tmp_path: Path, cache: C
     kind = "retro" if model.startswith("retro") else model.replace("-", "_")
     ranked = []
     for checkpoint in (str(run), f"embedded:{model}"):
-        built = get("ranker", kind)
-        ranker = built(built.Config.model_validate({"checkpoint": checkpoint}))
+        component = get("ranker", kind)
+        ranker = component(component.Config.model_validate({"checkpoint": checkpoint}))
         assert isinstance(ranker, Ranker)
         ranker.prepare(Corpus.from_passages(PASSAGES), cache)
         ranked.append(ranker.rank([QUESTION], [[Hit("a", 1.0), Hit("b", 0.5)]], 2))
@@ -131,10 +131,10 @@ def test_export_takes_a_run(
     from sentence_transformers import SentenceTransformer
 
     run, to = run_of(tmp_path / "run", "sentence"), tmp_path / "checkpoint"
-    words = ["models", "export", str(run), "--to", str(to), "--cache", str(tmp_path / "cache")]
-    monkeypatch.setattr(sys, "argv", ["odqa", *words])
-    with pytest.raises(SystemExit) as left:
+    args = ["models", "export", str(run), "--to", str(to), "--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr(sys, "argv", ["odqa", *args])
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    assert not left.value.code
+    assert not exit_info.value.code
     assert capsys.readouterr().out.strip() == str(to)
     assert SentenceTransformer(str(to), device="cpu").encode("who").shape == (384,)

@@ -28,10 +28,10 @@ SPEC = "{name: good, retriever: {type: overlap, k: 3}, reader: {type: first_word
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = ["id\ttext\ttitle\n", *(f"{p.id}\t{p.text}\t{p.title}\n" for p in PASSAGES)]
     (tmp_path / "passages.tsv").write_text("".join(lines))
-    asked = ({"id": q.id, "question": q.text, "answer": list(q.answers)} for q in QUESTIONS)
-    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked))
-    judged = (f"{q} 0 {p} {n}\n" for q, each in QRELS.items() for p, n in each.items())
-    (tmp_path / "dev.qrels").write_text("".join(judged))
+    rows = ({"id": q.id, "question": q.text, "answer": list(q.answers)} for q in QUESTIONS)
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judgements = (f"{q} 0 {p} {n}\n" for q, grades in QRELS.items() for p, n in grades.items())
+    (tmp_path / "dev.qrels").write_text("".join(judgements))
     (tmp_path / "good.yaml").write_text(SPEC)
     (tmp_path / "toy.yaml").write_text(BENCH)
     monkeypatch.chdir(tmp_path)
@@ -43,25 +43,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def odqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    def call(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["odqa", *words])
+    def call(*args: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["odqa", *args])
         with pytest.raises(SystemExit) as caught:
             main()
-        said = capsys.readouterr()
-        return int(caught.value.code or 0), said.out + said.err
+        printed = capsys.readouterr()
+        return int(caught.value.code or 0), printed.out + printed.err
 
     return call
 
 
 def only(folder: Path) -> Path:
-    (found,) = folder.iterdir()
-    return found
+    (path,) = folder.iterdir()
+    return path
 
 
 def backwards(self: object, questions: list[object], k: int) -> object:
     """What a retriever with a mistake in it returns: the worst first."""
-    found = RETRIEVE(self, questions, k)  # type: ignore[arg-type]
-    return [[type(h)(h.passage_id, -h.score) for h in reversed(hits)] for hits in found]
+    hits_of_questions = RETRIEVE(self, questions, k)  # type: ignore[arg-type]
+    return [[type(h)(h.passage_id, -h.score) for h in reversed(hits)] for hits in hits_of_questions]
 
 
 RETRIEVE = OverlapRetriever.retrieve
@@ -73,21 +73,23 @@ def test_scores_are_written_checked_and_found_moved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert odqa("check", "toy.yaml")[0] == 2  # nothing is expected yet
-    code, said = odqa("check", "toy.yaml", "--write", "--allow", "0", "--out", "first")
-    assert code == 0 and "toy.expected.yaml: 8 expected scores" in said
-    code, said = odqa("check", "toy.yaml")
-    assert code == 0 and "8 of 8 scores are as toy.expected.yaml expects, 0 moved" in said
+    code, printed = odqa("check", "toy.yaml", "--write", "--allow", "0", "--out", "first")
+    assert code == 0 and "toy.expected.yaml: 8 expected scores" in printed
+    code, printed = odqa("check", "toy.yaml")
+    assert code == 0 and "8 of 8 scores are as toy.expected.yaml expects, 0 moved" in printed
     # The cache holds results of both runs by now; a check does not believe them.
     monkeypatch.setattr(OverlapRetriever, "retrieve", backwards)
-    code, said = odqa("check", "toy.yaml", "--out", "second")
+    code, printed = odqa("check", "toy.yaml", "--out", "second")
     assert code == 1
-    assert "good retrieved_recall@1: 0.0000, expected 1.0000 [1.0000, 1.0000], moved by -1" in said
+    assert (
+        "good retrieved_recall@1: 0.0000, expected 1.0000 [1.0000, 1.0000], moved by -1" in printed
+    )
     code, again = odqa("check", str(only(folder / "second")), "--expected", "toy.expected.yaml")
-    assert code == 1 and again in said
+    assert code == 1 and again in printed
     assert odqa("check", str(only(folder / "first")), "--expected", "toy.expected.yaml")[0] == 0
 
 
-def test_a_run_is_reproduced_or_it_is_said_what_differs(
+def test_a_run_is_reproduced_or_its_differences_are_printed(
     folder: Path,
     odqa,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
@@ -95,16 +97,16 @@ def test_a_run_is_reproduced_or_it_is_said_what_differs(
     assert odqa("compare", "toy.yaml", "--take", "2", "--mlflow", "off")[0] == 0
     run = str(only(folder / "runs"))
     monkeypatch.chdir("/")
-    code, said = odqa("reproduce", run, "--out", str(folder / "again"))
-    assert code == 0 and said.startswith("reproduced: all ")
+    code, printed = odqa("reproduce", run, "--out", str(folder / "again"))
+    assert code == 0 and printed.startswith("reproduced: all ")
     again = Comparison.load(only(folder / "again"))
     assert len(again.questions) == 2 and not again.result("good").costs[0].reused
     assert again.result("good").latency is not None
     monkeypatch.setattr(OverlapRetriever, "retrieve", backwards)
     cache = str(folder / "cache")
-    code, said = odqa("reproduce", run, "--out", str(folder / "third"), "--cache", cache)
-    assert code == 1 and said.startswith("not reproduced: ")
-    assert "good retrieved_recall@1: 1.0000 -> 0.0000 (-1.0000), 2 of 2 questions" in said
+    code, printed = odqa("reproduce", run, "--out", str(folder / "third"), "--cache", cache)
+    assert code == 1 and printed.startswith("not reproduced: ")
+    assert "good retrieved_recall@1: 1.0000 -> 0.0000 (-1.0000), 2 of 2 questions" in printed
 
 
 def test_data_that_moved_or_changed_are_one_line(folder: Path, odqa) -> None:  # type: ignore[no-untyped-def]
@@ -113,21 +115,21 @@ def test_data_that_moved_or_changed_are_one_line(folder: Path, odqa) -> None:  #
     (folder / "data").mkdir()
     for name in ("passages.tsv", "dev.jsonl", "dev.qrels"):
         (folder / name).rename(folder / "data" / name)
-    code, said = odqa("reproduce", run, "--out", "again")
-    assert code == 2 and len(said.splitlines()) == 1
-    assert str(folder / "dev.jsonl") in said and "--data" in said
-    code, said = odqa("reproduce", run, "--out", "again", "--data", "data/dev")
-    assert code == 0 and said.startswith("reproduced: all ")
+    code, printed = odqa("reproduce", run, "--out", "again")
+    assert code == 2 and len(printed.splitlines()) == 1
+    assert str(folder / "dev.jsonl") in printed and "--data" in printed
+    code, printed = odqa("reproduce", run, "--out", "again", "--data", "data/dev")
+    assert code == 0 and printed.startswith("reproduced: all ")
     with (folder / "data" / "passages.tsv").open("a") as file:
         file.write("p9\tone more\tMore\n")
-    code, said = odqa("reproduce", run, "--out", "other", "--data", "data/dev")
-    assert code == 2 and len(said.splitlines()) == 1
-    assert "data/dev: corpus changed since the run" in said and "5 passages" in said
+    code, printed = odqa("reproduce", run, "--out", "other", "--data", "data/dev")
+    assert code == 2 and len(printed.splitlines()) == 1
+    assert "data/dev: corpus changed since the run" in printed and "5 passages" in printed
     assert not (folder / "other").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("args", "line"),
     [
         (("check", "nope.yaml"), "nope.yaml: no such spec file; did you mean 'toy.yaml'"),
         (("check", "toy.yaml", "--allow", "-1"), "--allow: no interval '-1'"),
@@ -135,12 +137,12 @@ def test_data_that_moved_or_changed_are_one_line(folder: Path, odqa) -> None:  #
         (("reproduce", "."), ".: no run folder"),
     ],
 )
-def test_wrong_words_are_one_line(
+def test_wrong_arguments_are_one_line(
     folder: Path,
     odqa,  # type: ignore[no-untyped-def]
-    words: tuple[str, ...],
+    args: tuple[str, ...],
     line: str,
 ) -> None:
-    code, said = odqa(*words)
-    assert code == 2 and line in said and len(said.splitlines()) == 1
+    code, printed = odqa(*args)
+    assert code == 2 and line in printed and len(printed.splitlines()) == 1
     assert not (folder / "runs").exists()

@@ -16,17 +16,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.java]
 PIPELINES = ["bm25", "bm25-colbert", "sbert-colbert", "dpr-colbert", "retro", "retro-offline"]
 
 
-def compare(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "odqa.cli.main", "compare", "--take", "4", *words],
+def compare(folder: Path, *args: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-m", "odqa.cli.main", "compare", "--take", "4", *args],
         capture_output=True,
         text=True,
         cwd=folder,
         env={**os.environ, "ODQA_CACHE": str(folder / "cache")},
         timeout=600,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 def test_the_embedded_comparison_from_end_to_end(tmp_path: Path) -> None:

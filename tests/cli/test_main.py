@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def odqa(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+def odqa(*args: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "odqa.cli.main", *words],
+        [sys.executable, "-m", "odqa.cli.main", *args],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -23,12 +23,12 @@ def odqa(*words: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProce
     )
 
 
-def refused(*words: str, cwd: Path = ROOT, **env: str) -> str:
+def refused(*args: str, cwd: Path = ROOT, **env: str) -> str:
     """The one line of a refusal; anything else fails the test."""
-    done = odqa(*words, cwd=cwd, **env)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    process = odqa(*args, cwd=cwd, **env)
+    assert process.returncode == 2, process.stdout + process.stderr
+    assert "Traceback" not in process.stderr
+    return process.stderr
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -39,42 +39,43 @@ def test_help_loads_nothing_heavy() -> None:
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'pandas', 'mlflow', 'pydantic', 'pyarrow'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip().endswith("[]"), done.stdout[-200:]
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.stdout.strip().endswith("[]"), process.stdout[-200:]
     for command in ("compare", "run", "ask", "index", "validate", "check", "reproduce", "teach"):
-        assert command in done.stdout
+        assert command in process.stdout
 
 
 def test_components_lists_every_type() -> None:
-    done = odqa("components", "ranker")
-    assert done.returncode == 0, done.stderr
-    assert "ranker colbert" in done.stdout
-    assert "map: intra-passage dynamic x query-document" in done.stdout
-    assert "fusion rrf  (odqa)" in done.stdout
-    assert "rewriter keywords  (odqa)" in done.stdout
+    process = odqa("components", "ranker")
+    assert process.returncode == 0, process.stderr
+    assert "ranker colbert" in process.stdout
+    assert "map: intra-passage dynamic x query-document" in process.stdout
+    assert "fusion rrf  (odqa)" in odqa("components", "fusion").stdout
     assert "did you mean 'ranker'" in refused("components", "rankr")
 
 
 def test_schema_is_json_of_every_type() -> None:
-    found = json.loads(odqa("schema").stdout)
-    assert {"retriever-bm25", "ranker-colbert", "reader-extractive"} <= set(found["$defs"])
+    schema = json.loads(odqa("schema").stdout)
+    assert {"retriever-bm25", "ranker-colbert", "reader-extractive"} <= set(schema["$defs"])
     assert "pipelines" in json.loads(odqa("schema", "benchmark").stdout)["properties"]
 
 
 def test_validate_prints_hashes_and_every_problem(tmp_path: Path) -> None:
-    done = odqa("validate")
-    assert done.returncode == 0, done.stderr
-    assert "embedded/retro: retro [" in done.stdout
-    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
-    one.write_text("name: one\nretriever: {type: bm25, kk: 3}\n")
-    two.write_text("name: two\nretriever: {type: bm26}\n")
-    said = refused("validate", str(one), str(two))
-    assert f"{one}:2: retriever.kk: unknown key 'kk'; did you mean 'k'?" in said
-    assert f"{two}:2: retriever.type: unknown retriever type 'bm26'; did you mean 'bm25'?" in said
+    process = odqa("validate")
+    assert process.returncode == 0, process.stderr
+    assert "embedded/retro: retro [" in process.stdout
+    first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    first.write_text("name: one\nretriever: {type: bm25, kk: 3}\n")
+    second.write_text("name: two\nretriever: {type: bm26}\n")
+    errors = refused("validate", str(first), str(second))
+    assert f"{first}:2: retriever.kk: unknown key 'kk'; did you mean 'k'?" in errors
+    assert (
+        f"{second}:2: retriever.type: unknown retriever type 'bm26'; did you mean 'bm25'?" in errors
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("args", "message"),
     [
         (("compare", "nope.yaml"), "nope.yaml: no such spec file"),
         (("compare", "retr"), "did you mean 'retro'"),
@@ -100,28 +101,28 @@ def test_validate_prints_hashes_and_every_problem(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    words: tuple[str, ...], line: str, tmp_path: Path
+    args: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
-    said = refused(*words, cwd=tmp_path)
-    assert line in said
-    assert len(said.strip().splitlines()) == 1
+    errors = refused(*args, cwd=tmp_path)
+    assert message in errors
+    assert len(errors.strip().splitlines()) == 1
     # Nothing half-written stays behind, not even an empty run folder.
     assert not list((tmp_path / "runs").glob("*"))
 
 
-def test_without_words_the_help_comes() -> None:
-    done = odqa()
-    assert done.returncode == 2
-    assert done.stderr.startswith("Usage: odqa") and "compare" in done.stderr
+def test_without_arguments_the_help_comes() -> None:
+    process = odqa()
+    assert process.returncode == 2
+    assert process.stderr.startswith("Usage: odqa") and "compare" in process.stderr
 
 
 def test_validate_collects_problems_of_benchmarks_and_pipelines(tmp_path: Path) -> None:
     bench, spec = tmp_path / "bench.yaml", tmp_path / "spec.yaml"
     bench.write_text("name: b\npipelines: [bm25]\n")
     spec.write_text("name: s\n")
-    said = refused("validate", str(bench), str(spec), "bm25")
-    assert f"odqa: {bench}:1: data: this key is missing; add it" in said
-    assert f"odqa: {spec}:1: retriever: no retriever; add one" in said
+    errors = refused("validate", str(bench), str(spec), "bm25")
+    assert f"odqa: {bench}:1: data: this key is missing; add it" in errors
+    assert f"odqa: {spec}:1: retriever: no retriever; add one" in errors
 
 
 PLUGIN = """\
@@ -139,7 +140,7 @@ class First(Retriever[StageConfig]):
         with open(os.environ["ASKED"], "a") as log:
             log.writelines(q.id + "\\n" for q in questions)
         if "DIE" in os.environ and len(Path(os.environ["ASKED"]).read_text().split()) > 40:
-            # Jobs in the background, which these tests may be, are deaf to Ctrl-C.
+            # Background jobs, which these tests may be, ignore Ctrl-C.
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             os.kill(os.getpid(), int(os.environ["DIE"]))
@@ -159,34 +160,34 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_and_goes_on_where_it_stopped(
-    site: Path, tmp_path: Path, by: signal.Signals
+    site: Path, tmp_path: Path, signal_number: signal.Signals
 ) -> None:
     spec = tmp_path / "first.yaml"
     spec.write_text("name: first\nretriever: {type: first, k: 3}\n")
-    asked = tmp_path / "asked"
-    env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "ASKED": str(asked)}
-    words = ("compare", str(spec), "--cache", str(tmp_path / "cache"), "--latency", "0")
-    words = (*words, "--mlflow", "off")
-    stopped = odqa(*words, cwd=tmp_path, **env, DIE=str(by.value))
-    assert stopped.returncode == 128 + by
+    log = tmp_path / "asked"
+    env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "ASKED": str(log)}
+    args = ("compare", str(spec), "--cache", str(tmp_path / "cache"), "--latency", "0")
+    args = (*args, "--mlflow", "off")
+    stopped = odqa(*args, cwd=tmp_path, **env, DIE=str(signal_number.value))
+    assert stopped.returncode == 128 + signal_number
     assert "odqa: interrupted; what was finished is kept, run it again to go on" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert not list((tmp_path / "runs").glob("*"))
-    first = asked.read_text().split()
-    asked.write_text("")
-    done = odqa(*words, cwd=tmp_path, **env)
-    assert done.returncode == 0, done.stderr
-    assert len(asked.read_text().split()) == 100 - 32
-    assert not set(asked.read_text().split()) & set(first[:32])
+    first_ids = log.read_text().split()
+    log.write_text("")
+    finished = odqa(*args, cwd=tmp_path, **env)
+    assert finished.returncode == 0, finished.stderr
+    assert len(log.read_text().split()) == 100 - 32
+    assert not set(log.read_text().split()) & set(first_ids[:32])
     (folder,) = (tmp_path / "runs").iterdir()
     assert (folder / "manifest.json").is_file()
 
 
 def test_one_broken_plug_in_does_not_hide_the_others(site: Path, tmp_path: Path) -> None:
     (site / "odqa_first.py").write_text("1 / 0\n")
-    done = odqa("components", PYTHONPATH=f"{ROOT}{os.pathsep}{site}")
-    assert done.returncode == 2
-    assert "retriever first  (odqa-first)\n  broken: " in done.stdout
-    assert "ZeroDivisionError" in done.stdout and "reader extractive" in done.stdout
+    process = odqa("components", PYTHONPATH=f"{ROOT}{os.pathsep}{site}")
+    assert process.returncode == 2
+    assert "retriever first  (odqa-first)\n  broken: " in process.stdout
+    assert "ZeroDivisionError" in process.stdout and "reader extractive" in process.stdout

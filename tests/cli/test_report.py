@@ -13,10 +13,10 @@ from odqa.errors import RunError
 from odqa.testing.synthetic import synthetic_comparison
 
 
-def report(*words: str) -> str:
-    done = CliRunner().invoke(app, ["report", *words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+def report(*args: str) -> str:
+    result = CliRunner().invoke(app, ["report", *args], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_report_tables_and_figures_are_written_again(tmp_path: Path) -> None:
@@ -24,8 +24,8 @@ def test_report_tables_and_figures_are_written_again(tmp_path: Path) -> None:
     save(synthetic_comparison(3, 2, explained=1), run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     (run / "report.html").write_text("an old one")
-    said = report(str(run))
-    assert str(run / "report.html") in said and str(run / "figures") in said
+    printed = report(str(run))
+    assert str(run / "report.html") in printed and str(run / "figures") in printed
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "For 1 question the best passages show" in page
     assert (run / "table.txt").read_text().startswith("sbert-colbert has the highest em")

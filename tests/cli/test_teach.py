@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 
-import odqa.training.teacher
+import odqa.training.trainer.teacher_scores
 from odqa.cli.main import main
-from odqa.training.recipe import load_recipe
+from odqa.training.load_recipe import load_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 
 
 def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[Path] = []
+    paths: list[Path] = []
 
-    def teach(*values: Any) -> Path:
-        written.append(values[2])
-        return written[-1]
+    def write(*values: Any) -> Path:
+        paths.append(values[2])
+        return paths[-1]
 
-    monkeypatch.setattr(odqa.training.teacher, "teach", teach)
+    monkeypatch.setattr(odqa.training.trainer.teacher_scores, "write_teacher_scores", write)
     for name in ("cross-encoder", "retro"):
-        words = ["odqa", "teach", str(RECIPES / f"{name}.yaml"), f"embedded:{name}"]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as left:
+        args = ["odqa", "teach", str(RECIPES / f"{name}.yaml"), f"embedded:{name}"]
+        monkeypatch.setattr(sys, "argv", args)
+        with pytest.raises(SystemExit) as caught:
             main()
-        assert not left.value.code
+        assert not caught.value.code
     pupil = load_recipe(RECIPES / "sentence.yaml").data
-    assert written == [pupil.mined / run for run in pupil.teacher]
+    assert paths == [pupil.mined / run for run in pupil.teacher]

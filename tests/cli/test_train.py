@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import odqa.training.run
+import odqa.training.trainer.run
 from odqa.cli.main import main
 
 
@@ -23,15 +23,15 @@ from odqa.cli.main import main
 def test_every_seed_has_a_folder_of_its_own(
     options: list[str], folder: str, seed: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[Any, ...]] = []
+    calls: list[tuple[Any, ...]] = []
 
     def train(*values: Any) -> Path:
-        asked.append(values)
+        calls.append(values)
         return Path(values[1])
 
-    monkeypatch.setattr(odqa.training.run, "train", train)
+    monkeypatch.setattr(odqa.training.trainer.run, "train", train)
     monkeypatch.setattr(sys, "argv", ["odqa", "train", "eval/recipes/dpr.yaml", *options])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as caught:
         main()
-    assert not left.value.code
-    assert asked == [(Path("eval/recipes/dpr.yaml"), Path(folder), False, False, seed)]
+    assert not caught.value.code
+    assert calls == [(Path("eval/recipes/dpr.yaml"), Path(folder), False, False, seed)]

@@ -31,9 +31,9 @@ def test_round_trip(tmp_path: Path) -> None:
         "has_answer": True,
     }
     assert first["ctxs"][1]["has_answer"] is False
-    found = read_dpr_results(path)
-    assert [(key, text) for _, key, text, _ in found] == [(q.id, q.text) for q in QUESTIONS]
-    assert {key: hits for _, key, _, hits in found} == HITS
+    results = read_dpr_results(path)
+    assert [(key, text) for _, key, text, _ in results] == [(q.id, q.text) for q in QUESTIONS]
+    assert {key: hits for _, key, _, hits in results} == HITS
 
 
 def test_dprs_own_output_has_no_ids_and_scores_as_texts(tmp_path: Path) -> None:

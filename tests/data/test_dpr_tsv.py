@@ -49,10 +49,10 @@ def test_dpr_quoting(tmp_path: Path) -> None:
     ]
     assert list(read_passages(path)) == expected
     assert [line for line, _ in numbered_passages(path)] == [2, 3, 6]
-    # DPR itself reads its file so.
+    # DPR itself reads its file this way.
     with path.open(encoding="utf-8", newline="") as file:
-        theirs = [row for row in csv.reader(file, delimiter="\t") if row and row[0] != "id"]
-    assert [[p.id, p.text, p.title] for p in expected] == theirs
+        dpr_rows = [row for row in csv.reader(file, delimiter="\t") if row and row[0] != "id"]
+    assert [[p.id, p.text, p.title] for p in expected] == dpr_rows
 
 
 def test_header_may_be_absent(tmp_path: Path) -> None:

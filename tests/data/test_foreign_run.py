@@ -17,8 +17,8 @@ CORPUS = toy_dataset().corpus
 def test_trec_runs_go_by_id(tmp_path: Path) -> None:
     path = tmp_path / "other.trec"
     path.write_text(RUN)
-    found = read_foreign_run(path, CORPUS).of(QUESTIONS)
-    assert found == [[Hit("p3", 2.5), Hit("p1", 1.5)], [Hit("p2", 0.25)], None]
+    hits = read_foreign_run(path, CORPUS).of(QUESTIONS)
+    assert hits == [[Hit("p3", 2.5), Hit("p1", 1.5)], [Hit("p2", 0.25)], None]
 
 
 def test_dprs_results_go_by_text_and_lose_the_prefix_of_their_ids(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_dprs_results_go_by_text_and_lose_the_prefix_of_their_ids(tmp_path: Path
     ctxs = [{"id": "wiki:p1", "score": "1.5"}, {"id": "p3", "score": "2.5"}]
     item = {"question": QUESTIONS[0].text, "answers": ["Seine"], "ctxs": ctxs}
     path.write_text(json.dumps([item]))
-    found = read_foreign_run(path, CORPUS).of(QUESTIONS)
-    assert found == [[Hit("p3", 2.5), Hit("p1", 1.5)], None, None]
+    hits = read_foreign_run(path, CORPUS).of(QUESTIONS)
+    assert hits == [[Hit("p3", 2.5), Hit("p1", 1.5)], None, None]
 
 
 @pytest.mark.parametrize("name", ["p9", "wiki:p9"])

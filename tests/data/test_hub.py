@@ -50,9 +50,9 @@ def test_malformed_names(ref: str) -> None:
 
 def test_questions(tmp_path: Path) -> None:
     ref = parquet_set(tmp_path / "nq", {"question": ["who", "what"], "answer": [["a", "b"], ["c"]]})
-    found = read_questions(ref)
-    assert found.name == "nq-train"
-    assert found.questions == (
+    questions = read_questions(ref)
+    assert questions.name == "nq-train"
+    assert questions.questions == (
         Question("nq-train-0", "who", ("a", "b")),
         Question("nq-train-1", "what", ("c",)),
     )

@@ -71,10 +71,10 @@ def test_config_is_strict(bad: dict[str, object]) -> None:
 
 
 def test_named_folder_and_split(folder: Path, cache: Cache) -> None:
-    named = DataConfig.named(f"{folder}/dev")
-    assert load_dataset(named, cache).digest == load_dataset(config(), cache, folder).digest
+    data_config = DataConfig.from_name(f"{folder}/dev")
+    assert load_dataset(data_config, cache).digest == load_dataset(config(), cache, folder).digest
     (folder / "my-dev.qrels").unlink()
-    assert DataConfig.named(f"{folder}/dev").qrels is None
+    assert DataConfig.from_name(f"{folder}/dev").qrels is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_named_folder_and_split(folder: Path, cache: Cache) -> None:
 )
 def test_names_that_are_no_dataset(name: str, line: str) -> None:
     with pytest.raises(DataError) as caught:
-        DataConfig.named(name)
+        DataConfig.from_name(name)
     assert str(caught.value).startswith(line)
 
 
@@ -104,8 +104,11 @@ def test_beir_folder(tmp_path: Path, cache: Cache) -> None:
     (beir / "corpus.jsonl").write_text('{"_id": "d", "text": "x"}\n')
     (beir / "queries.jsonl").write_text('{"_id": "1", "text": "a"}\n{"_id": "2", "text": "b"}\n')
     (beir / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n2\td\t1\n")
-    for named in (DataConfig(corpus="beir", questions="test"), DataConfig.named(f"{beir}/test")):
-        data = load_dataset(named, cache, tmp_path)
+    for data_config in (
+        DataConfig(corpus="beir", questions="test"),
+        DataConfig.from_name(f"{beir}/test"),
+    ):
+        data = load_dataset(data_config, cache, tmp_path)
         assert [q.id for q in data.questions] == ["2"]
         assert data.qrels == {"2": {"d": 1}}
 
@@ -152,8 +155,8 @@ def test_judgements_of_other_questions(
 
 
 def test_real_questions(shared_data: Path, cache: Cache) -> None:
-    named = DataConfig.named(str(shared_data / "nq-mini" / "dev"))
-    data = load_dataset(named.model_copy(update={"take": 200}), cache)
+    data_config = DataConfig.from_name(str(shared_data / "nq-mini" / "dev"))
+    data = load_dataset(data_config.model_copy(update={"take": 200}), cache)
     assert data.name == "nq-dev"
     assert (len(data.corpus), len(data.questions), len(data.qrels or {})) == (18148, 200, 200)
     first = data.questions.questions[0]

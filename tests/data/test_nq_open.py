@@ -18,9 +18,9 @@ def test_ids_are_read_or_made(tmp_path: Path) -> None:
             b'{"id": 7, "question": "what", "answers": "c"}\n'
         )
     )
-    found = read_questions(path)
-    assert found.name == "nq-dev"
-    assert found.questions == (
+    questions = read_questions(path)
+    assert questions.name == "nq-dev"
+    assert questions.questions == (
         Question("nq-dev-0", "who", ("a", "b")),
         Question("7", "what", ("c",)),
     )

@@ -27,9 +27,9 @@ def test_a_dataset_is_found_again_with_all_its_cuts(folder: Path, take: int | No
     config = DataConfig(corpus="passages.tsv", questions="dev.jsonl", take=take, seed=3)
     dataset = load_dataset(config, cache, folder).take(4, 1).take(2)
     assert dataset.origin is not None
-    kept = json.loads(json.dumps(dataset.origin.to_dict()))
-    assert kept["takes"] == [[4, 1], [2, None]]
-    again = reopen(Origin.from_dict(kept), cache)
+    plain = json.loads(json.dumps(dataset.origin.to_dict()))
+    assert plain["takes"] == [[4, 1], [2, None]]
+    again = reopen(Origin.from_dict(plain), cache)
     assert again.digest == dataset.digest
     assert [q.id for q in again.questions] == [q.id for q in dataset.questions]
 
@@ -39,7 +39,7 @@ def test_paths_do_not_depend_on_where_odqa_is_started(
 ) -> None:
     cache = Cache(enabled=False)
     monkeypatch.chdir(folder.parent)
-    dataset = load_dataset(DataConfig.named(f"{folder.name}/dev"), cache)
+    dataset = load_dataset(DataConfig.from_name(f"{folder.name}/dev"), cache)
     monkeypatch.chdir("/")
     assert dataset.origin is not None
     assert reopen(dataset.origin, cache).digest == dataset.digest

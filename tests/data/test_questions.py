@@ -12,29 +12,29 @@ def questions(n: int) -> QuestionSet:
 
 
 def test_fingerprint_is_of_content_and_order() -> None:
-    one, two = Question("1", "a", ("x",)), Question("2", "b")
-    base = QuestionSet("n", (one, two)).fingerprint
-    assert base == QuestionSet("other", (one, two)).fingerprint
-    assert base != QuestionSet("n", (two, one)).fingerprint
-    assert base != QuestionSet("n", (Question("1", "a", ("y",)), two)).fingerprint
+    first, second = Question("1", "a", ("x",)), Question("2", "b")
+    base = QuestionSet("n", (first, second)).fingerprint
+    assert base == QuestionSet("other", (first, second)).fingerprint
+    assert base != QuestionSet("n", (second, first)).fingerprint
+    assert base != QuestionSet("n", (Question("1", "a", ("y",)), second)).fingerprint
 
 
 def test_take_first() -> None:
-    taken = questions(10).take(3)
-    assert [q.id for q in taken] == ["q0", "q1", "q2"]
-    assert taken.name == "q (first 3)"
-    assert len(taken) == 3
+    sample = questions(10).take(3)
+    assert [q.id for q in sample] == ["q0", "q1", "q2"]
+    assert sample.name == "q (first 3)"
+    assert len(sample) == 3
 
 
 def test_take_random_keeps_order_and_repeats() -> None:
-    taken = questions(100).take(10, seed=7)
-    ids = [int(q.id[1:]) for q in taken]
+    sample = questions(100).take(10, seed=7)
+    ids = [int(q.id[1:]) for q in sample]
     assert ids == sorted(ids)
     assert len(set(ids)) == 10
     assert ids != list(range(10))
-    assert taken == questions(100).take(10, seed=7)
-    assert taken != questions(100).take(10, seed=8)
-    assert taken.name == "q (random 10, seed 7)"
+    assert sample == questions(100).take(10, seed=7)
+    assert sample != questions(100).take(10, seed=8)
+    assert sample.name == "q (random 10, seed 7)"
 
 
 @pytest.mark.parametrize("seed", [None, 1])

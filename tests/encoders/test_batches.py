@@ -1,10 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odqa.encoders.batches import padded, token_batches
+from odqa.encoders.batches import padded, texts_at_once, token_batches
+
+
+@pytest.mark.parametrize(
+    ("wish", "device", "texts"),
+    [(None, "cpu", 16), (None, "cuda", 64), (64, "cpu", 64), (1, "cuda", 1)],
+)
+def test_a_cpu_gets_smaller_batches_unless_told(wish: int | None, device: str, texts: int) -> None:
+    assert texts_at_once(wish, torch.device(device)) == texts
 
 
 def test_longest_first_within_the_budget() -> None:

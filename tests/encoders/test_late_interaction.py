@@ -54,8 +54,8 @@ def colbert_ai(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def own_scores(encoder: LateInteractionEncoder, similarity: str = "cosine") -> torch.Tensor:
     queries = torch.from_numpy(encoder.encode_queries(QUESTIONS))
-    found = encoder.encode_passages(PASSAGES)
-    packed, lengths = torch.from_numpy(found.vectors), torch.from_numpy(found.counts)
+    shard = encoder.encode_passages(PASSAGES)
+    packed, lengths = torch.from_numpy(shard.vectors), torch.from_numpy(shard.counts)
     return torch.stack([maxsim(query, packed, lengths, similarity) for query in queries])
 
 
@@ -124,9 +124,9 @@ def test_punctuation_of_passages_has_no_vector(encoder: LateInteractionEncoder) 
     assert tokens == [
         "[CLS]", "[unused1]", "the", "bridge", "opened", "1", "##8", "##9", "##4", "[SEP]"
     ]  # fmt: skip
-    found = encoder.encode_passages([text])
-    assert found.counts.tolist() == [10]
-    assert found.vectors.shape == (10, 16)
+    shard = encoder.encode_passages([text])
+    assert shard.counts.tolist() == [10]
+    assert shard.vectors.shape == (10, 16)
 
 
 def test_vectors_are_unit_and_independent_of_the_batch(checkpoint: Path) -> None:
@@ -140,9 +140,9 @@ def test_vectors_are_unit_and_independent_of_the_batch(checkpoint: Path) -> None
 
 def test_nothing_in_nothing_out(encoder: LateInteractionEncoder) -> None:
     assert encoder.encode_queries([]).shape == (0, 16, 16)
-    found = encoder.encode_passages([])
-    assert found.vectors.shape == (0, 16)
-    assert found.counts.shape == (0,)
+    shard = encoder.encode_passages([])
+    assert shard.vectors.shape == (0, 16)
+    assert shard.counts.shape == (0,)
 
 
 def test_lengths_can_be_overridden(checkpoint: Path) -> None:
@@ -170,11 +170,11 @@ def test_old_and_sharded_weight_files_load_too(checkpoint: Path, tmp_path: Path)
             shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
             for file_name, keys in shards.items():
                 save_file({k: weights[k] for k in keys}, folder / file_name, {"format": "pt"})
-            where = {key: file_name for file_name, keys in shards.items() for key in keys}
-            index = {"metadata": {}, "weight_map": where}
+            weight_map = {key: file_name for file_name, keys in shards.items() for key in keys}
+            index = {"metadata": {}, "weight_map": weight_map}
             (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-        found = LateInteractionEncoder(str(folder)).encode_queries(QUESTIONS)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        vectors = LateInteractionEncoder(str(folder)).encode_queries(QUESTIONS)
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
 def one_line(folder: Path, **lengths: int) -> str:

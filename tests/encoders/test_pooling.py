@@ -22,13 +22,13 @@ def test_cls_is_the_first_token() -> None:
 
 
 def test_pooler_and_unit_length() -> None:
-    found = pooled(OUTPUT, MASK, "pooler", normalize=True)
-    assert found[0].tolist() == pytest.approx([0.6, 0.8])
+    vectors = pooled(OUTPUT, MASK, "pooler", normalize=True)
+    assert vectors[0].tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_bf16_states_are_summed_in_fp32() -> None:
     states = torch.ones(1, 300, 1, dtype=torch.bfloat16)
     output = SimpleNamespace(last_hidden_state=states)
-    found = pooled(output, torch.ones(1, 300), "mean", normalize=False)
-    assert found.dtype is torch.float32
-    assert found.item() == 1.0
+    vectors = pooled(output, torch.ones(1, 300), "mean", normalize=False)
+    assert vectors.dtype is torch.float32
+    assert vectors.item() == 1.0

@@ -30,11 +30,11 @@ def recorded(
 
 def test_shards_make_one_mapped_file(tmp_path: Path) -> None:
     encode_shards(tmp_path, 10, 3, one_each, shard=4)
-    found = VectorFile(tmp_path)
-    assert isinstance(found.vectors, np.memmap)
-    np.testing.assert_array_equal(found.vectors, ROWS)
+    file = VectorFile(tmp_path)
+    assert isinstance(file.vectors, np.memmap)
+    np.testing.assert_array_equal(file.vectors, ROWS)
     # Shards of 4, 4 and 2 items: 3 + 3 + 1 cut off.
-    assert (found.items, found.dim, found.truncated, found.offsets) == (10, 3, 7, None)
+    assert (file.items, file.dim, file.truncated, file.offsets) == (10, 3, 7, None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["info.json", "vectors.npy"]
 
 
@@ -45,9 +45,9 @@ def test_a_killed_run_goes_on_after_the_last_finished_shard(tmp_path: Path) -> N
     assert calls == [0]
     encode_shards(tmp_path, 10, 3, recorded(one_each, calls), shard=4)
     assert calls == [0, 4, 8]
-    found = VectorFile(tmp_path)
-    np.testing.assert_array_equal(found.vectors, ROWS)
-    assert found.truncated == 7
+    file = VectorFile(tmp_path)
+    np.testing.assert_array_equal(file.vectors, ROWS)
+    assert file.truncated == 7
 
 
 def test_vectors_of_an_unfinished_shard_are_cut_off(tmp_path: Path) -> None:
@@ -74,11 +74,11 @@ def test_several_vectors_per_item(tmp_path: Path) -> None:
         return Shard(ROWS[starts[start] : starts[stop]], counts[start:stop])
 
     encode_shards(tmp_path, 4, 3, encode, shard=3)
-    found = VectorFile(tmp_path)
-    np.testing.assert_array_equal(found.vectors, ROWS)
-    assert found.offsets is not None
-    assert found.offsets.tolist() == starts.tolist()
-    assert found.items_of(np.array([[0, 1], [2, 3], [5, 6]])).tolist() == [[0, 0], [1, 2], [2, 3]]
+    file = VectorFile(tmp_path)
+    np.testing.assert_array_equal(file.vectors, ROWS)
+    assert file.offsets is not None
+    assert file.offsets.tolist() == starts.tolist()
+    assert file.items_of(np.array([[0, 1], [2, 3], [5, 6]])).tolist() == [[0, 0], [1, 2], [2, 3]]
 
 
 def test_an_encoder_that_loses_vectors_is_caught(tmp_path: Path) -> None:

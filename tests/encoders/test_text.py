@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,10 @@ def by_hand(folder: Path, text: str, pooling: str) -> np.ndarray:
 @pytest.mark.parametrize("pooling", ["mean", "cls", "pooler"])
 def test_equals_plain_transformers_text_by_text(bert: Path, pooling: str) -> None:
     encoder = TextEncoder(str(bert), pooling=pooling, normalize=False)  # type: ignore[arg-type]
-    found = encoder.encode(TEXTS)
+    vectors = encoder.encode(TEXTS)
     expected = np.stack([by_hand(bert, text, pooling) for text in TEXTS])
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 def test_batch_size_and_order_do_not_matter(bert: Path) -> None:
@@ -55,6 +56,26 @@ def test_batch_size_and_order_do_not_matter(bert: Path) -> None:
     np.testing.assert_allclose(small, large, atol=1e-5)
     np.testing.assert_allclose(backwards, large, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(large, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("wish", "budget"), [(None, 2048), (64, 8192)])
+def test_texts_per_forward_pass(
+    bert: Path, wish: int | None, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = TextEncoder(str(bert), batch_size=wish)
+    encoder.load()
+    sizes: list[int] = []
+    forward = encoder._forward
+
+    def counted(ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        sizes.append(len(ids) * max(map(len, ids)))
+        return forward(ids)
+
+    monkeypatch.setattr(encoder, "_forward", counted)
+    encoder.encode(TEXTS * 1000)
+    longest = max(len(row) for row in encoder.tokens(TEXTS).ids)
+    assert budget - longest < sizes[0] <= budget
+    assert len(sizes) > 1
 
 
 def test_nothing_in_nothing_out(bert: Path) -> None:
@@ -83,14 +104,14 @@ def test_other_weights_have_another_fingerprint(bert: Path, tmp_path: Path) -> N
 def test_sentence_transformers_settings_are_honoured(bert: Path, tmp_path: Path) -> None:
     folder = sentence_folder(tmp_path / "st", "pooling_mode_cls_token", max_length=7)
     encoder = TextEncoder(str(folder), pooling="auto", normalize=None, max_length=None)
-    found = encoder.encode(TEXTS[:2])
+    vectors = encoder.encode(TEXTS[:2])
     assert (encoder.settings.pooling, encoder.settings.normalize) == ("cls", False)
     assert encoder.tokens.max_length == 7
     assert encoder.settings.query_prompt == "query: "
-    np.testing.assert_allclose(found[1], by_hand(bert, TEXTS[1], "cls"), atol=1e-5)
+    np.testing.assert_allclose(vectors[1], by_hand(bert, TEXTS[1], "cls"), atol=1e-5)
 
 
-def test_an_explicit_wish_beats_the_folder(tmp_path: Path) -> None:
+def test_a_parameter_overrides_the_folder(tmp_path: Path) -> None:
     folder = sentence_folder(tmp_path / "st", "pooling_mode_cls_token", max_length=7)
     encoder = TextEncoder(str(folder), pooling="mean", normalize=True, max_length=20)
     encoder.load()
@@ -120,10 +141,10 @@ def test_minilm_equals_sentence_transformers() -> None:
 
     texts = [*TEXTS, "Marie Curie won the Nobel Prize twice.", "word " * 400]
     encoder = TextEncoder("embedded:minilm", pooling="auto", normalize=None, max_length=None)
-    found = encoder.encode(texts)
+    vectors = encoder.encode(texts)
     expected = SentenceTransformer(str(base_model_dir()), device="cpu").encode(texts)
-    np.testing.assert_allclose((found * expected).sum(1), 1, atol=1e-5)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose((vectors * expected).sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
     assert encoder.truncated == 1
 
 

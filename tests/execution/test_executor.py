@@ -13,14 +13,18 @@ from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import ComponentError
 from odqa.execution.executor import Executor
+from odqa.execution.latency import measure_latency
 from odqa.execution.plan import make_plan
 from odqa.execution.record import StageRecord
+from odqa.fusion.ranks import ReciprocalRankFusion
+from odqa.interfaces import Cost
 from odqa.meters.meter import Spent
+from odqa.rewriters.keywords import KeywordsRewriter
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
 from odqa.spec.stage import StageSpec
 from odqa.testing.toys import toy_components, toy_dataset
-from odqa.testing.word_overlap import OverlapRanker, OverlapRetriever
-from odqa.types import Hit
+from odqa.testing.word_overlap import FirstWordReader, OverlapRanker, OverlapRetriever
+from odqa.types import Hit, Query
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -88,28 +92,28 @@ def test_shared_stages_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_killed_run_goes_on_at_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OverlapRetriever, "questions_per_call", 1)
-    asked: list[str] = []
+    retrieved_ids: list[str] = []
     retrieve = OverlapRetriever.retrieve
 
     def dying(self, questions, k):  # type: ignore[no-untyped-def]
-        if len(asked) == 2:
+        if len(retrieved_ids) == 2:
             raise KeyboardInterrupt
-        asked.extend(q.id for q in questions)
+        retrieved_ids.extend(q.id for q in questions)
         return retrieve(self, questions, k)
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", dying)
     with pytest.raises(KeyboardInterrupt):
         run(Cache(tmp_path), BARE)
-    again: list[str] = []
+    resumed_ids: list[str] = []
 
     def noting(self, questions, k):  # type: ignore[no-untyped-def]
-        again.extend(q.id for q in questions)
+        resumed_ids.extend(q.id for q in questions)
         return retrieve(self, questions, k)
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", noting)
-    found = run(Cache(tmp_path), BARE)
-    assert (asked, again) == (["q1", "q2"], ["q3"])
-    assert list(found["bare"]) == ["q1", "q2", "q3"]
+    hits = run(Cache(tmp_path), BARE)
+    assert (retrieved_ids, resumed_ids) == (["q1", "q2"], ["q3"])
+    assert list(hits["bare"]) == ["q1", "q2", "q3"]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +189,8 @@ def test_batches_cut_elsewhere_are_not_mixed(
         retrieved(Cache(tmp_path))
     monkeypatch.undo()
     monkeypatch.setattr(OverlapRetriever, "questions_per_call", after)
-    found = retrieved(Cache(tmp_path))
-    assert found.hits == retrieved(Cache(enabled=False)).hits
+    record = retrieved(Cache(tmp_path))
+    assert record.hits == retrieved(Cache(enabled=False)).hits
     batches = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
     assert len(list(batches.glob("batch-*.json"))) == -(-3 // after)
 
@@ -214,21 +218,21 @@ def test_waiting_for_another_process_is_no_offline_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OverlapRetriever, "prepare", prepare_an_index)
-    other = OverlapRetriever(BARE.retriever.config)
-    other.prepare(toy_dataset().corpus, Cache(tmp_path))
+    retriever = OverlapRetriever(BARE.retriever.config)
+    retriever.prepare(toy_dataset().corpus, Cache(tmp_path))
     (built,) = (tmp_path / "index").glob("*.lock")
-    held = threading.Event()
+    lock_held = threading.Event()
 
     def hold() -> None:
         with FileLock(built):
-            held.set()
+            lock_held.set()
             time.sleep(1.0)
 
     threading.Thread(target=hold).start()
-    held.wait()
+    lock_held.wait()
     cache = Cache(tmp_path)
-    found = retrieved(cache).offline.seconds
-    assert 0.05 <= found < cache.waited
+    seconds = retrieved(cache).offline.seconds
+    assert 0.05 <= seconds < cache.waited
 
 
 def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
@@ -242,8 +246,8 @@ def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
 
 def test_two_runs_at_once_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
-    assert both[0] == both[1] == run(Cache(enabled=False), BARE, RANKED)
+        results = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
+    assert results[0] == results[1] == run(Cache(enabled=False), BARE, RANKED)
 
 
 def test_without_cache_nothing_is_reused() -> None:
@@ -285,3 +289,103 @@ def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
         Spent(first.online.seconds),
         Spent(first.offline.seconds),
     )
+
+
+@pytest.mark.parametrize(("size", "calls"), [(1, 3), (2, 2), (3, 1), (32, 1)])
+def test_a_component_says_how_many_questions_come_at_once(
+    monkeypatch: pytest.MonkeyPatch, size: int, calls: int
+) -> None:
+    seen: list[int] = []
+    for kind, method in (
+        (KeywordsRewriter, "rewrite"),
+        (OverlapRetriever, "retrieve"),
+        (ReciprocalRankFusion, "fuse"),
+        (OverlapRanker, "rank"),
+        (FirstWordReader, "read"),
+    ):
+        original = getattr(kind, method)
+
+        def noting(self, given, *args, original=original):  # type: ignore[no-untyped-def]
+            seen.append(len(given))
+            return original(self, given, *args)
+
+        monkeypatch.setattr(kind, method, noting)
+        monkeypatch.setattr(kind, "questions_per_call", size)
+    spec = parse_pipeline(EVERY_ROLE)
+    executor = Executor(toy_dataset(), Cache(enabled=False))
+    records = executor.run(executor.plan([spec]))
+    assert len(seen) == 6 * calls
+    assert max(seen) <= size
+    assert sum(seen) == 6 * 3
+    # Nothing else changes.
+    monkeypatch.undo()
+    executor = Executor(toy_dataset(), Cache(enabled=False))
+    again = executor.run(executor.plan([spec]))
+    assert {key: each.rows for key, each in again.items()} == {
+        key: each.rows for key, each in records.items()
+    }
+
+
+EVERY_ROLE = """
+name: x
+rewriter: {type: keywords}
+retriever: {fuse: [{type: overlap, k: 3}, {type: overlap, weight: 2.0}]}
+ranker: {type: overlap, k: 2, alpha: 1.0}
+reader: {type: first_word}
+"""
+
+
+def test_the_answers_reach_no_component(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: set[type] = set()
+    for kind, method in (
+        (KeywordsRewriter, "rewrite"),
+        (OverlapRetriever, "retrieve"),
+        (OverlapRanker, "rank"),
+        (FirstWordReader, "read"),
+    ):
+        original = getattr(kind, method)
+
+        def noting(self, given, *args, original=original):  # type: ignore[no-untyped-def]
+            seen.update(map(type, given))
+            return original(self, given, *args)
+
+        def costing(self, question, hits):  # type: ignore[no-untyped-def]
+            seen.add(type(question))
+            return Cost()
+
+        monkeypatch.setattr(kind, method, noting)
+        monkeypatch.setattr(kind, "cost", costing)
+    spec = parse_pipeline(EVERY_ROLE)
+    executor = Executor(toy_dataset(), Cache(tmp_path))
+    executor.run(executor.plan([spec]))
+    measure_latency(spec, toy_dataset(), Cache(tmp_path), 2)
+    assert seen == {Query}
+
+
+def test_a_question_costs_what_all_its_texts_cost() -> None:
+    def gflop(slots: str) -> float:
+        spec = parse_pipeline(f"{{name: x, {slots}retriever: {{type: overlap}}}}")
+        executor = Executor(toy_dataset(), Cache(enabled=False))
+        plan = executor.plan([spec])
+        found = executor.run(plan)[plan.keys["x"]["overlap"]].gflop
+        assert found is not None
+        return found
+
+    # One operation per word: 5 + 5 + 3 words in three questions, 4 + 4 + 2 of them keywords.
+    assert gflop("") == pytest.approx(13 / 3 / 1e9)
+    assert gflop("rewriter: {type: keywords}, ") == pytest.approx(10 / 3 / 1e9)
+    both = gflop("rewriter: {type: keywords, keep_question: true}, ")
+    assert both == pytest.approx(23 / 3 / 1e9)
+
+
+def test_keys_know_the_fusion_that_a_rewriter_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keys(by: str) -> list[str]:
+        text = f"{{name: x, rewriter: {{type: keywords, by: {by}}}, retriever: {{type: overlap}}}}"
+        plan = make_plan([parse_pipeline(text)], "corpus", "questions", no_sources)
+        return [node.key for node in plan.nodes]
+
+    rank, rrf = keys("rank"), keys("rrf")
+    assert not set(rank) & set(rrf)
+    monkeypatch.setattr(ReciprocalRankFusion, "version", 9)
+    assert keys("rank") == rank
+    assert not set(keys("rrf")) & set(rrf)

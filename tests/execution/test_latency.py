@@ -7,7 +7,7 @@ import pytest
 from odqa.cache import Cache
 from odqa.execution import latency as latency_module
 from odqa.execution.executor import Executor
-from odqa.execution.latency import Latency, kept_latency, measure_latency, percentile
+from odqa.execution.latency import Latency, cached_latency, measure_latency, percentile
 from odqa.spec.pipeline import parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import OverlapRetriever
@@ -19,7 +19,7 @@ with toy_components():
 
 
 @pytest.mark.parametrize(
-    ("n", "measured", "asked"),
+    ("n", "measured", "run_ids"),
     [
         (1, ["q1"], ["q2", "q3", "q1"]),
         (2, ["q1", "q2"], ["q3", "q1", "q2"]),
@@ -27,22 +27,22 @@ with toy_components():
     ],
 )
 def test_warm_up_is_asked_first_and_not_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, measured: list[str], asked: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, measured: list[str], run_ids: list[str]
 ) -> None:
     cache = Cache(tmp_path)
     executor = Executor(toy_dataset(), cache)
     executor.run(executor.plan([SPEC]))  # results in the cache are not used
-    seen: list[list[str]] = []
+    calls: list[list[str]] = []
     retrieve = OverlapRetriever.retrieve
 
     def noting(self, questions, k):  # type: ignore[no-untyped-def]
-        seen.append([question.id for question in questions])
+        calls.append([question.id for question in questions])
         return retrieve(self, questions, k)
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", noting)
     latency = measure_latency(SPEC, toy_dataset(), cache, n)
     assert list(latency.questions) == measured
-    assert seen == [[question] for question in asked]
+    assert calls == [[question] for question in run_ids]
     assert set(latency.seconds) == {"overlap", "first_word"}
     assert len(latency.total()) == len(measured)
 
@@ -51,12 +51,12 @@ def test_it_is_kept_with_the_results_it_belongs_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = Cache(tmp_path)
-    first = kept_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "b"})
+    first = cached_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "b"})
     monkeypatch.setattr(OverlapRetriever, "retrieve", None)
-    same = kept_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "b"})
+    same = cached_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "b"})
     assert same == first
     with pytest.raises(TypeError):
-        kept_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "c"})
+        cached_latency(SPEC, toy_dataset(), cache, 2, keys={"overlap": "a", "first_word": "c"})
 
 
 def test_fewer_questions_are_asked_where_each_takes_long(
@@ -66,7 +66,7 @@ def test_fewer_questions_are_asked_where_each_takes_long(
     monkeypatch.setattr(latency_module, "FEWEST", 2)
     latency = measure_latency(SPEC, toy_dataset(), Cache(tmp_path), 3)
     assert latency.questions == ("q1", "q2")
-    assert {len(each) for each in latency.seconds.values()} == {2}
+    assert {len(seconds) for seconds in latency.seconds.values()} == {2}
 
 
 def test_the_total_sums_stages() -> None:

@@ -27,12 +27,12 @@ def test_numbers_of_numpy_come_back_as_numbers_of_python(tmp_path: Path) -> None
     hits = [Hit("p1", np.float32(0.5)), Hit("p2", 0)]  # type: ignore[arg-type]
     answer = Answer("x", np.float32(2), "p1", np.int64(0), np.int64(1))  # type: ignore[arg-type]
     write_batch(tmp_path, 0, Batch(Spent(0.0), {"q": hits, "r": answer}))
-    back = read_batch(tmp_path, 0)
-    assert back is not None
-    found = back.rows["q"]
-    assert isinstance(found, list)
-    assert [(hit.score, type(hit.score)) for hit in found] == [(0.5, float), (0.0, float)]
-    assert back.rows["r"] == Answer("x", 2.0, "p1", 0, 1)
+    batch = read_batch(tmp_path, 0)
+    assert batch is not None
+    hits_read = batch.rows["q"]
+    assert isinstance(hits_read, list)
+    assert [(hit.score, type(hit.score)) for hit in hits_read] == [(0.5, float), (0.0, float)]
+    assert batch.rows["r"] == Answer("x", 2.0, "p1", 0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"seconds": 1}'])

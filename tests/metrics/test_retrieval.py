@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from odqa.metrics.retrieval import score_ranking
+from odqa.errors import DataError
+from odqa.metrics.retrieval import ranking_figures, score_ranking
 from odqa.types import Hit
 
 
@@ -58,3 +59,35 @@ def test_a_question_without_relevant_passage_is_undefined() -> None:
     qrels = {"all wrong": {"a": 0}, "judged": {"a": 1}, "not asked": {"a": 1}}
     assert set(score_ranking(run, qrels)) == {"judged"}
     assert score_ranking({}, qrels) == {}
+
+
+def gold_at(rank: int | None, depth: int = 20) -> list[Hit]:
+    """Hits with the gold passage at a rank (from 1), or without it."""
+    return hits(*("gold" if n == rank else f"x{n}" for n in range(1, depth + 1)))
+
+
+def test_ranking_figures_by_hand() -> None:
+    # Gold passages are first, fourth, not found, and thirteenth: beyond MRR's ten.
+    ranks = {"q1": 1, "q2": 4, "q3": None, "q4": 13}
+    qrels = {question: {"gold": 1} for question in ranks}
+    figures = ranking_figures({q: gold_at(rank) for q, rank in ranks.items()}, qrels)
+    assert figures == {"R@1": 1 / 4, "R@5": 2 / 4, "MRR@10": (1 + 1 / 4) / 4}
+
+
+def test_ranking_figures_of_one_gold_passage_are_those_of_its_rank() -> None:
+    for rank in (*range(1, 13), None):
+        figures = ranking_figures({"q": gold_at(rank)}, {"q": {"gold": 1}})
+        assert figures == {
+            "R@1": float(rank == 1),
+            "R@5": float(rank is not None and rank <= 5),
+            "MRR@10": 1 / rank if rank is not None and rank <= 10 else 0.0,
+        }
+
+
+def test_ranking_figures_are_means_over_judged_questions_of_the_run() -> None:
+    qrels = {"q": {"a": 1, "b": 1}, "without hits": {"a": 1}, "not in the run": {"a": 1}}
+    run = {"q": hits("a", "b"), "without hits": [], "unjudged": hits("a")}
+    # R@1 of q is a half: one of two relevant passages is found.
+    assert ranking_figures(run, qrels) == {"R@1": 1 / 4, "R@5": 1 / 2, "MRR@10": 1 / 2}
+    with pytest.raises(DataError, match="no question of the run has a relevant passage"):
+        ranking_figures(run, {"q": {"a": 0}})

@@ -22,6 +22,6 @@ def test_each_token_has_its_most_similar_piece() -> None:
 
 
 def test_similarities_below_zero_are_kept_as_they_are() -> None:
-    found = alignment("p", ["who"], SPANS, np.array([[-0.5, -0.25, -0.75]]))
-    assert found.pieces == (Piece(0, 5, -0.25),)
-    assert found.matches == (Match("who", 0, -0.25),)
+    explanation = alignment("p", ["who"], SPANS, np.array([[-0.5, -0.25, -0.75]]))
+    assert explanation.pieces == (Piece(0, 5, -0.25),)
+    assert explanation.matches == (Match("who", 0, -0.25),)

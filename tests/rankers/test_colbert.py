@@ -79,7 +79,7 @@ def test_passages_are_encoded_once(
     checkpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepared(ColbertConfig(checkpoint=checkpoint), tmp_path)
-    kept = scores(first)
+    expected_scores = scores(first)
     tokens = [len(first._model.passage_tokens(p.full_text)) for p in CORPUS]
     (stored,) = first.stored()
     # Float16 vectors of width 16 and four offsets, behind two headers; a manifest may come too.
@@ -89,7 +89,7 @@ def test_passages_are_encoded_once(
         raise AssertionError("passages were encoded again")
 
     monkeypatch.setattr(LateInteractionEncoder, "encode_passages", never)
-    assert scores(prepared(ColbertConfig(checkpoint=checkpoint), tmp_path)) == kept
+    assert scores(prepared(ColbertConfig(checkpoint=checkpoint), tmp_path)) == expected_scores
 
 
 def test_another_length_or_corpus_is_another_store(checkpoint: str, tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_cost_by_hand(checkpoint: str, tmp_path: Path) -> None:
     cost = offline.cost(QUESTION, HITS[:2])
     assert cost.gflop == pytest.approx((encoded(16) + match) / 1e9)
     online = prepared(ColbertConfig(checkpoint=checkpoint, store="online"), tmp_path)
-    both = encoded(n["a"]) + encoded(n["b"])
+    passage_flop = encoded(n["a"]) + encoded(n["b"])
     assert online.cost(QUESTION, HITS[:2]).gflop == pytest.approx(
-        (encoded(16) + match + both) / 1e9
+        (encoded(16) + match + passage_flop) / 1e9
     )
     assert online.stored() == ()
     weights = LateInteractionEncoder(checkpoint)
@@ -181,14 +181,18 @@ def test_explanations_add_up_to_the_score_and_name_the_text(
     )
     questions = [QUESTION, Question("none", "a river")]
     explained, nothing = ranker.explain(questions, [HITS, []])
-    assert nothing == [] and [one.passage_id for one in explained] == ["a", "b", "c"]
-    for one, passage in zip(explained, CORPUS, strict=True):
-        total = sum(match.score for match in one.matches)
+    assert nothing == [] and [explanation.passage_id for explanation in explained] == [
+        "a",
+        "b",
+        "c",
+    ]
+    for explanation, passage in zip(explained, CORPUS, strict=True):
+        total = sum(match.score for match in explanation.matches)
         assert total == pytest.approx(scores(ranker)[passage.id], abs=1e-4)
         aligned = ranker.align(QUESTION, passage)
-        assert [match.token for match in one.matches] == [m.query_token for m in aligned]
-        for match, expected in zip(one.matches, aligned, strict=True):
-            piece = one.pieces[match.piece]
+        assert [match.token for match in explanation.matches] == [m.query_token for m in aligned]
+        for match, expected in zip(explanation.matches, aligned, strict=True):
+            piece = explanation.pieces[match.piece]
             text = passage.full_text[piece.start : piece.end]
             # Random vectors have no near ties, so that rounding to float16 changes no choice.
             marker = expected.passage_token.startswith("[")

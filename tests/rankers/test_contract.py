@@ -25,12 +25,14 @@ QUESTIONS = [
 
 def passages() -> list[Passage]:
     draw = random.Random(0)
-    words = WORDS.split()
-    texts = [" ".join(draw.choices(words, k=draw.randint(2, 40))) for _ in range(12)]
-    made = [Passage(f"p{i}", text, title="king" if i % 3 else "") for i, text in enumerate(texts)]
+    vocabulary = WORDS.split()
+    texts = [" ".join(draw.choices(vocabulary, k=draw.randint(2, 40))) for _ in range(12)]
+    passages = [
+        Passage(f"p{i}", text, title="king" if i % 3 else "") for i, text in enumerate(texts)
+    ]
     # Three copies of one text, far apart in the corpus: they must tie exactly.
     copies = [Passage(f"copy{i}", "the river, of the king.") for i in range(3)]
-    return [copies[0], *made[:6], copies[1], *made[6:], copies[2]]
+    return [copies[0], *passages[:6], copies[1], *passages[6:], copies[2]]
 
 
 CORPUS = passages()
@@ -92,8 +94,8 @@ def test_the_order_of_the_hits_does_not_matter(make: Make) -> None:
 def test_ties_keep_the_incoming_order(make: Make) -> None:
     ranker = make()
     for order in (["copy0", "copy1", "copy2"], ["copy2", "copy0", "copy1"]):
-        asked = [*IDS[1:4], *order]
-        (ranked,) = ranker.rank(QUESTIONS[:1], [hits(asked)], 100)
+        subset = [*IDS[1:4], *order]
+        (ranked,) = ranker.rank(QUESTIONS[:1], [hits(subset)], 100)
         copies = [hit for hit in ranked if hit.passage_id.startswith("copy")]
         assert [hit.passage_id for hit in copies] == order
         assert len({hit.score for hit in copies}) == 1

@@ -96,11 +96,11 @@ def test_place_on_the_map() -> None:
 def test_wrong_checkpoints_are_one_line(tmp_path: Path) -> None:
     plain = tiny_bert(tmp_path / "bert")
     three = tiny_bert(tmp_path / "three", "BertForSequenceClassification", num_labels=3)
-    right = tiny_bert(
+    short = tiny_bert(
         tmp_path / "right", "BertForSequenceClassification", max_position_embeddings=64
     )
     lines = []
-    for folder in (plain, three, right):
+    for folder in (plain, three, short):
         with pytest.raises(CheckpointError) as caught:
             prepared(folder)
         lines.append(str(caught.value))

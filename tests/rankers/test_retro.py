@@ -28,11 +28,13 @@ QUESTIONS = [
 
 def passages() -> list[Passage]:
     draw = random.Random(0)
-    words = WORDS.split()
-    texts = [" ".join(draw.choices(words, k=draw.randint(2, 60))) for _ in range(9)]
-    made = [Passage(f"p{i}", text, title="king" if i % 3 else "") for i, text in enumerate(texts)]
+    vocabulary = WORDS.split()
+    texts = [" ".join(draw.choices(vocabulary, k=draw.randint(2, 60))) for _ in range(9)]
+    distinct = [
+        Passage(f"p{i}", text, title="king" if i % 3 else "") for i, text in enumerate(texts)
+    ]
     copies = [Passage(f"copy{i}", "the river, of the king.") for i in range(2)]
-    return [copies[0], *made, copies[1]]
+    return [copies[0], *distinct, copies[1]]
 
 
 CORPUS = passages()
@@ -69,8 +71,8 @@ def hits(ids: list[str] = IDS) -> list[Hit]:
 
 def scores(ranker: RetroRanker, question: Question = QUESTIONS[1]) -> np.ndarray:
     (ranked,) = ranker.rank([question], [hits()], 100)
-    found = {hit.passage_id: hit.score for hit in ranked}
-    return np.array([found[i] for i in IDS])
+    score_by_id = {hit.passage_id: hit.score for hit in ranked}
+    return np.array([score_by_id[i] for i in IDS])
 
 
 @pytest.mark.parametrize("parameters", MODES, ids=lambda p: "-".join(map(str, p.values())) or "-")
@@ -81,19 +83,19 @@ def test_contract(folders: dict[bool, Path], tmp_path: Path, parameters: dict[st
 
 def test_scores_are_the_models(folders: dict[bool, Path], tmp_path: Path) -> None:
     """By hand: layout, one full forward, head, and the cosine of mean encodings."""
-    found = scores(make(folders[False], tmp_path))
+    ranker_scores = scores(make(folders[False], tmp_path))
     model = RetroModel.from_pretrained(folders[False])
     scorer = make(folders[False], tmp_path)._model
     m = model.config.chunk_length
     (passage,), _ = scorer.tokenise([CORPUS[3].full_text])
     question = scorer.question_ids(QUESTIONS[1].text)
     frame = frame_questions([question[:-1]], "echo", chunk_length=m, score_token=question[-1])
-    read = torch.tensor([passage])
+    passage_ids = torch.tensor([passage])
     with torch.no_grad():
         hidden = model(
             torch.from_numpy(frame.ids),
             torch.from_numpy(frame.mask),
-            read[:, None, None],
+            passage_ids[:, None, None],
             with_logits=False,
         ).hidden
         head = model.score(hidden[0, -1])
@@ -101,10 +103,10 @@ def test_scores_are_the_models(folders: dict[bool, Path], tmp_path: Path) -> Non
             model.encode(ids[:, None], torch.ones_like(ids).bool()[:, None], None, None)[0, 0].mean(
                 0
             )
-            for ids in (read, torch.tensor([question]))
+            for ids in (passage_ids, torch.tensor([question]))
         ]
         expected = head + 3.0 * torch.cosine_similarity(means[0], means[1], dim=0)
-    assert found[3] == pytest.approx(float(expected), abs=1e-4)
+    assert ranker_scores[3] == pytest.approx(float(expected), abs=1e-4)
 
 
 @pytest.mark.parametrize("seeing", [True, False])
@@ -137,11 +139,11 @@ def test_offline_scores_are_the_online_ones(
     parameters: dict[str, str],
     neighbours: str,
 ) -> None:
-    asked = QUESTIONS[0]
-    online = scores(make(folders[seeing], tmp_path, **parameters), asked)
+    question = QUESTIONS[0]
+    online = scores(make(folders[seeing], tmp_path, **parameters), question)
     ranker = make(folders[seeing], tmp_path, neighbours=neighbours, **parameters)
     # Stored in float16.
-    np.testing.assert_allclose(scores(ranker, asked), online, atol=2e-2)
+    np.testing.assert_allclose(scores(ranker, question), online, atol=2e-2)
     assert np.ptp(online) > (0.01 if parameters.get("mode") == "attention" else 0.1)
     (stored,) = ranker.stored()
     tokens = sum(len(ids) for ids in ranker._model.tokenise([p.full_text for p in CORPUS])[0])
@@ -150,18 +152,18 @@ def test_offline_scores_are_the_online_ones(
 
 
 def test_similarity_is_added_with_its_weight(folders: dict[bool, Path], tmp_path: Path) -> None:
-    none, one, five = (
+    unweighted, weighted, weighted_by_5 = (
         scores(make(folders[True], tmp_path, similarity=weight)) for weight in (0.0, 1.0, 5.0)
     )
-    np.testing.assert_allclose(five - none, 5 * (one - none), atol=1e-4)
-    assert np.abs(one - none).max() > 0.01
-    assert np.abs(one - none).max() <= 1 + 1e-5
+    np.testing.assert_allclose(weighted_by_5 - unweighted, 5 * (weighted - unweighted), atol=1e-4)
+    assert np.abs(weighted - unweighted).max() > 0.01
+    assert np.abs(weighted - unweighted).max() <= 1 + 1e-5
 
 
 def test_attention_sums_to_one(folders: dict[bool, Path], tmp_path: Path) -> None:
-    found = scores(make(folders[True], tmp_path, mode="attention"))
+    shares = scores(make(folders[True], tmp_path, mode="attention"))
     # One of the two equal texts is read once for both.
-    assert found.sum() - found[0] == pytest.approx(1.0, abs=1e-5)
+    assert shares.sum() - shares[0] == pytest.approx(1.0, abs=1e-5)
 
 
 def test_an_encoder_that_sees_the_question_is_not_stored(
@@ -192,27 +194,29 @@ def test_answer_likelihood_is_the_full_forwards(
 ) -> None:
     """By hand: prompt in the first chunk, answer and end behind it, one forward per passage."""
     ranker = make(folders[seeing], tmp_path, mode="answer_likelihood")
-    asked = Question("q", "who built it", ("king", "the old river"))
-    found = scores(ranker, asked)
+    question = Question("q", "who built it", ("king", "the old river"))
+    likelihoods = scores(ranker, question)
     model = RetroModel.from_pretrained(folders[seeing])
     scorer = ranker._model
     m = model.config.chunk_length
     (prompt,) = scorer.tokens.bare(["question: who built it answer:"])
     expected = []
     for passage in CORPUS:
-        (read,), _ = scorer.tokenise([passage.full_text])
-        each = []
-        for answer in asked.answers:
+        (passage_ids,), _ = scorer.tokenise([passage.full_text])
+        answer_likelihoods = []
+        for answer in question.answers:
             tail = [*scorer.tokens.bare([answer])[0], scorer.end]
             ids = torch.tensor([[0] * (m - len(prompt)) + prompt + tail])
             mask = torch.arange(ids.shape[1])[None] >= m - len(prompt)
             with torch.no_grad():
-                logits = model(ids, mask, torch.tensor(read)[None, None, None]).logits
-            likely = logits[0, m - 1 : -1].log_softmax(-1)
-            each.append(float(likely.gather(1, torch.tensor(tail)[:, None]).mean()))
-        expected.append(max(each))
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.ptp(found) > 0.1
+                logits = model(ids, mask, torch.tensor(passage_ids)[None, None, None]).logits
+            log_probs = logits[0, m - 1 : -1].log_softmax(-1)
+            answer_likelihoods.append(
+                float(log_probs.gather(1, torch.tensor(tail)[:, None]).mean())
+            )
+        expected.append(max(answer_likelihoods))
+    np.testing.assert_allclose(likelihoods, expected, atol=1e-4)
+    assert np.ptp(likelihoods) > 0.1
 
 
 def test_answer_likelihood_needs_answers(folders: dict[bool, Path], tmp_path: Path) -> None:
@@ -220,11 +224,11 @@ def test_answer_likelihood_needs_answers(folders: dict[bool, Path], tmp_path: Pa
     with pytest.raises(ComponentError, match="'q1' has no answers") as caught:
         ranker.rank(QUESTIONS[:2], [hits()] * 2, 5)
     assert "set another mode" in caught.value.line()
-    one, two = (
+    one_answer, two_answers = (
         ranker.cost(Question("q", "who built it", answers), hits()).gflop or 0.0
         for answers in (("king",), ("king", "the old river"))
     )
-    assert 0 < one < two
+    assert 0 < one_answer < two_answers
 
 
 def test_passages_are_cut_and_counted(folders: dict[bool, Path], tmp_path: Path) -> None:
@@ -271,14 +275,27 @@ def test_explanations_are_shares_of_one_attention(
     ranker = make(folders["neighbours" not in parameters], tmp_path, **parameters)
     hits = [Hit(passage_id, 1.0) for passage_id in ("p3", "p1", "copy0")]
     explained, nothing = ranker.explain(QUESTIONS[:2], [hits, []])
-    assert nothing == [] and [one.passage_id for one in explained] == ["p3", "p1", "copy0"]
-    assert sum(one.share or 0.0 for one in explained) == pytest.approx(1.0, abs=1e-3)
+    assert nothing == [] and [explanation.passage_id for explanation in explained] == [
+        "p3",
+        "p1",
+        "copy0",
+    ]
+    assert sum(explanation.share or 0.0 for explanation in explained) == pytest.approx(
+        1.0, abs=1e-3
+    )
     texts = {passage.id: passage.full_text for passage in CORPUS}
-    for one in explained:
-        assert sum(piece.weight for piece in one.pieces) == pytest.approx(one.share)
-        words = [texts[one.passage_id][p.start : p.end] for p in one.pieces if p.end > p.start]
+    for explanation in explained:
+        assert sum(piece.weight for piece in explanation.pieces) == pytest.approx(explanation.share)
+        pieces = [
+            texts[explanation.passage_id][p.start : p.end]
+            for p in explanation.pieces
+            if p.end > p.start
+        ]
         # Cut at the model's 40 tokens, two of which are markers.
-        assert words == texts[one.passage_id].replace(".", " .").replace(",", " ,").split()[:38]
+        assert (
+            pieces
+            == texts[explanation.passage_id].replace(".", " .").replace(",", " ,").split()[:38]
+        )
 
 
 def test_attention_by_token_adds_up_to_the_score_of_mode_attention(
@@ -290,5 +307,5 @@ def test_attention_by_token_adds_up_to_the_score_of_mode_attention(
         ranker.rank(QUESTIONS[:1], [hits], 9),
         ranker.explain(QUESTIONS[:1], [hits]),
     )
-    shares = {one.passage_id: one.share for one in explained}
+    shares = {explanation.passage_id: explanation.share for explanation in explained}
     assert shares == pytest.approx({hit.passage_id: hit.score for hit in ranked}, abs=1e-6)

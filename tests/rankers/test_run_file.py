@@ -26,16 +26,16 @@ HITS = [Hit("p1", 30.0), Hit("p2", 20.0), Hit("p3", 10.0)]
 def ranker(tmp_path: Path) -> RunFileRanker:
     path = tmp_path / "other.trec"
     path.write_text(RUN)
-    made = RunFileRanker(RunFileConfig(path=str(path), k=10))
-    made.prepare(toy_dataset().corpus, Cache(enabled=False))
-    return made
+    ranker = RunFileRanker(RunFileConfig(path=str(path), k=10))
+    ranker.prepare(toy_dataset().corpus, Cache(enabled=False))
+    return ranker
 
 
 def test_the_file_ranks_and_what_it_does_not_hold_comes_last(ranker: RunFileRanker) -> None:
-    found = ranker.rank(QUESTIONS[:2], [HITS, HITS], 3)
-    assert found[0] == [Hit("p3", 2.5), Hit("p1", 1.5), Hit("p2", 0.5)]
+    ranked = ranker.rank(QUESTIONS[:2], [HITS, HITS], 3)
+    assert ranked[0] == [Hit("p3", 2.5), Hit("p1", 1.5), Hit("p2", 0.5)]
     # p4 of the file was not retrieved; p1 and p3 keep the order in which they came.
-    assert found[1] == [Hit("p2", 0.75), Hit("p1", -0.75), Hit("p3", -0.75)]
+    assert ranked[1] == [Hit("p2", 0.75), Hit("p1", -0.75), Hit("p3", -0.75)]
     assert ranker.rank(QUESTIONS[:1], [HITS], 1) == [[Hit("p3", 2.5)]]
 
 

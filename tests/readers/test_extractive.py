@@ -23,9 +23,9 @@ QUESTIONS = [
 ]
 
 
-def text(seed: int, words: int) -> str:
+def text(seed: int, n_words: int) -> str:
     draw = random.Random(seed)
-    picked = draw.choices([*WORDS.split(), "Zürich", "O'Neill's", "1894,", "(abc)"], k=words)
+    picked = draw.choices([*WORDS.split(), "Zürich", "O'Neill's", "1894,", "(abc)"], k=n_words)
     return " ".join(picked)
 
 
@@ -54,15 +54,17 @@ def test_best_span_equals_transformers_pipeline(checkpoint: Path) -> None:
     # No word twice and none in pieces: the pipeline adds up the spans that read the same.
     draw = random.Random(0)
     once = [" ".join(draw.sample(WORDS.split(), 30)) for _ in range(10)]
-    corpus = Corpus.from_passages([Passage(str(i), words) for i, words in enumerate(once)])
+    corpus = Corpus.from_passages(
+        [Passage(str(i), passage_text) for i, passage_text in enumerate(once)]
+    )
     config = ExtractiveConfig(
         checkpoint=str(checkpoint), compare="probability", passage_weight=0, max_answer_tokens=15
     )
     reader = ExtractiveReader(config)
     reader.prepare(corpus, Cache(checkpoint.parent / "cache"))
-    for i, words in enumerate(once):
+    for i, passage_text in enumerate(once):
         for question in QUESTIONS:
-            expected = home(question=question.text, context=words)
+            expected = home(question=question.text, context=passage_text)
             (answer,) = reader.read([question], [[Hit(str(i), 1.0)]])
             assert (answer.start, answer.end) == (expected["start"], expected["end"])
             assert answer.text == expected["answer"]
@@ -77,18 +79,18 @@ def test_offsets_index_into_the_text(
     reader = prepared(checkpoint, title=title, **windows)
     by_id = {passage.id: passage.text for passage in CORPUS}
     for question in QUESTIONS:
-        found = reader.spans(question, HITS, 50)
-        assert len(found) == 50
-        for answer in found:
+        answers = reader.spans(question, HITS, 50)
+        assert len(answers) == 50
+        for answer in answers:
             assert answer.text
             assert by_id[answer.passage_id][answer.start : answer.end] == answer.text
             # Whole words only: what stands before and after is no letter.
             around = f" {by_id[answer.passage_id]} "
             assert not (around[answer.start].isalnum() and around[answer.start + 1].isalnum())
             assert not (around[answer.end].isalnum() and around[answer.end + 1].isalnum())
-        scores = [answer.score for answer in found]
+        scores = [answer.score for answer in answers]
         assert scores == sorted(scores, reverse=True)
-        assert reader.read([question], [HITS]) == found[:1]
+        assert reader.read([question], [HITS]) == answers[:1]
 
 
 def test_byte_level_tokenizers_keep_offsets_exact(tmp_path: Path) -> None:
@@ -118,9 +120,9 @@ def test_byte_level_tokenizers_keep_offsets_exact(tmp_path: Path) -> None:
     )
     reader.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path / "cache"))
     by_id = {passage.id: passage.text for passage in CORPUS}
-    found = reader.spans(QUESTIONS[0], HITS, 50)
-    assert len(found) == 50
-    for answer in found:
+    answers = reader.spans(QUESTIONS[0], HITS, 50)
+    assert len(answers) == 50
+    for answer in answers:
         text = by_id[answer.passage_id]
         assert text[answer.start : answer.end] == answer.text == answer.text.strip()
 
@@ -207,10 +209,10 @@ def test_a_question_longer_than_the_window_is_cut(checkpoint: Path) -> None:
 
 def test_longest_answer_binds(checkpoint: Path) -> None:
     reader = prepared(checkpoint, max_answer_tokens=1)
-    found = reader.spans(QUESTIONS[0], HITS, 99)
-    assert found
+    answers = reader.spans(QUESTIONS[0], HITS, 99)
+    assert answers
     # One token can stand for a whole word, never for two.
-    assert all(len(answer.text.split()) == 1 for answer in found)
+    assert all(len(answer.text.split()) == 1 for answer in answers)
 
 
 def test_abstains_by_the_threshold_only(checkpoint: Path) -> None:
@@ -243,7 +245,7 @@ def test_ways_to_compare_windows_differ(checkpoint: Path) -> None:
         )
         for compare in ("logits", "odds", "probability")
     }
-    orders = [[a.text for a in found] for found in answers.values()]
+    orders = [[a.text for a in ranking] for ranking in answers.values()]
     assert orders[0] != orders[1] != orders[2]
     assert all(a.score < 0 for a in answers["probability"])
 

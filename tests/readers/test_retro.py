@@ -64,7 +64,7 @@ def test_greedy_answer_is_the_full_forwards(folder: Path) -> None:
     m = model.config.chunk_length
     prompt = tokenizer("question: who built the tower answer:", add_special_tokens=False).input_ids
     texts = [f"{CORPUS[i].title} {CORPUS[i].text}" for i in (2, 0, 1)]
-    read = tokenizer(texts, padding=True, truncation=True, max_length=40, return_tensors="pt")
+    encoded = tokenizer(texts, padding=True, truncation=True, max_length=40, return_tensors="pt")
     line = [0] * (m - len(prompt)) + prompt
     real = [False] * (m - len(prompt)) + [True] * len(prompt)
     total, new = 0.0, []
@@ -73,8 +73,8 @@ def test_greedy_answer_is_the_full_forwards(folder: Path) -> None:
             logits = model(
                 torch.tensor([line]),
                 torch.tensor([real]),
-                read.input_ids[None, None],
-                read.attention_mask[None, None].bool(),
+                encoded.input_ids[None, None],
+                encoded.attention_mask[None, None].bool(),
             ).logits[0, -1]
             token = int(logits.argmax())
             total += float(logits.log_softmax(-1)[token])
@@ -94,31 +94,38 @@ def test_what_each_layout_sees(folder: Path) -> None:
             make(folder, layout=layout, max_answer_tokens=1).read([QUESTIONS[0]], [hits])[0].score
         )
 
-    one, other = [Hit("p2", 2.0)], [Hit("p0", 2.0)]
-    assert score("closed-book", one) == score("closed-book", other)
-    assert score("retro", one) != pytest.approx(score("retro", other), abs=1e-4)
-    assert score("retro++", one) != pytest.approx(score("retro++", other), abs=1e-4)
-    assert score("retro++", one) != pytest.approx(score("retro", one), abs=1e-4)
-    more = [*one, Hit("p1", 1.0)]
-    assert score("retro++", more) != pytest.approx(score("retro++", one), abs=1e-4)
+    first, second = [Hit("p2", 2.0)], [Hit("p0", 2.0)]
+    assert score("closed-book", first) == score("closed-book", second)
+    assert score("retro", first) != pytest.approx(score("retro", second), abs=1e-4)
+    assert score("retro++", first) != pytest.approx(score("retro++", second), abs=1e-4)
+    assert score("retro++", first) != pytest.approx(score("retro", first), abs=1e-4)
+    several = [*first, Hit("p1", 1.0)]
+    assert score("retro++", several) != pytest.approx(score("retro++", first), abs=1e-4)
     # Passages enter by score, so a rank below the cut is not read.
     cut = make(folder, passages=1, max_answer_tokens=1)
-    assert cut.read([QUESTIONS[0]], [more])[0].score == pytest.approx(score("retro", one), abs=1e-5)
+    assert cut.read([QUESTIONS[0]], [several])[0].score == pytest.approx(
+        score("retro", first), abs=1e-5
+    )
 
 
 def test_evidence_is_the_best_passage_with_the_answer(folder: Path) -> None:
     reader = make(folder)
-    asking = reader._answering
-    (ids,) = asking.tokens.bare(["tower bridge"])
-    read = [CORPUS[0], CORPUS[2]]
-    found = asking.answer(Generated(tuple(ids), -6.0), read)
+    answering = reader._answering
+    (ids,) = answering.tokens.bare(["tower bridge"])
+    passages = [CORPUS[0], CORPUS[2]]
+    answer = answering.answer(Generated(tuple(ids), -6.0), passages)
     # Spelled as it stands there, though the model knows no capitals.
-    assert (found.text, found.passage_id, found.start, found.end) == ("Tower Bridge", "p2", 4, 16)
-    assert found.score == -2.0
+    assert (answer.text, answer.passage_id, answer.start, answer.end) == (
+        "Tower Bridge",
+        "p2",
+        4,
+        16,
+    )
+    assert answer.score == -2.0
     assert CORPUS[2].text[4:16] == "Tower Bridge"
-    nowhere = asking.answer(Generated(tuple(reversed(ids)), -3.0), read)
+    nowhere = answering.answer(Generated(tuple(reversed(ids)), -3.0), passages)
     assert (nowhere.text, nowhere.passage_id) == ("bridge tower", None)
-    assert asking.answer(Generated((), -1.0), read).passage_id is None
+    assert answering.answer(Generated((), -1.0), passages).passage_id is None
 
 
 def test_without_hits_only_the_closed_book_answers(folder: Path) -> None:
@@ -138,15 +145,15 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_offline_answers_are_the_online_ones(
     blind: Path, tmp_path: Path, neighbours: str, parameters: dict[str, object]
 ) -> None:
-    found = []
-    for kept in ("online", neighbours):
+    answers = []
+    for mode in ("online", neighbours):
         config = RetroReaderConfig(
-            checkpoint=str(blind), neighbours=kept, max_answer_tokens=4, **parameters
+            checkpoint=str(blind), neighbours=mode, max_answer_tokens=4, **parameters
         )
         reader = RetroReader(config)
         reader.prepare(Corpus.from_passages(CORPUS), Cache(tmp_path))
-        found.append(reader.read(QUESTIONS, HITS))
-    for online, offline in zip(*found, strict=True):
+        answers.append(reader.read(QUESTIONS, HITS))
+    for online, offline in zip(*answers, strict=True):
         assert offline.text == online.text
         # Stored in float16.
         assert offline.score == pytest.approx(online.score, abs=2e-2)
@@ -161,7 +168,7 @@ def stores(cache: Path) -> int:
 
 
 def test_rank_and_read_share_one_store(blind: Path, tmp_path: Path) -> None:
-    """Whoever comes second opens what the first one built."""
+    """The second of them opens the store that the first one built."""
     corpus, cache = Corpus.from_passages(CORPUS), Cache(tmp_path)
     common = {"checkpoint": str(blind), "neighbours": "encodings"}
     ranker = RetroRanker(RetroRankerConfig(**common))
@@ -174,8 +181,8 @@ def test_rank_and_read_share_one_store(blind: Path, tmp_path: Path) -> None:
     ranked = ranker.rank(QUESTIONS[:1], HITS[:1], 3)
     assert reader.read(QUESTIONS[:1], ranked)[0].score < 0
     # Another limit is another store.
-    other = RetroReader(RetroReaderConfig(**common, passage_tokens=12))
-    other.prepare(corpus, cache)
+    shorter = RetroReader(RetroReaderConfig(**common, passage_tokens=12))
+    shorter.prepare(corpus, cache)
     assert stores(tmp_path) == 2
 
 
@@ -186,20 +193,23 @@ def test_an_encoder_that_sees_the_question_is_not_stored(folder: Path) -> None:
 
 
 def test_the_score_is_the_likelihood_of_the_answer(folder: Path) -> None:
-    """The ranker's answer likelihood asks as the reader does: it finds the reader's score."""
+    """The ranker's answer likelihood uses the reader's prompt: it equals the reader's score."""
     reader = make(folder, max_answer_tokens=6, passages=1)
-    (made,) = reader._generate([QUESTIONS[0].text], [[CORPUS[2]]])
-    answer = reader._answering.answer(made, [])
-    likely = RetroScorer(folder, "tiny")
-    asked = likely.ask_answer(QUESTIONS[0].text, answer.text)
-    assert asked.ids[0, likely.model.config.chunk_length :].tolist() == [*made.tokens, likely.end]
+    (generation,) = reader._generate([QUESTIONS[0].text], [[CORPUS[2]]])
+    answer = reader._answering.answer(generation, [])
+    scorer = RetroScorer(folder, "tiny")
+    state = scorer.ask_answer(QUESTIONS[0].text, answer.text)
+    assert state.ids[0, scorer.model.config.chunk_length :].tolist() == [
+        *generation.tokens,
+        scorer.end,
+    ]
     # Cut off at its longest, the answer was never ended.
-    asked.mask[0, -1] = False
+    state.mask[0, -1] = False
     with torch.inference_mode():
-        read = likely.encode(asked, likely.tokenise([CORPUS[2].full_text])[0])
-        found = float(likely.score(asked, read, "answer_likelihood"))
-    assert len(made.tokens) == 6
-    assert answer.score * 7 == pytest.approx(found * 6, abs=1e-3)
+        candidates = scorer.encode(state, scorer.tokenise([CORPUS[2].full_text])[0])
+        likelihood = float(scorer.score(state, candidates, "answer_likelihood"))
+    assert len(generation.tokens) == 6
+    assert answer.score * 7 == pytest.approx(likelihood * 6, abs=1e-3)
 
 
 def test_cost_and_facts(folder: Path) -> None:

@@ -30,10 +30,10 @@ def test_longest_answer_binds() -> None:
 
 
 def test_ends_never_come_before_starts_nor_outside_the_text() -> None:
-    found = [span for span in spans(5, 99) if math.isfinite(span[0])]
+    possible = [span for span in spans(5, 99) if math.isfinite(span[0])]
     # 4 + 3 + 2 + 1 spans of the four tokens of the text.
-    assert len(found) == 10
-    assert all(1 <= first <= last for _, first, last in found)
+    assert len(possible) == 10
+    assert all(1 <= first <= last for _, first, last in possible)
 
 
 def test_no_text_no_span() -> None:
@@ -47,14 +47,14 @@ def test_offsets_between_windows() -> None:
     assert offset_between_windows(START, END, ALLOWED, null, "logits").tolist() == [0.0]
     assert offset_between_windows(START, END, ALLOWED, null, "odds").tolist() == [18.0]
     log_sums = [math.log(sum(math.exp(x) for x in row)) for row in (START[0], END[0])]
-    found = offset_between_windows(START, END, ALLOWED, null, "probability")
-    assert found.item() == pytest.approx(sum(log_sums), abs=1e-5)
+    offset = offset_between_windows(START, END, ALLOWED, null, "probability")
+    assert offset.item() == pytest.approx(sum(log_sums), abs=1e-5)
 
 
 def test_probability_leaves_out_the_question() -> None:
     allowed = torch.tensor([[False, False, True, True, True]])
-    found = offset_between_windows(START, END, allowed, torch.tensor([0]), "probability")
+    offset = offset_between_windows(START, END, allowed, torch.tensor([0]), "probability")
     expected = math.log(math.exp(9) + math.exp(5) + 1 + math.exp(2)) + math.log(
         math.exp(9) + math.exp(4) + math.exp(2) + math.exp(6)
     )
-    assert found.item() == pytest.approx(expected, abs=1e-5)
+    assert offset.item() == pytest.approx(expected, abs=1e-5)

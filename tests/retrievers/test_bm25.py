@@ -45,23 +45,23 @@ def test_keeps_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.java
 def test_titles_count_ties_follow_the_corpus_and_ids_travel(tmp_path: Path) -> None:
-    found = ready(Cache(tmp_path)).retrieve(QUESTIONS, 10)
-    ids = [[hit.passage_id for hit in hits] for hits in found]
+    results = ready(Cache(tmp_path)).retrieve(QUESTIONS, 10)
+    ids = [[hit.passage_id for hit in hits] for hits in results]
     assert ids[0][0] == "b_2"
     assert ids[1] == ["ü", "c"]
     assert ids[2] == []
     # "Fox" is only in the title of the twins, whose scores are equal to the last bit.
     assert ids[3] == ["a/1", "10", "c"]
-    assert found[3][0].score == found[3][1].score > found[3][2].score
+    assert results[3][0].score == results[3][1].score > results[3][2].score
 
 
 @pytest.mark.java
 def test_one_index_serves_every_k1_and_b(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     usual = ready(cache).retrieve(QUESTIONS, 3)
-    other = ready(cache, k1=2.0, b=1.0).retrieve(QUESTIONS, 3)
+    steeper = ready(cache, k1=2.0, b=1.0).retrieve(QUESTIONS, 3)
     assert (cache.misses, cache.hits) == (1, 1)
-    assert usual != other
+    assert usual != steeper
 
 
 @pytest.mark.java
@@ -130,8 +130,8 @@ indexer.add_batch_dict([{"id": i, "contents": text} for i, text in passages])
 indexer.close()
 searcher = LuceneSearcher(folder)
 searcher.set_bm25(0.9, 0.4)
-found = searcher.batch_search(questions, [str(i) for i in range(len(questions))], 20, 1)
-hits = [[(hit.docid, hit.score) for hit in found[str(i)]] for i in range(len(questions))]
+results = searcher.batch_search(questions, [str(i) for i in range(len(questions))], 20, 1)
+hits = [[(hit.docid, hit.score) for hit in results[str(i)]] for i in range(len(questions))]
 print(json.dumps(hits))
 """
 
@@ -140,18 +140,18 @@ print(json.dumps(hits))
 @pytest.mark.slow
 def test_same_hits_as_pyserinis_own_searcher(tmp_path: Path) -> None:
     filled = [passage for passage in PASSAGES if passage.full_text]
-    given = [str(tmp_path / "peer"), [(p.id, p.full_text) for p in filled]]
-    given.append([question.text for question in QUESTIONS])
+    peer_input = [str(tmp_path / "peer"), [(p.id, p.full_text) for p in filled]]
+    peer_input.append([question.text for question in QUESTIONS])
     run = subprocess.run(
         [sys.executable, "-c", PYSERINI],
-        input=json.dumps(given),
+        input=json.dumps(peer_input),
         capture_output=True,
         text=True,
         check=True,
     )
     peer = json.loads(run.stdout.splitlines()[-1])
-    ours = ready(Cache(tmp_path / "cache")).retrieve(QUESTIONS, 20)
-    for hits, theirs in zip(ours, peer, strict=True):
+    hits_by_question = ready(Cache(tmp_path / "cache")).retrieve(QUESTIONS, 20)
+    for hits, peer_hits in zip(hits_by_question, peer, strict=True):
         # pyserini rounds to four decimals, shifts ties by 1e-6 and orders them by id.
-        expected = {passage_id: pytest.approx(score, abs=6e-5) for passage_id, score in theirs}
+        expected = {passage_id: pytest.approx(score, abs=6e-5) for passage_id, score in peer_hits}
         assert {hit.passage_id: hit.score for hit in hits} == expected

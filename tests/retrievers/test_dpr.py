@@ -74,8 +74,8 @@ def home_vectors(folder: Path, kind: str, *texts: list[str]) -> np.ndarray:
     model = getattr(transformers, kind).from_pretrained(folder).eval()
     batch = tokenizer(*texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
     with torch.no_grad():
-        found = model(batch["input_ids"], attention_mask=batch["attention_mask"])
-    return np.asarray(found.pooler_output.numpy())
+        output = model(batch["input_ids"], attention_mask=batch["attention_mask"])
+    return np.asarray(output.pooler_output.numpy())
 
 
 def test_scores_equal_transformers(towers: tuple[Path, Path], tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_scores_equal_transformers(towers: tuple[Path, Path], tmp_path: Path) ->
     vectors = np.concatenate([passages[:2], alone, passages[2:]])
     questions = home_vectors(question, "DPRQuestionEncoder", [q.text for q in QUESTIONS])
     expected = questions @ vectors.T
-    found = ready(question, passage, tmp_path).retrieve(QUESTIONS, 6)
-    for q, hits in enumerate(found):
+    rankings = ready(question, passage, tmp_path).retrieve(QUESTIONS, 6)
+    for q, hits in enumerate(rankings):
         assert [int(hit.passage_id) - 1 for hit in hits] == np.argsort(-expected[q]).tolist()
         for hit in hits:
             assert hit.score == pytest.approx(expected[q, int(hit.passage_id) - 1], abs=1e-4)
@@ -107,10 +107,10 @@ def test_vectors_equal_transformers(towers: tuple[Path, Path]) -> None:
 def test_a_projection_is_applied(tmp_path: Path) -> None:
     folder = tiny_dpr(tmp_path / "q", "DPRQuestionEncoder", projection=12)
     encoder = TextEncoder(str(folder), pooling="auto", normalize=None)
-    found = encoder.encode(["the river", "king"])
+    vectors = encoder.encode(["the river", "king"])
     assert encoder.dim == 12
     expected = home_vectors(folder, "DPRQuestionEncoder", ["the river", "king"])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
 def test_the_contract(towers: tuple[Path, Path], tmp_path: Path) -> None:
@@ -120,12 +120,14 @@ def test_the_contract(towers: tuple[Path, Path], tmp_path: Path) -> None:
 def test_plain_bert_folders_are_pooled_at_the_first_token(tmp_path: Path) -> None:
     question, passage = tiny_bert(tmp_path / "q"), tiny_bert(tmp_path / "p", seed=1)
     hits = ready(question, passage, tmp_path / "cache").retrieve(QUESTIONS[:1], 6)[0]
-    asked = TextEncoder(str(question), pooling="cls", normalize=False).encode([QUESTIONS[0].text])
+    question_vectors = TextEncoder(str(question), pooling="cls", normalize=False).encode(
+        [QUESTIONS[0].text]
+    )
     tower = TextEncoder(str(passage), pooling="cls", normalize=False)
     tower.load()
     pairs = tower.tokens([p.text for p in PASSAGES], [p.title for p in PASSAGES])
-    found = tower.encode_tokens(pairs)
-    expected = dict(zip("123456", (found @ asked[0]).tolist(), strict=True))
+    vectors = tower.encode_tokens(pairs)
+    expected = dict(zip("123456", (vectors @ question_vectors[0]).tolist(), strict=True))
     assert {hit.passage_id: hit.score for hit in hits} == pytest.approx(expected, abs=1e-4)
 
 
@@ -134,14 +136,14 @@ def test_sentence_checkpoints_get_title_and_text_joined(tmp_path: Path) -> None:
     auto = ready("embedded:minilm", "embedded:minilm", tmp_path)
     joined = ready("embedded:minilm", "embedded:minilm", tmp_path, passage_format="joined")
     pair = ready("embedded:minilm", "embedded:minilm", tmp_path, passage_format="pair")
-    found = [retriever.retrieve(QUESTIONS, 6) for retriever in (auto, joined, pair)]
-    assert found[0] == found[1] != found[2]
+    rankings = [retriever.retrieve(QUESTIONS, 6) for retriever in (auto, joined, pair)]
+    assert rankings[0] == rankings[1] != rankings[2]
 
 
 def test_towers_of_different_width_are_refused(towers: tuple[Path, Path], tmp_path: Path) -> None:
-    other = tiny_dpr(tmp_path / "wide", "DPRContextEncoder", width=48)
+    mismatched = tiny_dpr(tmp_path / "wide", "DPRContextEncoder", width=48)
     with pytest.raises(CheckpointError, match=r"vectors of width 32, the passage encoder .* 48;"):
-        ready(towers[0], other, tmp_path)
+        ready(towers[0], mismatched, tmp_path)
 
 
 def test_exchanged_towers_are_refused(towers: tuple[Path, Path], tmp_path: Path) -> None:
@@ -158,8 +160,10 @@ def test_the_question_encoder_is_no_part_of_the_stored_vectors(
     towers: tuple[Path, Path], tmp_path: Path
 ) -> None:
     ready(*towers, tmp_path / "cache")
-    other = tiny_dpr(tmp_path / "other", "DPRQuestionEncoder", projection=0)
-    retriever = DprRetriever(DprConfig(question_encoder=str(other), passage_encoder=str(towers[1])))
+    mismatched = tiny_dpr(tmp_path / "other", "DPRQuestionEncoder", projection=0)
+    retriever = DprRetriever(
+        DprConfig(question_encoder=str(mismatched), passage_encoder=str(towers[1]))
+    )
     cache = Cache(tmp_path / "cache")
     retriever.prepare(Corpus.from_passages(PASSAGES), cache)
     assert (cache.hits, cache.misses) == (1, 0)

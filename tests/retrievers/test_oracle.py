@@ -6,7 +6,7 @@ import pytest
 
 from odqa.cache import Cache
 from odqa.errors import ComponentError, DataError
-from odqa.retrievers.oracle import OracleConfig, OracleRetriever, keep_gold
+from odqa.retrievers.oracle import OracleConfig, OracleRetriever, cache_gold
 from odqa.testing.conformance import check_retriever
 from odqa.testing.toys import QUESTIONS, toy_dataset
 from odqa.types import Hit
@@ -26,17 +26,17 @@ def prepared(gold: str, cache: Cache) -> OracleRetriever:
 
 
 def test_relevant_passages_come_by_grade_then_in_corpus_order(cache: Cache) -> None:
-    retriever = prepared(keep_gold(QRELS, cache), cache)
-    found = retriever.retrieve(QUESTIONS, 5)
-    assert found == [[Hit("p1", 2.0), Hit("p3", 1.0), Hit("p4", 1.0)], [], []]
-    assert retriever.retrieve(QUESTIONS[:1], 2) == [found[0][:2]]
+    retriever = prepared(cache_gold(QRELS, cache), cache)
+    hits = retriever.retrieve(QUESTIONS, 5)
+    assert hits == [[Hit("p1", 2.0), Hit("p3", 1.0), Hit("p4", 1.0)], [], []]
+    assert retriever.retrieve(QUESTIONS[:1], 2) == [hits[0][:2]]
     assert retriever.describe() == {"questions with gold passages": "1"}
     check_retriever(retriever, QUESTIONS, 4)
 
 
 def test_the_digest_is_of_the_relevant_passages(cache: Cache) -> None:
-    assert keep_gold(QRELS, cache) == keep_gold(QRELS | {"q2": {"p1": 0}}, cache)
-    assert keep_gold(QRELS, cache) != keep_gold(QRELS | {"q2": {"p1": 1}}, cache)
+    assert cache_gold(QRELS, cache) == cache_gold(QRELS | {"q2": {"p1": 0}}, cache)
+    assert cache_gold(QRELS, cache) != cache_gold(QRELS | {"q2": {"p1": 1}}, cache)
 
 
 def test_unknown_gold_is_refused_and_leaves_nothing(cache: Cache) -> None:
@@ -45,4 +45,4 @@ def test_unknown_gold_is_refused_and_leaves_nothing(cache: Cache) -> None:
             prepared(gold, cache)
     assert not [path for path in (cache.root / "oracle").iterdir() if path.is_dir()]
     with pytest.raises(DataError, match="no passage 'p9'"):
-        prepared(keep_gold({"q1": {"p9": 1}}, cache), cache)
+        prepared(cache_gold({"q1": {"p9": 1}}, cache), cache)

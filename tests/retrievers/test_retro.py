@@ -21,13 +21,13 @@ VOCABULARY = WORDS.split()
 SIZE = 4
 
 
-def words(length: int) -> str:
+def random_words(length: int) -> str:
     return " ".join(RNG.choice(VOCABULARY, length))
 
 
-PASSAGES = [Passage(f"p{i}", words(int(RNG.integers(1, 30)))) for i in range(20)]
+PASSAGES = [Passage(f"p{i}", random_words(int(RNG.integers(1, 30)))) for i in range(20)]
 PASSAGES += [Passage("empty", "")]
-QUESTIONS = [Question(f"q{i}", words(int(RNG.integers(2, 5)))) for i in range(6)]
+QUESTIONS = [Question(f"q{i}", random_words(int(RNG.integers(2, 5)))) for i in range(6)]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,12 @@ def chunk_scores(bert: str, metric: str) -> dict[tuple[str, int], np.ndarray]:
         for number in range(max(1, -(-len(p.text.split()) // SIZE)))
     }
     keys = encoder.encode(list(chunks.values())).astype(np.float64)
-    asked = encoder.encode([q.text for q in QUESTIONS]).astype(np.float64)
-    scores = keys @ asked.T if metric == "ip" else -((keys[:, None] - asked[None]) ** 2).sum(2)
+    question_vectors = encoder.encode([q.text for q in QUESTIONS]).astype(np.float64)
+    scores = (
+        keys @ question_vectors.T
+        if metric == "ip"
+        else -((keys[:, None] - question_vectors[None]) ** 2).sum(2)
+    )
     return dict(zip(chunks, scores, strict=True))
 
 
@@ -60,8 +64,8 @@ def chunk_scores(bert: str, metric: str) -> dict[tuple[str, int], np.ndarray]:
 @pytest.mark.parametrize("k", [1, 5, 21])
 def test_best_chunk_of_each_passage_by_hand(metric: str, k: int, bert: str, tmp_path: Path) -> None:
     scores = chunk_scores(bert, metric)
-    found = ready(bert, tmp_path, metric=metric).retrieve(QUESTIONS, k)
-    for q, hits in enumerate(found):
+    rankings = ready(bert, tmp_path, metric=metric).retrieve(QUESTIONS, k)
+    for q, hits in enumerate(rankings):
         best: dict[str, float] = {}
         for (passage, _), score in scores.items():
             best[passage] = max(best.get(passage, -np.inf), float(score[q]))
@@ -72,8 +76,8 @@ def test_best_chunk_of_each_passage_by_hand(metric: str, k: int, bert: str, tmp_
 
 def test_chunk_hits_name_passage_and_chunk(bert: str, tmp_path: Path) -> None:
     scores = chunk_scores(bert, "l2")
-    found = ready(bert, tmp_path).retrieve_chunks(QUESTIONS, 30)
-    for q, hits in enumerate(found):
+    rankings = ready(bert, tmp_path).retrieve_chunks(QUESTIONS, 30)
+    for q, hits in enumerate(rankings):
         expected = sorted(scores, key=lambda key: -scores[key][q])[:30]
         assert [(hit.passage_id, hit.chunk) for hit in hits] == expected
         assert isinstance(hits[0], ChunkHit)
@@ -101,11 +105,11 @@ def test_both_units_are_reported(bert: str, tmp_path: Path) -> None:
     retriever = RetroRetriever(RetroRetrieverConfig(checkpoint=bert, chunk_tokens=SIZE))
     retriever.prepare(Corpus.from_passages([crowd, Passage("far", "king")]), Cache(tmp_path))
     assert "hits per question" not in retriever.describe()
-    asked = Question("q", "who built the tower")
+    question = Question("q", "who built the tower")
     # The 50 chunks of one passage come before the only one of the other.
-    retriever.retrieve([asked], 2)
+    retriever.retrieve([question], 2)
     assert retriever.describe()["hits per question"] == "51.0 chunks for 2.0 passages"
-    retriever.retrieve([asked], 1)
+    retriever.retrieve([question], 1)
     assert retriever.describe()["hits per question"] == "26.0 chunks for 1.5 passages"
 
 

@@ -23,8 +23,8 @@ def prepared(path: Path) -> RunFileRetriever:
 def test_hits_come_by_question(tmp_path: Path) -> None:
     path = tmp_path / "other.trec"
     path.write_text(RUN)
-    found = prepared(path).retrieve(QUESTIONS, 1)
-    assert found == [[Hit("p3", 2.5)], [Hit("p2", 0.25)], []]
+    hits = prepared(path).retrieve(QUESTIONS, 1)
+    assert hits == [[Hit("p3", 2.5)], [Hit("p2", 0.25)], []]
     # A run has no line for a question without hits, which may well be asked alone.
     assert prepared(path).retrieve([QUESTIONS[2]], 1) == [[]]
 

@@ -60,21 +60,21 @@ def by_hand(checkpoint: str, k: int) -> list[list[Hit]]:
     ]
 
 
-def assert_same(found: list[list[Hit]], expected: list[list[Hit]]) -> None:
-    assert len(found) == len(expected)
-    for mine, theirs in zip(found, expected, strict=True):
-        assert [h.passage_id for h in mine] == [h.passage_id for h in theirs]
-        assert [h.score for h in mine] == pytest.approx([h.score for h in theirs], abs=1e-5)
+def assert_same(rankings: list[list[Hit]], expected: list[list[Hit]]) -> None:
+    assert len(rankings) == len(expected)
+    for hits, expected_hits in zip(rankings, expected, strict=True):
+        assert [h.passage_id for h in hits] == [h.passage_id for h in expected_hits]
+        assert [h.score for h in hits] == pytest.approx([h.score for h in expected_hits], abs=1e-5)
 
 
 def test_equals_cosine_by_hand(corpus: Corpus, tmp_path: Path, bert: str) -> None:
-    found = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 10)
-    assert_same(found, by_hand(bert, 10))
+    rankings = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 10)
+    assert_same(rankings, by_hand(bert, 10))
 
 
 def test_ties_fall_back_to_the_corpus_order(corpus: Corpus, tmp_path: Path, bert: str) -> None:
-    found = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 99)
-    for hits in found:
+    rankings = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 99)
+    for hits in rankings:
         ids = [hit.passage_id for hit in hits]
         assert len(ids) == len(set(ids)) == 31
         assert ids.index("twin") == ids.index("p3") + 1
@@ -98,11 +98,11 @@ def test_the_contract(corpus: Corpus, tmp_path: Path, bert: str) -> None:
 def test_prefixes_change_both_sides(corpus: Corpus, tmp_path: Path, bert: str) -> None:
     plain = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 3)
     prefixed = ready(corpus, Cache(tmp_path), bert, query_prefix="who ", passage_prefix="the ")
-    found = prefixed.retrieve(QUESTIONS, 3)
-    assert found != plain
-    asked = [Question(q.id, "who " + q.text) for q in QUESTIONS]
+    rankings = prefixed.retrieve(QUESTIONS, 3)
+    assert rankings != plain
+    prefixed_questions = [Question(q.id, "who " + q.text) for q in QUESTIONS]
     one_sided = ready(corpus, Cache(tmp_path), bert, passage_prefix="the ")
-    assert_same(one_sided.retrieve(asked, 3), found)
+    assert_same(one_sided.retrieve(prefixed_questions, 3), rankings)
 
 
 def test_a_killed_build_goes_on(
@@ -110,7 +110,7 @@ def test_a_killed_build_goes_on(
 ) -> None:
     encoded: list[int] = []
     plain = text_module.TextEncoder.encode_tokens
-    whole = dense.encode_shards
+    encode_shards = dense.encode_shards
 
     def counting(self: TextEncoder, tokens: object, desc: str = "") -> np.ndarray:
         if desc and len(encoded) == 1 and fail:
@@ -120,15 +120,15 @@ def test_a_killed_build_goes_on(
         return plain(self, tokens, desc)  # type: ignore[arg-type]
 
     monkeypatch.setattr(text_module.TextEncoder, "encode_tokens", counting)
-    monkeypatch.setattr(dense, "encode_shards", lambda *args: whole(*args[:4], shard=12))
+    monkeypatch.setattr(dense, "encode_shards", lambda *args: encode_shards(*args[:4], shard=12))
     fail = True
     with pytest.raises(KeyboardInterrupt):
         ready(corpus, Cache(tmp_path), bert)
     fail = False
-    found = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 10)
+    rankings = ready(corpus, Cache(tmp_path), bert).retrieve(QUESTIONS, 10)
     # 31 passages in shards of 12: the first shard was not encoded again.
     assert encoded == [12, 12, 7]
-    assert_same(found, by_hand(bert, 10))
+    assert_same(rankings, by_hand(bert, 10))
 
 
 def test_vectors_are_reused_and_shared_by_index_types(
@@ -138,9 +138,9 @@ def test_vectors_are_reused_and_shared_by_index_types(
     again = Cache(tmp_path)
     ready(corpus, again, bert, index=FlatIndex())
     assert (again.hits, again.misses) == (1, 0)
-    other = Cache(tmp_path)
-    ready(corpus, other, bert, index=HnswIndex())
-    assert (other.hits, other.misses) == (1, 1)
+    second_cache = Cache(tmp_path)
+    ready(corpus, second_cache, bert, index=HnswIndex())
+    assert (second_cache.hits, second_cache.misses) == (1, 1)
 
 
 @pytest.mark.parametrize("change", ["weights", "corpus", "max_length"])
@@ -224,9 +224,9 @@ def test_minilm_finds_the_obvious(tmp_path: Path) -> None:
         ]
     )
     retriever = ready(corpus, Cache(tmp_path), "embedded:minilm")
-    asked = ["what is the capital of france", "how long does the moon take around the earth"]
-    found = retriever.retrieve([Question(str(i), t) for i, t in enumerate(asked)], 1)
-    assert [hits[0].passage_id for hits in found] == ["paris", "moon"]
+    texts = ["what is the capital of france", "how long does the moon take around the earth"]
+    rankings = retriever.retrieve([Question(str(i), t) for i, t in enumerate(texts)], 1)
+    assert [hits[0].passage_id for hits in rankings] == ["paris", "moon"]
 
 
 def test_config_round_trip() -> None:

@@ -51,8 +51,8 @@ def test_copies_from_the_neighbour_and_knows_nothing_without() -> None:
     for step in range(400):
         ids, neighbours, answer = copy_batch(draw)
         # Every fourth step without neighbours, so that off is trained and not merely untried.
-        given = neighbours if step % 4 else None
-        loss = F.cross_entropy(model(ids, None, given).logits[:, -1], answer)
+        retrieved = neighbours if step % 4 else None
+        loss = F.cross_entropy(model(ids, None, retrieved).logits[:, -1], answer)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -38,9 +38,11 @@ class Mutant:
 def shift_by(extra: int) -> Callable[[Patch], None]:
     def attending(x: Tensor, m: int) -> Tensor:
         count = x.shape[1] // m
-        late = x[:, m - 1 + extra :]
-        late = F.pad(late, (0, 0, 0, max(0, count * m - late.shape[1])))[:, : count * m]
-        return late.reshape(x.shape[0] * count, m, x.shape[2])
+        attending_states = x[:, m - 1 + extra :]
+        attending_states = F.pad(
+            attending_states, (0, 0, 0, max(0, count * m - attending_states.shape[1]))
+        )[:, : count * m]
+        return attending_states.reshape(x.shape[0] * count, m, x.shape[2])
 
     def back(out: Tensor, batch: int, time: int, m: int) -> Tensor:
         flat = out.reshape(batch, -1, out.shape[-1])
@@ -53,17 +55,17 @@ def shift_by(extra: int) -> Callable[[Patch], None]:
     return put_in
 
 
-def all_seen(mask: Tensor) -> Visibility:
+def all_visible(mask: Tensor) -> Visibility:
     flat = torch.ones_like(mask.flatten(1))
     return visibility(flat[:, None, None, :])
 
 
 def no_neighbour_mask(patch: Patch) -> None:
-    patch.setattr(cca, "neighbour_visibility", all_seen)
+    patch.setattr(cca, "neighbour_visibility", all_visible)
 
 
 def no_encoder_mask(patch: Patch) -> None:
-    patch.setattr(encoder, "token_visibility", all_seen)
+    patch.setattr(encoder, "token_visibility", all_visible)
 
 
 def no_chunk_mask(patch: Patch) -> None:
@@ -73,7 +75,7 @@ def no_chunk_mask(patch: Patch) -> None:
 
 def no_decoder_mask(patch: Patch) -> None:
     right = model.causal_visibility
-    patch.setattr(model, "causal_visibility", lambda mask, *rest: right(None, *rest))
+    patch.setattr(model, "causal_visibility", lambda mask, *args: right(None, *args))
 
 
 def no_causality(patch: Patch) -> None:
@@ -87,16 +89,16 @@ def softmax_per_neighbour(patch: Patch) -> None:
     right = Attention.forward
 
     def forward(self: Attention, x: Tensor, kv: Any, **options: Any) -> Tensor:
-        groups, seen = options.pop("key_groups", 1), options.pop("visible", None)
+        groups, visible = options.pop("key_groups", 1), options.pop("visible", None)
         if groups == 1:
-            return right(self, x, kv, visible=seen, **options)
+            return right(self, x, kv, visible=visible, **options)
         parts = []
         for j in range(groups):
             keys, values = (t.chunk(groups, 2)[j] for t in kv)
-            part = visibility(seen.open.chunk(groups, 3)[j])
+            part = visibility(visible.open.chunk(groups, 3)[j])
             one = attention.KeyValues(keys, values)
             parts.append(right(self, x, one, visible=part, **options))
-        return torch.stack(parts).mean(0) * seen.alive
+        return torch.stack(parts).mean(0) * visible.alive
 
     patch.setattr(Attention, "forward", forward)
 
@@ -139,8 +141,8 @@ def unrotated_queries(patch: Patch) -> None:
 def no_scale(patch: Patch) -> None:
     right = attention.attend
 
-    def attend(*given: Any, scale: float, **options: Any) -> Tensor:
-        return right(*given, scale=1.0, **options)
+    def attend(*args: Any, scale: float, **options: Any) -> Tensor:
+        return right(*args, scale=1.0, **options)
 
     patch.setattr(attention, "attend", attend)
 
@@ -158,19 +160,19 @@ def conditioned_on_embeddings(patch: Patch) -> None:
     embed, encode = RetroModel.embed, RetroModel.encode_chunks
     last: list[Tensor] = []
 
-    def remember(self: RetroModel, *given: Any) -> Tensor:
-        last[:] = [embed(self, *given)]
+    def remember(self: RetroModel, *args: Any) -> Tensor:
+        last[:] = [embed(self, *args)]
         return last[0]
 
     patch.setattr(RetroModel, "embed", remember)
-    patch.setattr(RetroModel, "encode_chunks", lambda self, h, *rest: encode(self, last[0], *rest))
+    patch.setattr(RetroModel, "encode_chunks", lambda self, h, *args: encode(self, last[0], *args))
 
 
 def conditioned_on_next_chunk(patch: Patch) -> None:
     right = RetroModel.encode_chunks
 
-    def encode(self: RetroModel, h: Tensor, *rest: Any) -> Tensor:
-        return right(self, h.roll(-self.config.chunk_length, 1), *rest)
+    def encode(self: RetroModel, h: Tensor, *args: Any) -> Tensor:
+        return right(self, h.roll(-self.config.chunk_length, 1), *args)
 
     patch.setattr(RetroModel, "encode_chunks", encode)
 
@@ -178,8 +180,8 @@ def conditioned_on_next_chunk(patch: Patch) -> None:
 def neighbours_mixed_in_encoder(patch: Patch) -> None:
     right = encoder.NeighbourEncoder.forward
 
-    def forward(self: Any, ids: Tensor, mask: Tensor, *rest: Any) -> Tensor:
-        flat = right(self, ids.flatten(1)[:, None], mask.flatten(1)[:, None], *rest)
+    def forward(self: Any, ids: Tensor, mask: Tensor, *args: Any) -> Tensor:
+        flat = right(self, ids.flatten(1)[:, None], mask.flatten(1)[:, None], *args)
         return flat.reshape(*ids.shape, -1)
 
     patch.setattr(encoder.NeighbourEncoder, "forward", forward)
@@ -188,8 +190,8 @@ def neighbours_mixed_in_encoder(patch: Patch) -> None:
 def chunk_and_neighbour_axes_swapped(patch: Patch) -> None:
     right = RetroModel.encode_chunks
 
-    def encode(self: RetroModel, h: Tensor, mask: Any, found: Neighbours) -> Tensor:
-        encoded = right(self, h, mask, found)
+    def encode(self: RetroModel, h: Tensor, mask: Any, neighbours: Neighbours) -> Tensor:
+        encoded = right(self, h, mask, neighbours)
         return encoded.transpose(1, 2).reshape(encoded.shape)
 
     patch.setattr(RetroModel, "encode_chunks", encode)
@@ -204,12 +206,14 @@ def mask_guessed_from_ids(patch: Patch) -> None:
 
 def padding_retrieves(patch: Patch) -> None:
     right = model.retrievable
-    patch.setattr(model, "retrievable", lambda found, mask, *rest: right(found, None, *rest))
+    patch.setattr(
+        model, "retrievable", lambda neighbours, mask, *args: right(neighbours, None, *args)
+    )
 
 
 def neighbours_of_another_sequence(patch: Patch) -> None:
-    def encode(self: RetroModel, *given: Any) -> Tensor:
-        return right(self, *given).flip(0)
+    def encode(self: RetroModel, *args: Any) -> Tensor:
+        return right(self, *args).flip(0)
 
     right = RetroModel.encode_chunks
     patch.setattr(RetroModel, "encode_chunks", encode)
@@ -222,11 +226,11 @@ def places_count_padding(patch: Patch) -> None:
 
 def late_retrieval(patch: Patch) -> None:
     def collect(self: decoding.CachedDecoder, h: Tensor) -> None:
-        before, seen, k = dict(self._neighbours), self._seen, self._k
+        keys, visible, k = dict(self._neighbour_keys), self._visible, self._k
         right(self, h)
         if (self.length + 1) % self.model.config.chunk_length == 0:
-            # The chunk's last token still sees what the chunk before retrieved.
-            self._neighbours, self._seen, self._k = before, seen, k
+            # The chunk's last token still sees what the previous chunk retrieved.
+            self._neighbour_keys, self._visible, self._k = keys, visible, k
 
     right = decoding.CachedDecoder._collect
     patch.setattr(decoding.CachedDecoder, "_collect", collect)
@@ -234,9 +238,9 @@ def late_retrieval(patch: Patch) -> None:
 
 def cached_offset_forgotten(patch: Patch) -> None:
     def cross(self: Any, block: Any, layer: int, h: Tensor) -> Tensor:
-        kept, self.length = self.length, self.model.config.chunk_length - 1
+        length, self.length = self.length, self.model.config.chunk_length - 1
         out: Tensor = right(self, block, layer, h)
-        self.length = kept
+        self.length = length
         return out
 
     right = decoding.CachedDecoder._cross
@@ -246,12 +250,12 @@ def cached_offset_forgotten(patch: Patch) -> None:
 def suffix_sees_its_future(patch: Patch) -> None:
     right = shared_prefix.causal_visibility
 
-    def seen(mask: Any, queries: int, keys: int, device: torch.device) -> Any:
+    def all_positions(mask: Any, queries: int, keys: int, device: torch.device) -> Any:
         if queries == keys:
             return right(mask, queries, keys, device)
         return visibility(mask[:, None, None, :].expand(-1, -1, queries, -1))
 
-    patch.setattr(shared_prefix, "causal_visibility", seen)
+    patch.setattr(shared_prefix, "causal_visibility", all_positions)
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -35,9 +35,9 @@ def test_the_embedded_benchmark_is_what_runs_when_nothing_is_named() -> None:
     assert (bench.keys.data.corpus, bench.keys.data.questions) == ("embedded", "embedded")
 
 
-def refusal(path: Path, *words: str) -> list[str]:
+def refusal(path: Path, *overrides: str) -> list[str]:
     with pytest.raises(SpecErrors) as caught:
-        load_benchmark(path, words)
+        load_benchmark(path, overrides)
     return str(caught.value).splitlines()
 
 
@@ -80,7 +80,7 @@ def test_problems_of_benchmark_and_pipelines_come_together(folder: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "line"),
+    ("change", "message"),
     [
         (("bm25\n", "bm26\n"), "bench.yaml:4: baseline: no pipeline is named 'bm26'; did you mean"),
         (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: expected at least 1, got"),
@@ -90,10 +90,10 @@ def test_problems_of_benchmark_and_pipelines_come_together(folder: Path) -> None
         (("name: bench", "name: bench\nlatency: -1"), "bench.yaml:2: latency: expected greater"),
     ],
 )
-def test_bad_benchmarks_are_one_line(folder: Path, change: tuple[str, str], line: str) -> None:
+def test_bad_benchmarks_are_one_line(folder: Path, change: tuple[str, str], message: str) -> None:
     path = folder / "bench.yaml"
     path.write_text(BENCH.replace(*change))
-    assert any(line in said for said in refusal(path)), refusal(path)
+    assert any(message in line for line in refusal(path)), refusal(path)
 
 
 def test_is_benchmark(folder: Path) -> None:

@@ -63,15 +63,17 @@ def test_an_unknown_key_names_file_line_key_and_the_nearest(tmp_path: Path) -> N
 
 
 def test_all_problems_of_all_specs_come_together(tmp_path: Path) -> None:
-    one = write(tmp_path, GOOD.replace("k: 7", "k: 0"), "one.yaml")
-    two = write(
+    first = write(tmp_path, GOOD.replace("k: 7", "k: 0"), "one.yaml")
+    second = write(
         tmp_path, GOOD.replace("2.5", "many").replace("first_word", "firstword"), "two.yaml"
     )
     with pytest.raises(SpecErrors) as caught:
-        load_pipelines([one, two, tmp_path / "three.yaml"])
+        load_pipelines([first, second, tmp_path / "three.yaml"])
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith(f"{one}:2: retriever.k: expected greater than or equal to 1, got 0")
-    assert any(line.startswith(f"{two}:5: ranker.weight: expected a number") for line in lines)
+    assert lines[0].startswith(
+        f"{first}:2: retriever.k: expected greater than or equal to 1, got 0"
+    )
+    assert any(line.startswith(f"{second}:5: ranker.weight: expected a number") for line in lines)
     assert any("unknown reader type 'firstword'; did you mean 'first_word'" in x for x in lines)
     assert any("three.yaml: no such spec file" in line for line in lines)
     assert len(lines) == 4
@@ -122,10 +124,12 @@ def test_built_in_specs_are_valid_and_their_twins_need_no_download() -> None:
         spec = load_pipeline(name)
         if name.startswith("embedded/"):
             text = spec.to_yaml()
-            keyed = [line.strip().partition(": ") for line in text.splitlines()]
-            named = [value for key, _, value in keyed if key.endswith(("checkpoint", "encoder"))]
+            pairs = [line.strip().partition(": ") for line in text.splitlines()]
+            checkpoints = [
+                value for key, _, value in pairs if key.endswith(("checkpoint", "encoder"))
+            ]
             # A default is left out, and every default is embedded.
-            assert all(value.startswith("embedded:") for value in named), text
+            assert all(value.startswith("embedded:") for value in checkpoints), text
     assert "CC BY-NC 4.0" in load_pipeline("dpr-colbert").notices[0]
 
 

@@ -32,8 +32,8 @@ def test_values_keep_their_places() -> None:
     ],
 )
 def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
-    found = parse_value(text, "--set")
-    assert found == value and type(found) is type(value)
+    parsed = parse_value(text, "--set")
+    assert parsed == value and type(parsed) is type(value)
 
 
 def test_merge_keys_are_weaker_than_keys_that_stand_there() -> None:

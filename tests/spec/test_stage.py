@@ -37,7 +37,7 @@ def test_rankers_in_a_ranker_are_stages_with_the_keys_of_the_header() -> None:
     late, cross = ranker_of(CASCADE).stages
     assert (late.type, late.k) == ("colbert", 20)
     assert (cross.type, cross.config.model_dump()["alpha"]) == ("cross_encoder", 2.0)
-    assert {each.config.model_dump()["precision"] for each in (late, cross)} == {"bfloat16"}
+    assert {stage.config.model_dump()["precision"] for stage in (late, cross)} == {"bfloat16"}
     assert [stage.k for stage in ranker_of(CASCADE).leaves()] == [20, 5]
 
 
@@ -61,8 +61,12 @@ def test_the_hash_follows_what_the_inner_rankers_find() -> None:
 def test_set_reaches_one_ranker_of_several(tmp_path: Path) -> None:
     file = tmp_path / "good.yaml"
     file.write_text(CASCADE, encoding="utf-8")
-    words = ["ranker.stages.0.k=10", "ranker.stages.1.type=retro", "ranker.stages.1.batch_size=2"]
-    ranker = load_pipeline(file, words).ranker
+    overrides = [
+        "ranker.stages.0.k=10",
+        "ranker.stages.1.type=retro",
+        "ranker.stages.1.batch_size=2",
+    ]
+    ranker = load_pipeline(file, overrides).ranker
     assert isinstance(ranker, ChainSpec)
     late, retro = ranker.stages
     assert (late.type, late.k, ranker.k) == ("colbert", 10, 5)
@@ -71,7 +75,7 @@ def test_set_reaches_one_ranker_of_several(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "line"),
+    ("override", "message"),
     [
         (
             "ranker.stages.2.k=5",
@@ -82,13 +86,13 @@ def test_set_reaches_one_ranker_of_several(tmp_path: Path) -> None:
         ("ranker.stages.0=5", "ranker.stages.0: expected a type and its parameters"),
     ],
 )
-def test_a_bad_place_in_a_list_is_one_line(word: str, line: str, tmp_path: Path) -> None:
+def test_a_bad_place_in_a_list_is_one_line(override: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "good.yaml"
     file.write_text(CASCADE, encoding="utf-8")
     with pytest.raises(SpecErrors) as caught:
-        load_pipeline(file, [word])
-    (said,) = str(caught.value).splitlines()
-    assert said.startswith(f"--set {word}: {line}")
+        load_pipeline(file, [override])
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"--set {override}: {message}")
 
 
 def test_a_place_in_a_ranker_that_is_none_of_several_is_unknown(tmp_path: Path) -> None:

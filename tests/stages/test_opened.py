@@ -21,15 +21,15 @@ def overlap(**parameters: object) -> Part:
 
 def test_search_one_and_many(tmp_path: Path) -> None:
     with overlap(k=2).open(toy_dataset().corpus, Cache(tmp_path)) as opened:
-        one = opened.search(QUESTIONS[0].text)
-        assert [item.passage.id for item in one] == ["p3", "p2"]
-        assert one[0].passage.title == "Seine" and one.hits[0] == Hit("p3", 3.0)
+        passages = opened.search(QUESTIONS[0].text)
+        assert [item.passage.id for item in passages] == ["p3", "p2"]
+        assert passages[0].passage.title == "Seine" and passages.hits[0] == Hit("p3", 3.0)
         many = opened.search([question.query for question in QUESTIONS])
-        assert [len(each) for each in many] == [2, 2, 2]
-        assert many[0] == one
-        assert opened.search(QUESTIONS[0].text, k=1)[0] == one[0]
-        assert list(one.frame().columns) == ["rank", "score", "id", "title", "text"]
-        assert "Seine" in one._repr_html_() and "p3" in str(one)
+        assert [len(result) for result in many] == [2, 2, 2]
+        assert many[0] == passages
+        assert opened.search(QUESTIONS[0].text, k=1)[0] == passages[0]
+        assert list(passages.frame().columns) == ["rank", "score", "id", "title", "text"]
+        assert "Seine" in passages._repr_html_() and "p3" in str(passages)
 
 
 def test_texts_are_a_corpus() -> None:
@@ -40,9 +40,9 @@ def test_texts_are_a_corpus() -> None:
 
 def test_rank_takes_ids_passages_and_results(tmp_path: Path) -> None:
     cache, corpus = Cache(tmp_path), toy_dataset().corpus
-    found = overlap(k=3).open(corpus, cache).search(QUESTIONS[0].text)
+    retrieved = overlap(k=3).open(corpus, cache).search(QUESTIONS[0].text)
     ranker = stage("ranker", "overlap", k=2).open(corpus, cache)
-    expected = ranker.rank(QUESTIONS[0].text, found)
+    expected = ranker.rank(QUESTIONS[0].text, retrieved)
     assert [item.passage.id for item in expected] == ["p3", "p2"]
     assert ranker.rank(QUESTIONS[0], ["p1", "p2", "p3"]) == expected
     assert ranker.rank([QUESTIONS[0]], [PASSAGES[:3]]) == [expected]
@@ -69,7 +69,7 @@ def test_read_and_answer(tmp_path: Path) -> None:
     reader = stage("reader", "first_word")
     assert reader.open(corpus, cache).read("which river", ["p3", "p1"]).text == "Seine"
     assert [a.text for a in reader.open(corpus, cache).read(["x"], [["p2"]])] == ["Thames"]
-    whole = (overlap(k=2) >> reader).open(corpus, cache)
-    assert whole.answer(QUESTIONS[0].text).text == "Seine"
-    assert [answer.text for answer in whole.answer(list(QUESTIONS[:2]))] == ["Seine", "Thames"]
-    assert "over toy (4 passages)" in str(whole)
+    pipeline = (overlap(k=2) >> reader).open(corpus, cache)
+    assert pipeline.answer(QUESTIONS[0].text).text == "Seine"
+    assert [answer.text for answer in pipeline.answer(list(QUESTIONS[:2]))] == ["Seine", "Thames"]
+    assert "over toy (4 passages)" in str(pipeline)

@@ -16,7 +16,7 @@ def test_operators_make_the_spec() -> None:
     pipeline = keywords() >> (bm25(k=50) + sentence(k=40)) >> colbert(k=20, alpha=2.0)
     pipeline = pipeline >> cross_encoder(k=5) >> extractive(passages=3)
     assert pipeline.spec.name == "keywords-bm25+sentence-colbert-cross_encoder-extractive"
-    written = parse_pipeline(
+    spec = parse_pipeline(
         """
         name: keywords-bm25+sentence-colbert-cross_encoder-extractive
         rewriter: {type: keywords}
@@ -25,17 +25,17 @@ def test_operators_make_the_spec() -> None:
         reader: {type: extractive, passages: 3}
         """
     )
-    assert pipeline.spec == written
-    assert pipeline.spec.hash == written.hash
+    assert pipeline.spec == spec
+    assert pipeline.spec.hash == spec.hash
 
 
 def test_sums_are_flat_and_can_be_fused_otherwise() -> None:
     three = (bm25() + sentence() + bm25(k1=1.2, id="long")).by("min_max", weights=[1, 2, 3], k=9)
-    written = parse_pipeline(
+    spec = parse_pipeline(
         "{name: x, retriever: {fuse: [{type: bm25}, {type: sentence}, "
         "{type: bm25, k1: 1.2, id: long}], by: min_max, weights: [1, 2, 3], k: 9}}"
     )
-    assert three.named("x").spec == written
+    assert three.named("x").spec == spec
     inner = (bm25() >> colbert()) + sentence()
     assert [node.id for node in inner.spec.graph.nodes] == ["bm25", "colbert", "sentence", "rrf"]
     assert fuse(bm25(), sentence(), by="z_score").spec.retriever.k == 100
@@ -77,8 +77,8 @@ def test_it_is_compared_as_a_spec_is(tmp_path) -> None:
 
 
 def test_it_prints_itself() -> None:
-    shown = str((bm25(k=5) + sentence()) >> colbert())
-    assert shown.splitlines()[1:] == [
+    tree = str((bm25(k=5) + sentence()) >> colbert())
+    assert tree.splitlines()[1:] == [
         "  ranker colbert",
         "    fusion rrf",
         "      retriever bm25(k=5)",

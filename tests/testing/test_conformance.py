@@ -33,27 +33,27 @@ def test_good_components_pass() -> None:
     check_reader(prepared(FirstWordReader, ComponentConfig()), QUESTIONS, HITS)
 
 
-def shifted(found: list[list[Hit]]) -> list[list[Hit]]:
+def shifted(rankings: list[list[Hit]]) -> list[list[Hit]]:
     """The bug of four public libraries: scores of one order zipped to ids of another."""
     return [
         [
             Hit(a.passage_id, b.score)
             for a, b in zip(sorted(h, key=lambda x: x.passage_id), h, strict=True)
         ]
-        for h in found
+        for h in rankings
     ]
 
 
 RANKER_BUGS: dict[str, Callable[..., list[list[Hit]]]] = {
     "ids in input order": lambda rank, q, h, k: [
-        [Hit(i.passage_id, s.score) for i, s in zip(given, got, strict=False)]
-        for given, got in zip(h, rank(q, h, k), strict=True)
+        [Hit(i.passage_id, s.score) for i, s in zip(incoming, ranked, strict=False)]
+        for incoming, ranked in zip(h, rank(q, h, k), strict=True)
     ],
-    "drops a hit": lambda rank, q, h, k: [each[:-1] for each in rank(q, h, k)],
-    "unsorted": lambda rank, q, h, k: [each[::-1] for each in rank(q, h, k)],
+    "drops a hit": lambda rank, q, h, k: [ranked[:-1] for ranked in rank(q, h, k)],
+    "unsorted": lambda rank, q, h, k: [ranked[::-1] for ranked in rank(q, h, k)],
     "ignores k": lambda rank, q, h, k: rank(q, h, 99),
     "depends on the batch": lambda rank, q, h, k: [
-        [Hit(x.passage_id, x.score + len(q)) for x in each] for each in rank(q, h, k)
+        [Hit(x.passage_id, x.score + len(q)) for x in ranked] for ranked in rank(q, h, k)
     ],
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from odqa.training.examples import Example, Examples
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import TrainingData
 from odqa.types import Hit, Passage, Question
 
 
 @pytest.fixture
-def examples() -> Examples:
+def data() -> TrainingData:
     """Six questions about colours; each has its own passage ``p0`` … ``p5``."""
     colours = ["red", "green", "blue", "black", "white", "brown"]
     passages = {
@@ -18,7 +19,7 @@ def examples() -> Examples:
     }
     passages["c0"] = Passage("c0", "A barn nearby is red as well.")
     train = [
-        Example(Question(f"q{i}", f"which colour has house {i}", (colour,)), f"p{i}", "nq")
+        LabelledQuestion(Question(f"q{i}", f"which colour has house {i}", (colour,)), f"p{i}", "nq")
         for i, colour in enumerate(colours)
     ]
     candidates = {
@@ -28,4 +29,4 @@ def examples() -> Examples:
         ]
         for example in train
     }
-    return Examples(passages, {"nq": train[:4]}, train[4:], candidates)
+    return TrainingData(passages, {"nq": train[:4]}, train[4:], candidates)

@@ -1,4 +1,4 @@
-"""A small vocabulary of one's own, for a language model that is trained from scratch."""
+"""A tokenizer trained on the corpus itself, for a language model trained from scratch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TOKENIZER_FILE = "tokenizer.json"
 
 
 class ByteTokenizer:
-    """Byte-level BPE (Radford et al. 2019): every text has tokens, and they give it back exactly.
+    """Byte-level BPE (Radford et al. 2019): every text can be encoded and is decoded exactly.
 
-    So a likelihood in bits can be divided by the bytes of the text, and models with other
-    vocabularies compare. A document begins with the token ``start``, which no text contains: it is
-    not of the vocabulary, and its id is the first free one.
+    A likelihood in bits can therefore be divided by the bytes of the text, which makes models with
+    different vocabularies comparable. A document begins with the token ``start``, which occurs in
+    no text: its id is the first one after the tokenizer's vocabulary.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -30,7 +30,7 @@ class ByteTokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], size: int) -> Self:
-        """Learn at most ``size`` tokens, the 256 bytes among them, from texts."""
+        """Learn at most ``size`` tokens, the 256 bytes included, from texts."""
         from tokenizers import ByteLevelBPETokenizer
 
         tokenizer = ByteLevelBPETokenizer()
@@ -75,10 +75,10 @@ class ByteTokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of documents, ``start`` first."""
-        found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [[self.start, *encoding.ids] for encoding in found]
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [[self.start, *encoding.ids] for encoding in encodings]
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        """Texts of token ids without ``start``; a torn character at either end becomes U+FFFD."""
+        """Texts of token ids, ``start`` left out; a character cut at either end becomes U+FFFD."""
         bare = [[token for token in row if token != self.start] for row in rows]
         return list(self._tokenizer.decode_batch(bare, skip_special_tokens=False))

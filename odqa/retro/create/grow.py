@@ -1,4 +1,4 @@
-"""RETRO models grown from the base model: the same growth for training and for materialising."""
+"""RETRO models grown from the base model, for training and for materialising alike."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from odqa.retro.model.blocks import Block, CrossAttention
     from odqa.retro.model.model import RetroModel
 
-# Spread of a token's state in the base model's layers; the new norms start from it, so that the
-# projections taken from self-attention meet inputs of the size they were trained on.
+# Standard deviation of token states in the base model's layers. The new norms start from it, so
+# that projections taken from self-attention get inputs of the size they were trained on.
 _STATE_SPREAD = 0.58
 # Cross-attention that starts as the identity multiplies the products of states by this: an equal
-# word then gets a few times the weight of another one, neither all of it nor as good as none.
+# word then gets a few times the weight of another one, neither all of it nor almost none.
 _SHARPNESS = 6.0
 
 CrossStart = Literal["self-attention", "identity"]
@@ -23,10 +23,10 @@ CrossStart = Literal["self-attention", "identity"]
 
 @dataclass(frozen=True, slots=True)
 class RetroShape:
-    """What is grown: layers counted from 1, as in the paper.
+    """What to grow; layers are counted from 1, as in the paper.
 
-    ``gates`` are the openings (before tanh) that decoder and encoder cross-attention start with,
-    ``cross_start`` the projections that it starts with (see `grow_retro`).
+    ``gates`` are the initial gates (before tanh) of decoder and encoder cross-attention,
+    ``cross_start`` its initial projections (see `grow_retro`).
     """
 
     cross_layers: tuple[int, ...] = (2, 4, 6)
@@ -49,15 +49,14 @@ class RetroShape:
 
 
 def grow_retro(base: Path, shape: RetroShape) -> RetroModel:
-    """The untrained model: every weight follows from ``base`` and ``shape``.
+    """The untrained model; ``base`` and ``shape`` determine every weight.
 
     Cross-attention starts from the self-attention of its own layer (as Rothe et al. 2020 start
     decoders from BERT), or as the ``identity``: a question's word attends to the passage's words
-    with the most similar states and receives these states. The former's projections expect keys
-    from the same layer, but what a decoder sees are final encodings; states themselves can be
-    compared, for both stacks grew from one model and add to one residual stream. The scoring head
-    starts from zero. Cross-attention has no positions: where a word stands in a passage, seen from
-    the question, says nothing about relevance.
+    with the most similar states and receives these states. The projections of self-attention expect
+    keys from the same layer, but a decoder attends to final encodings; states themselves can be
+    compared, because both stacks grew from one model. The scoring head starts from zero.
+    Cross-attention has no positions: where a word occurs in a passage is no sign of relevance.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """RETROfit: grow a RETRO model around a pre-trained one (RETRO, §4.2).
 
-The base keeps every weight; what is new sits behind gates that start at zero, so that the grown
-model begins as the base exactly and departs from it only by training the new weights.
+The base keeps every weight; new layers have gates that start at zero, so that the grown model
+computes exactly what the base does until the new weights are trained.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from odqa.errors import CheckpointError
-from odqa.retro.create.bases.base import Base, Foreign
+from odqa.retro.create.bases.base import Base, SourceCheckpoint
 from odqa.retro.create.bases.bert import read_bert
 from odqa.retro.create.bases.gpt2 import read_gpt2
 from odqa.retro.create.bases.llama import read_llama
 from odqa.retro.model.config import CrossPosition, RetroConfig, StackConfig
 from odqa.retro.model.model import RetroModel
 
-READERS: dict[str, Callable[[Foreign], Base]] = {
+READERS: dict[str, Callable[[SourceCheckpoint], Base]] = {
     "bert": read_bert,
     "roberta": read_bert,
     "gpt2": read_gpt2,
@@ -33,19 +33,21 @@ BIDIRECTIONAL = ("bert", "roberta")
 
 
 def read_base(folder: Path | str) -> Base:
-    """A pre-trained Hugging Face model folder as a stack.
+    """Read a pre-trained Hugging Face model folder as a stack.
 
     Raises:
         CheckpointError: no such folder, another family, or a feature that cannot be expressed.
     """
-    foreign = Foreign(Path(folder))
-    family = foreign.setting("model_type")
+    checkpoint = SourceCheckpoint(Path(folder))
+    family = checkpoint.setting("model_type")
     if family not in READERS:
-        known = ", ".join(READERS)
+        families = ", ".join(READERS)
         raise CheckpointError(
-            f"cannot grow RETRO from model_type {family!r}", where=str(folder), cure=f"use {known}"
+            f"cannot grow RETRO from model_type {family!r}",
+            where=str(folder),
+            cure=f"use {families}",
         )
-    return READERS[family](foreign)
+    return READERS[family](checkpoint)
 
 
 def retrofit(
@@ -67,12 +69,12 @@ def retrofit(
     Args:
         decoder: model folder the decoder is taken from (GPT-2, LLaMA or BERT family; BERT's
             layers then run causally).
-        encoder: BERT-like folder the neighbour encoder is taken from, or the stack to initialise.
+        encoder: BERT-like folder the neighbour encoder is taken from, or a stack to initialise.
         cross_layers: decoder layers that receive chunked cross-attention, counted from 1.
         conditioned_layers: encoder layers that attend to the retrieving chunk; none by default.
         cross_position: positions of both new cross-attentions.
-        share_embeddings: let the encoder read with the decoder's embeddings.
-        freeze: take gradients from what came from the base.
+        share_embeddings: let the encoder use the decoder's embeddings.
+        freeze: leave the base's weights without gradients.
         seed: of the new weights.
 
     Returns:
@@ -82,15 +84,15 @@ def retrofit(
         CheckpointError: a folder that cannot be used, or vocabularies that differ.
     """
     base = read_base(decoder)
-    read: Base | None = None
+    encoder_base: Base | None = None
     if isinstance(encoder, StackConfig):
         stack = encoder
     else:
-        read = read_encoder(encoder)
-        stack = read.stack
-    if read is not None and read.vocab_size != base.vocab_size:
+        encoder_base = read_encoder(encoder)
+        stack = encoder_base.stack
+    if encoder_base is not None and encoder_base.vocab_size != base.vocab_size:
         raise CheckpointError(
-            f"vocabularies differ: {base.vocab_size} and {read.vocab_size} tokens",
+            f"vocabularies differ: {base.vocab_size} and {encoder_base.vocab_size} tokens",
             where=f"{decoder} and {encoder}",
             cure="take decoder and encoder of one tokenizer",
         )
@@ -112,17 +114,17 @@ def retrofit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = RetroModel(config)
-    given = base_weights(base, read, share_embeddings)
-    _load(model, given)
+    tensors = base_weights(base, encoder_base, share_embeddings)
+    _load(model, tensors)
     if freeze:
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name not in given)
+            parameter.requires_grad_(name not in tensors)
     return model.eval()
 
 
 def read_encoder(folder: Path | str) -> Base:
     """A bidirectional base for the neighbour encoder."""
-    family = Foreign(Path(folder)).setting("model_type")
+    family = SourceCheckpoint(Path(folder)).setting("model_type")
     if family not in BIDIRECTIONAL:
         raise CheckpointError(
             f"model_type {family!r} reads in one direction only",
@@ -134,17 +136,17 @@ def read_encoder(folder: Path | str) -> Base:
 
 def base_weights(base: Base, encoder: Base | None, share_embeddings: bool) -> dict[str, Tensor]:
     """The bases' tensors under the names of `RetroModel`."""
-    given = {f"decoder.{name}": tensor for name, tensor in base.weights.items()}
+    tensors = {f"decoder.{name}": tensor for name, tensor in base.weights.items()}
     if base.readout is not None:
-        given["readout.weight"] = base.readout
+        tensors["readout.weight"] = base.readout
     for name, tensor in (encoder.weights if encoder else {}).items():
         if not (share_embeddings and name == "embedding.tokens.weight"):
-            given[f"encoder.{name}"] = tensor
-    return given
+            tensors[f"encoder.{name}"] = tensor
+    return tensors
 
 
-def _load(model: RetroModel, given: dict[str, Tensor]) -> None:
+def _load(model: RetroModel, tensors: dict[str, Tensor]) -> None:
     own = dict(model.named_parameters())
     with torch.no_grad():
-        for name, tensor in given.items():
+        for name, tensor in tensors.items():
             own[name].copy_(tensor)

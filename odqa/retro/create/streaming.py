@@ -1,4 +1,4 @@
-"""Writing safetensors one tensor at a time, for models that memory should not hold whole."""
+"""Writing safetensors one tensor at a time, for models too large for memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A tensor that is made when its turn to be written comes."""
+class LazyTensor:
+    """A tensor that is computed only when it is written."""
 
     name: str
     shape: tuple[int, ...]
@@ -38,27 +38,27 @@ class Promise:
 
 def write_safetensors(
     path: Path,
-    promises: Iterable[Promise],
-    watch: Callable[[list[Promise]], Iterable[Promise]] = iter,
+    tensors: Iterable[LazyTensor],
+    watch: Callable[[list[LazyTensor]], Iterable[LazyTensor]] = iter,
 ) -> None:
-    """Write the file, which appears whole or not at all; ``watch`` may show progress.
+    """Write the file atomically; ``watch`` may show progress.
 
     Layout: length of the header (8 bytes), JSON header, then the tensors without gaps. Wide types
     come first, so that each tensor begins at a multiple of its item size.
 
     Raises:
-        ValueError: a tensor made otherwise than promised.
+        ValueError: a tensor whose shape or type is not the declared one.
     """
-    ordered = sorted(promises, key=lambda promise: -promise.dtype.itemsize)
+    ordered = sorted(tensors, key=lambda tensor: -tensor.dtype.itemsize)
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
-    for promise in ordered:
-        header[promise.name] = {
-            "dtype": NAMES[promise.dtype],
-            "shape": list(promise.shape),
-            "data_offsets": [end, end + promise.size],
+    for tensor in ordered:
+        header[tensor.name] = {
+            "dtype": NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [end, end + tensor.size],
         }
-        end += promise.size
+        end += tensor.size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     work = path.with_name(path.name + ".partial")
@@ -66,12 +66,12 @@ def write_safetensors(
         with work.open("wb") as file:
             file.write(len(text).to_bytes(8, "little"))
             file.write(text)
-            for promise in watch(ordered):
-                made = promise.make()
-                if made.shape != promise.shape or made.dtype != promise.dtype:
-                    raise ValueError(f"{promise.name} is {tuple(made.shape)} of {made.dtype}")
+            for tensor in watch(ordered):
+                values = tensor.make()
+                if values.shape != tensor.shape or values.dtype != tensor.dtype:
+                    raise ValueError(f"{tensor.name} is {tuple(values.shape)} of {values.dtype}")
                 # Bytes, since NumPy has no bfloat16.
-                file.write(made.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+                file.write(values.contiguous().reshape(-1).view(torch.uint8).numpy().data)
         os.replace(work, path)
     finally:
         work.unlink(missing_ok=True)

@@ -20,10 +20,10 @@ class KeyValues(NamedTuple):
 
 
 class Visibility(NamedTuple):
-    """Which keys a query may see, made once and used by every layer.
+    """Which keys a query may see, computed once and used by every layer.
 
-    ``open`` [N, 1, T or 1, K] is the mask with rows that see nothing opened wholly, so that
-    softmax stays finite; ``alive`` [N, T or 1, 1] tells the real rows from those.
+    ``open`` [N, 1, T or 1, K] is the mask; rows that see nothing are all true there, so that
+    softmax stays finite. ``alive`` [N, T or 1, 1] is false on these rows.
     """
 
     open: Tensor
@@ -67,7 +67,7 @@ def attend(
 def additive_mask(
     bias: Tensor | None, visible: Visibility | None, dtype: torch.dtype
 ) -> Tensor | None:
-    """Position logits and visibility in the one mask fused attention takes."""
+    """Position logits and visibility as the single mask that fused attention takes."""
     if visible is None:
         return None if bias is None else bias.to(dtype)
     if bias is None:
@@ -113,7 +113,7 @@ class Attention(nn.Module):
         key_groups: int = 1,
         causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """The query as it meets the keys, and the additive position logits.
+        """The query to multiply with the keys, and the additive position logits.
 
         ``keys`` counts one group; the distance of query i and key j is ``i - j + offset``.
         """
@@ -141,12 +141,12 @@ class Attention(nn.Module):
     ) -> Tensor:
         """Attend from ``x`` [N, query_groups * T, d] to ``kv``; returns states like ``x``.
 
-        ``causal`` masks the future when ``visible`` is None, and otherwise says that it does.
+        ``causal`` masks the future where ``visible`` is None; else it states that ``visible`` does.
         """
         keys = kv.keys.shape[-2] // key_groups
         q, bias = self.logit_parts(self.queries(x), keys, offset, query_groups, key_groups, causal)
         mixed = attend(q, kv, scale=self.scale, bias=bias, visible=visible, causal=causal)
-        # The largest tensors of a pass: freed before the output product needs room.
+        # The largest tensors of a pass: freed before the output product needs memory.
         del q, bias
         return self.merge(mixed, visible)
 
@@ -161,7 +161,7 @@ class Attention(nn.Module):
         query_groups: int = 1,
         key_groups: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """What `forward` attends to: softmax weights and logits, each [N, H, T, K].
+        """Softmax weights and logits of `forward`, each [N, H, T, K].
 
         Rows that see nothing have zero weights; logits are scaled and unmasked.
         """

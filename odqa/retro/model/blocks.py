@@ -1,4 +1,4 @@
-"""Norms, feed-forward, gates, and the block both stacks are built of."""
+"""Norms, feed-forward, gates, and the block that both stacks consist of."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FeedForward(nn.Module):
 
 
 class Gate(nn.Module):
-    """``tanh`` of a learned scalar, zero at the start: what it guards begins as the identity."""
+    """``tanh`` of a learned scalar, zero at the start: the gated branch adds nothing at first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Gate(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Attention to another stack's states, always a pre-norm residual behind an optional gate.
+    """Attention to another stack's states, always a pre-norm residual with an optional gate.
 
     Even in a post-norm stack: normalising the sum again would change the base model at gate zero.
     """
@@ -97,7 +97,7 @@ class CrossAttention(nn.Module):
         return self.attention.keys_values(self.source_norm(source), groups=groups)
 
     def add(self, h: Tensor, mixed: Tensor) -> Tensor:
-        """The residual stream with what was attended to."""
+        """The residual stream ``h`` plus the attention output ``mixed``."""
         gated: Tensor = self.gate(self.drop(mixed))
         return h + gated
 
@@ -115,9 +115,9 @@ class Block(nn.Module):
         self.ffw = FeedForward(config)
         self.drop = nn.Dropout(config.dropout)
 
-    def residual(self, h: Tensor, norm: nn.Module, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """``h + part(norm(h))``, or ``norm(h + part(h))`` in a post-norm stack."""
-        out: Tensor = part(h if self.post_norm else norm(h))
+    def residual(self, h: Tensor, norm: nn.Module, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
+        """``h + sublayer(norm(h))``, or ``norm(h + sublayer(h))`` in a post-norm stack."""
+        out: Tensor = sublayer(h if self.post_norm else norm(h))
         total: Tensor = h + self.drop(out)
         normed: Tensor = norm(total) if self.post_norm else total
         return normed
@@ -132,20 +132,20 @@ class Block(nn.Module):
     ) -> tuple[Tensor, KeyValues]:
         """Self-attention over ``past`` and ``h`` [N, T, d]; returns states and all keys/values.
 
-        ``past`` takes up the new keys and values.
+        The new keys and values are appended to ``past``.
         """
         start = 0 if past is None else past.length
-        kept: list[KeyValues] = []
+        kvs: list[KeyValues] = []
 
-        def part(x: Tensor) -> Tensor:
+        def self_attend(x: Tensor) -> Tensor:
             kv = self.self_attention.keys_values(x, start)
-            kept.append(kv if past is None else past.append(kv))
+            kvs.append(kv if past is None else past.append(kv))
             out: Tensor = self.self_attention(
-                x, kept[0], offset=start, visible=visible, causal=causal
+                x, kvs[0], offset=start, visible=visible, causal=causal
             )
             return out
 
-        return self.residual(h, self.self_norm, part), kept[0]
+        return self.residual(h, self.self_norm, self_attend), kvs[0]
 
     def feed(self, h: Tensor) -> Tensor:
         """Feed-forward sub-layer."""

@@ -1,4 +1,4 @@
-"""Looking at chunked cross-attention: what every layer attended to during a run."""
+"""Recording chunked cross-attention: the weights and logits of every layer in a forward pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odqa.retro.model.model import RetroModel
 
 
 @dataclass(frozen=True)
-class Attended:
+class LayerAttention:
     """One pass of one layer: ``weights`` and scaled ``logits`` [G, H, T, k, r].
 
     G counts retrieving chunks and T the queries that attend to each; a row of weights sums to one
@@ -27,26 +27,26 @@ class Attended:
 
 
 @contextmanager
-def capture_attention(model: RetroModel) -> Iterator[list[Attended]]:
-    """Collect what each cross layer attends to while the block runs.
+def capture_attention(model: RetroModel) -> Iterator[list[LayerAttention]]:
+    """Collect the attention of each cross layer while the ``with`` block runs.
 
     In a full forward G is B * l and query i of chunk u is position ``(u + 1) m - 1 + i``.
     """
-    seen: list[Attended] = []
+    passes: list[LayerAttention] = []
     handles = []
     for layer in model.config.decoder.cross_layers:
         cross = model.decoder.cca(layer)
         assert cross is not None
-        hook = _hook(layer, seen)
+        hook = _hook(layer, passes)
         handles.append(cross.attention.register_forward_hook(hook, with_kwargs=True))
     try:
-        yield seen
+        yield passes
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _hook(layer: int, seen: list[Attended]) -> Any:
+def _hook(layer: int, passes: list[LayerAttention]) -> Any:
     def hook(
         module: nn.Module, inputs: tuple[Tensor, KeyValues], options: dict[str, Any], _: Tensor
     ) -> None:
@@ -54,6 +54,6 @@ def _hook(layer: int, seen: list[Attended]) -> Any:
         groups = options.get("key_groups", 1)
         weights, logits = module.weights(*inputs, **options)
         shape = (*weights.shape[:-1], groups, -1)
-        seen.append(Attended(layer, weights.reshape(shape), logits.reshape(shape)))
+        passes.append(LayerAttention(layer, weights.reshape(shape), logits.reshape(shape)))
 
     return hook

@@ -1,7 +1,7 @@
 """Chunked cross-attention and its causal shift (RETRO, §2.4 and appendix B.1).
 
 Position t attends to the neighbours of chunk ``(t + 1) // m - 1`` with offset ``(t + 1) % m``: the
-last token of a chunk already does, because its output predicts the first token of the next one.
+last token of a chunk is included, because its output predicts the first token of the next one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ def attending_chunks(x: Tensor, m: int) -> Tensor:
     """
     batch, time, width = x.shape
     complete = time // m
-    late = x[:, m - 1 :]
-    filled = F.pad(late, (0, 0, 0, complete * m - late.shape[1]))
+    attending = x[:, m - 1 :]
+    filled = F.pad(attending, (0, 0, 0, complete * m - attending.shape[1]))
     return filled.reshape(batch * complete, m, width)
 
 
 def back_in_place(out: Tensor, batch: int, time: int, m: int) -> Tensor:
-    """Inverse of `attending_chunks`; the first m-1 positions, which see nothing, get zero."""
+    """Inverse of `attending_chunks`; the first m-1 positions, which see nothing, get zeros."""
     flat = out.reshape(batch, -1, out.shape[-1])[:, : time - (m - 1)]
     return F.pad(flat, (0, 0, m - 1, 0))
 
@@ -45,7 +45,7 @@ class ChunkedCrossAttention(CrossAttention):
     """Cross-attention of a decoder block to encoded neighbours."""
 
     def shifted(self, h: Tensor, encoded: Tensor, mask: Tensor, m: int) -> Tensor:
-        """Whole sequences at once.
+        """Add cross-attention to the states of whole sequences.
 
         Args:
             h: decoder states [B, T, d].

@@ -1,4 +1,4 @@
-"""What a RETRO model is made of; JSON in, JSON out, unknown keys refused."""
+"""The configuration of a RETRO model: read from JSON, written as JSON, unknown keys refused."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ class StackConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RetroConfig:
-    """A whole RETRO model.
+    """A complete RETRO model.
 
     ``chunk_length`` is the paper's m and ``neighbour_length`` its r (neighbour and continuation).
     With ``chunk_alignment="right"`` the *first* chunk is the short one (Megatron), otherwise the
-    last. ``pad_id`` is only ever used to fill: what counts as padding is told by masks.
+    last. ``pad_id`` only fills; masks decide what counts as padding.
     """
 
     vocab_size: int
@@ -146,16 +146,16 @@ class RetroConfig:
         Raises:
             CheckpointError: unknown or missing key, or a value that does not fit.
         """
-        rest = dict(data)
-        kind = rest.pop("model_type", "retro")
+        values = dict(data)
+        kind = values.pop("model_type", "retro")
         if kind != "retro":
             raise CheckpointError(
                 f"model_type is {kind!r}", where=where, cure="expected a 'retro' checkpoint"
             )
         for stack in ("decoder", "encoder"):
-            if stack in rest:
-                rest[stack] = _build(StackConfig, rest[stack], f"{where}: {stack}")
-        config: RetroConfig = _build(cls, rest, where)
+            if stack in values:
+                values[stack] = _build(StackConfig, values[stack], f"{where}: {stack}")
+        config: RetroConfig = _build(cls, values, where)
         return config
 
     def save_pretrained(self, folder: Path | str) -> None:
@@ -198,11 +198,11 @@ def _check_choices(config: StackConfig | RetroConfig) -> None:
 def _build(cls: type[Any], data: object, where: str) -> Any:
     if not isinstance(data, Mapping):
         raise CheckpointError("expected a mapping", where=where)
-    known = [f.name for f in dataclasses.fields(cls) if f.init]
+    names = [f.name for f in dataclasses.fields(cls) if f.init]
     for key in data:
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        if key not in names:
+            similar = get_close_matches(str(key), names, n=1)
+            cure = f"did you mean {similar[0]!r}?" if similar else f"known: {', '.join(names)}"
             raise CheckpointError(f"unknown key {key!r}", where=where, cure=cure)
     try:
         return cls(**data)

@@ -1,8 +1,8 @@
-"""Token by token: a cached decoder whose retrieval happens inside the step that ends a chunk.
+"""A decoder with a key-value cache, which retrieves inside the step that ends a chunk.
 
-The neighbours of a chunk already influence what its last token predicts, so they are retrieved
-and encoded while that token is fed, between its self-attention and its cross-attention in layer
-min(P). Older neighbours live on in the self-attention cache; their keys are not kept.
+The neighbours of a chunk influence what its last token predicts, so they are retrieved and encoded
+while that token is fed, between its self-attention and its cross-attention in layer min(P). The
+influence of older neighbours stays in the self-attention cache; their keys are dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from odqa.retro.model.kv_cache import KeyValueCache, TimeBuffer
 from odqa.retro.model.model import Neighbours, RetroModel, retrievable
 
 Retrieve = Callable[[Tensor, Tensor, int], Neighbours | None]
-"""(ids [N, m], mask [N, m], index of the chunk) -> neighbours with l = 1, or None for off."""
+"""(ids [N, m], mask [N, m], index of the chunk) -> neighbours with l = 1; None: retrieval off."""
 
 
 class CachedDecoder:
@@ -34,8 +34,8 @@ class CachedDecoder:
         self._real: Tensor | int = 0
         self._padded = False
         self._chunk: list[Tensor] = []
-        self._neighbours: dict[int, KeyValues] = {}
-        self._seen: Visibility | None = None
+        self._neighbour_keys: dict[int, KeyValues] = {}
+        self._visible: Visibility | None = None
         self._k = 1
 
     def feed(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -52,19 +52,19 @@ class CachedDecoder:
         return torch.cat(states, 1) if len(states) > 1 else states[0]
 
     def reorder(self, rows: Tensor) -> None:
-        """Go on with these rows of the batch, in this order (beam search)."""
+        """Continue with these rows of the batch, in this order (beam search)."""
         for cache in self._self:
             cache.reorder(rows)
         self._ids.reorder(rows)
         self._mask.reorder(rows)
         self._real = self._real if isinstance(self._real, int) else self._real[rows]
         self._chunk = [state[rows] for state in self._chunk]
-        self._neighbours = {
+        self._neighbour_keys = {
             layer: KeyValues(kv.keys[rows], kv.values[rows])
-            for layer, kv in self._neighbours.items()
+            for layer, kv in self._neighbour_keys.items()
         }
-        if self._seen is not None:
-            self._seen = Visibility(self._seen.open[rows], self._seen.alive[rows])
+        if self._visible is not None:
+            self._visible = Visibility(self._visible.open[rows], self._visible.alive[rows])
 
     def _segment(self, ids: Tensor, real: Tensor) -> Tensor:
         model, size = self.model, ids.shape[1]
@@ -73,8 +73,8 @@ class CachedDecoder:
         h = model.embed(ids, real, self._real)
         self._real = self._real + real.sum(1, keepdim=True)
         end = self.length + size
-        bare = size == 1 and not self._padded
-        visible = None if bare else causal_visibility(mask, size, end, ids.device)
+        unmasked = size == 1 and not self._padded
+        visible = None if unmasked else causal_visibility(mask, size, end, ids.device)
         for layer in range(1, model.config.decoder.layers + 1):
             block = model.decoder.block(layer)
             h, _ = block.attend(h, visible, past=self._self[layer - 1])
@@ -86,21 +86,21 @@ class CachedDecoder:
         return out
 
     def _cross(self, block: Block, layer: int, h: Tensor) -> Tensor:
-        if self._seen is None or not isinstance(block.cross, ChunkedCrossAttention):
+        if self._visible is None or not isinstance(block.cross, ChunkedCrossAttention):
             return h
         m, cross = self.model.config.chunk_length, block.cross
         offset = neighbour_distance(m) + (self.length + 1) % m
         mixed = cross.attention(
             cross.norm(h),
-            self._neighbours[layer],
+            self._neighbour_keys[layer],
             offset=offset,
-            visible=self._seen,
+            visible=self._visible,
             key_groups=self._k,
         )
         return cross.add(h, mixed)
 
     def _collect(self, h: Tensor) -> None:
-        """Keep the chunk's states; at its last token, retrieve and encode."""
+        """Store the chunk's states; at its last token, retrieve and encode."""
         m = self.model.config.chunk_length
         if (self.length + 1) % m:
             self._chunk.append(h)
@@ -112,21 +112,21 @@ class CachedDecoder:
 
     def _look_up(self, chunk: Tensor) -> None:
         model, m = self.model, self.model.config.chunk_length
-        self._neighbours, self._seen = {}, None
+        self._neighbour_keys, self._visible = {}, None
         if self.retrieve is None:
             return
-        here = slice(self.length + 1 - m, self.length + 1)
-        ids, mask = self._ids.view()[:, here], self._mask.view()[:, here]
-        found = retrievable(self.retrieve(ids, mask, self.length // m), mask, 1, m)
-        if found is None:
+        window = slice(self.length + 1 - m, self.length + 1)
+        ids, mask = self._ids.view()[:, window], self._mask.view()[:, window]
+        neighbours = retrievable(self.retrieve(ids, mask, self.length // m), mask, 1, m)
+        if neighbours is None:
             return
-        self._k = found.mask.shape[2]
-        self._seen = neighbour_visibility(found.mask[:, 0])
-        if found.keys is not None:
-            self._neighbours = dict(found.keys)
+        self._k = neighbours.mask.shape[2]
+        self._visible = neighbour_visibility(neighbours.mask[:, 0])
+        if neighbours.keys is not None:
+            self._neighbour_keys = dict(neighbours.keys)
             return
-        encoded = model.encode_chunks(chunk, mask, found)[:, 0]
+        encoded = model.encode_chunks(chunk, mask, neighbours)[:, 0]
         for layer in model.config.decoder.cross_layers:
             cross = model.decoder.cca(layer)
             assert cross is not None
-            self._neighbours[layer] = cross.keys_values(encoded.flatten(1, 2), groups=self._k)
+            self._neighbour_keys[layer] = cross.keys_values(encoded.flatten(1, 2), groups=self._k)

@@ -10,7 +10,7 @@ from odqa.retro.model.config import StackConfig
 
 
 class Embedding(nn.Module):
-    """Tokens to states; the table may belong to another stack."""
+    """Token ids to states; the table may be that of another stack."""
 
     def __init__(self, config: StackConfig, vocab_size: int, *, own_table: bool = True) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Embedding(nn.Module):
 
 
 def places(ids: Tensor, mask: Tensor | None, first: Tensor | int = 0) -> Tensor:
-    """Places [N, T] (or [T]) counted from the first real token; padding shares its neighbour's."""
+    """Places [N, T] (or [T]) counted from the first real token; padding repeats a real one's."""
     if mask is None:
         return torch.arange(ids.shape[-1], device=ids.device) + first
     return (mask.long().cumsum(-1) - 1).clamp(min=0) + first

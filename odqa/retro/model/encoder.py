@@ -1,4 +1,4 @@
-"""The neighbour encoder: bidirectional, each neighbour by itself, optionally conditioned."""
+"""The neighbour encoder: bidirectional, each neighbour alone, optionally conditioned."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class NeighbourEncoder(nn.Module):
         chunk: Tensor | None = None,
         chunk_mask: Tensor | None = None,
     ) -> Tensor:
-        """Encode.
+        """Encode neighbours.
 
         Args:
             ids: [G, k, r] int64, k neighbours of each of G chunks.
@@ -69,13 +69,13 @@ class NeighbourEncoder(nn.Module):
         x = self.embedding(ids.reshape(groups * k, r), flat_mask, table)
         for block in self.blocks:
             assert isinstance(block, Block)
-            # Its keys and values are done with: unnamed, they are freed before the next product.
+            # The keys and values get no name, so that they are freed before the next product.
             x = block.attend(x, tokens)[0]
             if isinstance(block.cross, ChunkConditioning):
                 if chunk is None:
                     raise ValueError("a conditioned encoder needs the retrieving chunk's states")
-                seen = chunk_visibility(chunk, chunk_mask)
-                x = block.cross.condition(x.reshape(groups, k * r, -1), chunk, seen, k)
+                visible = chunk_visibility(chunk, chunk_mask)
+                x = block.cross.condition(x.reshape(groups, k * r, -1), chunk, visible, k)
                 x = x.reshape(groups * k, r, -1)
             x = block.feed(x)
         out: Tensor = self.norm(x)
@@ -88,7 +88,7 @@ def token_visibility(mask: Tensor) -> Visibility:
 
 
 def chunk_visibility(chunk: Tensor, mask: Tensor | None) -> Visibility:
-    """Which tokens of the retrieving chunk neighbours may look at: all but padding."""
+    """The tokens of the retrieving chunk that neighbours attend to: all but padding."""
     if mask is None:
         mask = torch.ones(chunk.shape[:2], dtype=torch.bool, device=chunk.device)
     return visibility(mask[:, None, None, :])

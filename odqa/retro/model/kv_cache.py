@@ -1,4 +1,4 @@
-"""Keys and values of what was already decoded, in a buffer that grows by doubling."""
+"""Keys and values of the tokens decoded so far, in buffers that grow by doubling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from odqa.retro.model.attention import KeyValues
 
 
 class TimeBuffer:
-    """Appends along the second axis of [N, T]; room doubles, so appending copies what is new."""
+    """Appends along the second axis of [N, T]; capacity doubles, so old values rarely move."""
 
     def __init__(self, capacity: int = 64) -> None:
         self.length = 0
@@ -17,15 +17,15 @@ class TimeBuffer:
         self._buffer: Tensor | None = None
 
     def append(self, new: Tensor) -> Tensor:
-        """Take up ``new`` [N, T]; returns a view of everything so far."""
+        """Append ``new`` [N, T]; returns a view of everything so far."""
         end = self.length + new.shape[1]
         if self._buffer is None or end > self._capacity:
             while self._capacity < end:
                 self._capacity *= 2
-            fresh = new.new_empty(new.shape[0], self._capacity)
+            buffer = new.new_empty(new.shape[0], self._capacity)
             if self._buffer is not None:
-                fresh[:, : self.length] = self._buffer[:, : self.length]
-            self._buffer = fresh
+                buffer[:, : self.length] = self._buffer[:, : self.length]
+            self._buffer = buffer
         self._buffer[:, self.length : end] = new
         self.length = end
         return self.view()
@@ -42,7 +42,7 @@ class TimeBuffer:
 
 
 class KeyValueCache:
-    """Append-only along time; appending copies only what is new."""
+    """Appends keys and values along time; capacity doubles, so old values rarely move."""
 
     def __init__(self, capacity: int = 64) -> None:
         self.length = 0
@@ -50,7 +50,7 @@ class KeyValueCache:
         self._buffers: KeyValues | None = None
 
     def append(self, new: KeyValues) -> KeyValues:
-        """Take up ``new`` [N, H, T, c]; returns views of everything so far."""
+        """Append ``new`` [N, H, T, c]; returns views of everything so far."""
         end = self.length + new.keys.shape[-2]
         if self._buffers is None or end > self._capacity:
             self._grow(new, end)
@@ -70,15 +70,15 @@ class KeyValueCache:
         if self._buffers is not None:
             self._buffers = KeyValues(*(buffer[rows] for buffer in self._buffers))
 
-    def _grow(self, like: KeyValues, end: int) -> None:
+    def _grow(self, new: KeyValues, end: int) -> None:
         while self._capacity < end:
             self._capacity *= 2
-        fresh = []
-        for position, part in enumerate(like):
+        buffers = []
+        for position, part in enumerate(new):
             shape = (*part.shape[:2], self._capacity, part.shape[-1])
             buffer = torch.empty(shape, dtype=part.dtype, device=part.device)
             if self._buffers is not None:
                 old = self._buffers[position][..., : self.length, :]
                 buffer[..., : self.length, :] = old
-            fresh.append(buffer)
-        self._buffers = KeyValues(*fresh)
+            buffers.append(buffer)
+        self._buffers = KeyValues(*buffers)

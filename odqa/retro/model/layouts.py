@@ -6,7 +6,7 @@ All layouts end on the token whose state is scored. With m the chunk length:
             sees the passage (RETRO's QA format).
 ``echo``    chunk 0 as in ``prefix``, the question again in chunk 1: every one of its tokens sees
             the passage.
-``prompt``  chunk 0 is constant, the question stands in chunk 1: neighbour encodings do not depend
+``prompt``  chunk 0 is constant, the question is in chunk 1: neighbour encodings do not depend
             on the question even when the encoder is conditioned.
 """
 
@@ -42,7 +42,7 @@ class Frame:
 
 
 def prompt_of(question: str) -> str:
-    """What stands before an answer."""
+    """The prompt before an answer."""
     return f"question: {question} answer:"
 
 
@@ -55,9 +55,9 @@ def frame_questions(
     pad_id: int = 0,
     prompt: Sequence[int] = (),
 ) -> Frame:
-    """Lay out tokenised questions (without special tokens unless they are wanted).
+    """Lay out tokenised questions; special tokens are the caller's.
 
-    Questions longer than a chunk allows lose their end; the score token always stays.
+    Questions too long for a chunk are cut at the end; the score token always stays.
 
     Raises:
         ValueError: no question, or a ``prompt`` layout whose prompt is empty or too long.
@@ -65,21 +65,21 @@ def frame_questions(
     if not questions:
         raise ValueError("no question to lay out")
     m = chunk_length
-    framed = [[*list(q)[: m - 1], score_token] for q in questions]
+    rows = [[*list(q)[: m - 1], score_token] for q in questions]
     if layout == "prefix":
-        first = _left(framed, m, pad_id)
-        return Frame(*first, m - 1, np.zeros(len(framed), np.int64))
+        first = _left(rows, m, pad_id)
+        return Frame(*first, m - 1, np.zeros(len(rows), np.int64))
     if layout == "prompt":
         if not 0 < len(prompt) <= m:
             raise ValueError(f"the prompt must have 1 to {m} tokens, not {len(prompt)}")
-        first = _left([list(prompt)] * len(framed), m, pad_id)
+        first = _left([list(prompt)] * len(rows), m, pad_id)
     else:
-        first = _left(framed, m, pad_id)
+        first = _left(rows, m, pad_id)
     # Position m-1 and at most m-1 of chunk 1 see the neighbours of chunk 0.
-    again = [[*row[:-1][: m - 2], score_token] for row in framed]
-    second = _right(again, max(map(len, again)), pad_id)
+    repeats = [[*row[:-1][: m - 2], score_token] for row in rows]
+    second = _right(repeats, max(map(len, repeats)), pad_id)
     ids, mask = (np.concatenate(pair, axis=1) for pair in zip(first, second, strict=True))
-    return Frame(ids, mask, m - 1, np.array([len(row) for row in again], np.int64))
+    return Frame(ids, mask, m - 1, np.array([len(row) for row in repeats], np.int64))
 
 
 def _left(
@@ -94,9 +94,9 @@ def _right(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     ids = np.full((len(rows), length), pad_id, np.int64)
     mask = np.zeros((len(rows), length), np.bool_)
-    for row, (line, seen) in zip(rows, zip(ids, mask, strict=True), strict=True):
-        line[: len(row)] = row
-        seen[: len(row)] = True
+    for row, row_ids, row_mask in zip(rows, ids, mask, strict=True):
+        row_ids[: len(row)] = row
+        row_mask[: len(row)] = True
     return ids, mask
 
 
@@ -104,8 +104,8 @@ def pad_passages(
     passages: Sequence[Sequence[int]], *, length: int, pad_id: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Tokenised passages cut to ``length`` and padded right to the longest: ids, mask [n, r']."""
-    cut = [list(passage)[:length] for passage in passages]
-    return _right(cut, max((len(row) for row in cut), default=1) or 1, pad_id)
+    rows = [list(passage)[:length] for passage in passages]
+    return _right(rows, max((len(row) for row in rows), default=1) or 1, pad_id)
 
 
 def frame_pairs(
@@ -115,7 +115,7 @@ def frame_pairs(
     chunk_length: int,
     pad_id: int = 0,
 ) -> Frame:
-    """``firsts`` left-padded into chunk 0 (cut on the left), ``seconds`` behind it (cut to m).
+    """``firsts`` left-padded into chunk 0 (cut on the left), ``seconds`` after it (cut to m).
 
     For likelihoods: a prompt and the question, or the question and an answer.
 
@@ -126,10 +126,10 @@ def frame_pairs(
         raise ValueError("every first text needs a second one, and neither may be empty")
     m = chunk_length
     left = _left([list(row)[-m:] for row in firsts], m, pad_id)
-    cut = [list(row)[:m] for row in seconds]
-    right = _right(cut, max(map(len, cut)), pad_id)
+    tails = [list(row)[:m] for row in seconds]
+    right = _right(tails, max(map(len, tails)), pad_id)
     ids, mask = (np.concatenate(pair, axis=1) for pair in zip(left, right, strict=True))
-    return Frame(ids, mask, m - 1, np.array([len(row) for row in cut], np.int64))
+    return Frame(ids, mask, m - 1, np.array([len(row) for row in tails], np.int64))
 
 
 def frame_prompts(
@@ -141,13 +141,13 @@ def frame_prompts(
 ) -> Frame:
     """Prompts padded left so that their last token ends a chunk (RETRO's QA format).
 
-    With ``contexts`` (RETRO++) a passage stands before each prompt. ``start`` is the last
-    position: from there on the neighbours of the last chunk are seen.
+    With ``contexts`` (RETRO++) a passage precedes each prompt. ``start`` is the last
+    position, the first that sees the neighbours of the last chunk.
     """
     if not prompts or not all(prompts):
         raise ValueError("every prompt needs a token")
-    before = contexts or [()] * len(prompts)
-    rows = [[*context, *prompt] for context, prompt in zip(before, prompts, strict=True)]
+    prefixes = contexts or [()] * len(prompts)
+    rows = [[*context, *prompt] for context, prompt in zip(prefixes, prompts, strict=True)]
     length = max(map(len, rows))
     length += -length % chunk_length
     ids, mask = _left(rows, length, pad_id)

@@ -19,7 +19,7 @@ from odqa.retro.model.weights import Pretrained
 
 @dataclass(frozen=True)
 class RetroOutput:
-    """``hidden`` [B, T, d] after the final norm; ``logits`` [B, T, V] unless not asked for."""
+    """``hidden`` [B, T, d] after the final norm; ``logits`` [B, T, V], None without read-out."""
 
     hidden: Tensor
     logits: Tensor | None
@@ -35,11 +35,11 @@ class Neighbours:
     ids: Tensor | None = None
     encoded: Tensor | None = None
     keys: dict[int, KeyValues] | None = None
-    """By cross layer, made offline [B, H, k * r, c]; only where l = 1, token by token."""
+    """By cross layer, precomputed [B, H, k * r, c]; only for cached decoding, where l = 1."""
 
 
 class Decoder(nn.Module):
-    """Embedding, blocks and final norm; the loop over blocks lives with whoever runs it."""
+    """Embedding, blocks and final norm; callers loop over the blocks."""
 
     def __init__(self, config: RetroConfig) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class RetroModel(Pretrained):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.token_table().device
 
     def token_table(self) -> Tensor:
@@ -140,57 +140,58 @@ class RetroModel(Pretrained):
                 complete chunk, is retrieval off.
             neighbour_mask: [B, l, k, r], true on real tokens; None means all are. A chunk without
                 any is exactly as with retrieval off.
-            encoded: [B, l, k, r, e] instead of ids, encoded before.
+            encoded: [B, l, k, r, e], precomputed encodings instead of ids.
             with_logits: read out over the vocabulary.
 
         Raises:
             ValueError: fewer chunks of neighbours than complete chunks.
         """
         mask = None if attention_mask is None else attention_mask.bool()
-        found = as_neighbours(neighbour_ids, neighbour_mask, encoded)
+        neighbours = as_neighbours(neighbour_ids, neighbour_mask, encoded)
         fill = self.fill(input_ids.shape[1])
         if fill:
             input_ids, mask = left_pad(input_ids, mask, fill, self.config.pad_id)
-        hidden, states = self.run(input_ids, mask, found)
+        hidden, states = self.run(input_ids, mask, neighbours)
         hidden = hidden[:, fill:]
         return RetroOutput(hidden, self.logits(hidden) if with_logits else None, states)
 
     def fill(self, length: int) -> int:
-        """Padding put first so that, aligned right, the first chunk is the short one."""
+        """Padding tokens to put first so that, aligned right, the first chunk is the short one."""
         return -length % self.config.chunk_length if self.config.chunk_alignment == "right" else 0
 
     def run(
-        self, ids: Tensor, mask: Tensor | None, found: Neighbours | None
+        self, ids: Tensor, mask: Tensor | None, neighbours: Neighbours | None
     ) -> tuple[Tensor, Tensor | None]:
         """All blocks over whole sequences: final states, and the neighbours' encodings."""
         m, config = self.config.chunk_length, self.config
         time = ids.shape[1]
-        found = retrievable(found, mask, time // m, m)
-        bare = mask is None and config.decoder.position in ("rope", "absolute", "none")
-        visible = None if bare else causal_visibility(mask, time, time, ids.device)
+        neighbours = retrievable(neighbours, mask, time // m, m)
+        unmasked = mask is None and config.decoder.position in ("rope", "absolute", "none")
+        visible = None if unmasked else causal_visibility(mask, time, time, ids.device)
         encoded: Tensor | None = None
         h = self.embed(ids, mask)
         for layer in range(1, config.decoder.layers + 1):
             block, cca = self.decoder.block(layer), self.decoder.cca(layer)
             h = block.attend(h, visible, causal=True)[0]
-            if found is not None and cca is not None:
+            if neighbours is not None and cca is not None:
                 if encoded is None:
-                    encoded = self.encode_chunks(h, mask, found)
-                h = cca.shifted(h, encoded, found.mask, m)
+                    encoded = self.encode_chunks(h, mask, neighbours)
+                h = cca.shifted(h, encoded, neighbours.mask, m)
             h = block.feed(h)
         hidden: Tensor = self.decoder.norm(h)
         return hidden, encoded
 
-    def encode_chunks(self, h: Tensor, mask: Tensor | None, found: Neighbours) -> Tensor:
+    def encode_chunks(self, h: Tensor, mask: Tensor | None, neighbours: Neighbours) -> Tensor:
         """Encode the neighbours of every complete chunk of ``h`` [B, T, d]."""
-        if found.encoded is not None:
-            return found.encoded
-        assert found.ids is not None
-        batch, complete, k, r = found.ids.shape
+        if neighbours.encoded is not None:
+            return neighbours.encoded
+        assert neighbours.ids is not None
+        batch, complete, k, r = neighbours.ids.shape
         m = self.config.chunk_length
         chunk = h[:, : complete * m].reshape(batch * complete, m, -1)
         chunk_mask = None if mask is None else mask[:, : complete * m].reshape(-1, m)
-        flat = self.encode(found.ids.flatten(0, 1), found.mask.flatten(0, 1), chunk, chunk_mask)
+        ids, neighbour_mask = neighbours.ids.flatten(0, 1), neighbours.mask.flatten(0, 1)
+        flat = self.encode(ids, neighbour_mask, chunk, chunk_mask)
         return flat.reshape(batch, complete, k, r, -1)
 
 
@@ -198,32 +199,32 @@ def as_neighbours(
     ids: Tensor | None, mask: Tensor | None, encoded: Tensor | None
 ) -> Neighbours | None:
     """None when nothing was retrieved; a missing mask means every token is real."""
-    given = ids if ids is not None else encoded
-    if given is None:
+    tensor = ids if ids is not None else encoded
+    if tensor is None:
         return None
     if mask is None:
-        mask = torch.ones(given.shape[:4], dtype=torch.bool, device=given.device)
+        mask = torch.ones(tensor.shape[:4], dtype=torch.bool, device=tensor.device)
     return Neighbours(mask.bool(), ids, encoded)
 
 
 def retrievable(
-    found: Neighbours | None, mask: Tensor | None, complete: int, m: int
+    neighbours: Neighbours | None, mask: Tensor | None, complete: int, m: int
 ) -> Neighbours | None:
     """Neighbours of complete chunks only; a chunk of padding alone retrieves nothing."""
-    if found is None or complete == 0:
+    if neighbours is None or complete == 0:
         return None
-    if found.mask.shape[1] < complete:
+    if neighbours.mask.shape[1] < complete:
         raise ValueError(
             f"{complete} complete chunks of {m} tokens need as many sets of neighbours, "
-            f"got {found.mask.shape[1]}"
+            f"got {neighbours.mask.shape[1]}"
         )
-    seen = found.mask[:, :complete]
+    token_mask = neighbours.mask[:, :complete]
     if mask is not None:
         real = torch.unflatten(mask[:, : complete * m], 1, (complete, m)).any(-1)
-        seen = seen & real[:, :, None, None]
-    ids = None if found.ids is None else found.ids[:, :complete]
-    encoded = None if found.encoded is None else found.encoded[:, :complete]
-    return Neighbours(seen, ids, encoded, found.keys)
+        token_mask = token_mask & real[:, :, None, None]
+    ids = None if neighbours.ids is None else neighbours.ids[:, :complete]
+    encoded = None if neighbours.encoded is None else neighbours.encoded[:, :complete]
+    return Neighbours(token_mask, ids, encoded, neighbours.keys)
 
 
 def left_pad(ids: Tensor, mask: Tensor | None, fill: int, pad_id: int) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
-"""Relative positions: whatever is added here depends on the signed distance of two tokens only.
+"""Relative positions: what is added here depends on the signed distance of two tokens only.
 
-Every kind answers the same three questions about queries at ``i`` and keys at ``j`` whose
-distance is ``i - j + offset``: how a vector rotates, what is added to the content query, and what
-is added to the logits. Several runs that restart their count (neighbours) are called groups.
+For queries at ``i`` and keys at ``j``, at distance ``i - j + offset``, every kind defines three
+things: how a vector rotates, what is added to the content query, and what is added to the logits.
+A group is a span of tokens whose positions are counted from its own start, such as a neighbour.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Positions(nn.Module):
         return x
 
     def content_query(self, q: Tensor) -> Tensor:
-        """The query [N, H, T, c] as it meets the keys' content."""
+        """The query [N, H, T, c] that is multiplied with the keys' content."""
         return q
 
     def bias(
@@ -41,8 +41,8 @@ class Positions(nn.Module):
     ) -> Tensor | None:
         """Scaled logits to add, broadcastable to [N, H, query_groups * T, key_groups * keys].
 
-        ``causal`` promises that keys after the query are masked and that the last query stands at
-        the last key; what is added there is then arbitrary but finite.
+        ``causal`` states that keys after the query are masked and that the last query is at the
+        last key; what is added to masked keys is then arbitrary but finite.
         """
         del q, keys, offset, query_groups, key_groups, causal
         return None
@@ -56,15 +56,15 @@ class Rotary(Positions):
         self.dim, self.theta = dim, theta
 
     def rotate(self, x: Tensor, start: int, groups: int = 1) -> Tensor:
-        wide = torch.promote_types(x.dtype, torch.float32)
-        steps = torch.arange(0, self.dim, 2, device=x.device, dtype=wide)
-        time = torch.arange(x.shape[-2] // groups, device=x.device, dtype=wide) + start
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        steps = torch.arange(0, self.dim, 2, device=x.device, dtype=dtype)
+        time = torch.arange(x.shape[-2] // groups, device=x.device, dtype=dtype) + start
         angle = torch.outer(time, self.theta ** (-steps / self.dim)).repeat(groups, 2)
         head, tail = x[..., : self.dim], x[..., self.dim :]
         left, right = head.chunk(2, dim=-1)
-        turned = head * angle.cos().to(x.dtype)
-        turned = turned + torch.cat((-right, left), -1) * angle.sin().to(x.dtype)
-        return torch.cat((turned, tail), -1) if tail.shape[-1] else turned
+        rotated = head * angle.cos().to(x.dtype)
+        rotated = rotated + torch.cat((-right, left), -1) * angle.sin().to(x.dtype)
+        return torch.cat((rotated, tail), -1) if tail.shape[-1] else rotated
 
 
 class Bucketed(Positions):
@@ -103,11 +103,11 @@ class TransformerXL(Positions):
         self.r_proj = nn.Linear(config.d_model, config.width, bias=False)
         self.u = nn.Parameter(torch.zeros(config.heads, config.head_dim))
         self.v = nn.Parameter(torch.zeros(config.heads, config.head_dim))
-        self._kept = _Kept()
+        self._table = _ProjectionTable()
 
     def train(self, mode: bool = True) -> Self:
-        # A change through ``.data`` leaves no version behind; between two modes all may change.
-        self._kept = _Kept()
+        # Weights may change between two modes, and ``.data`` changes them without a new version.
+        self._table = _ProjectionTable()
         return super().train(mode)
 
     def content_query(self, q: Tensor) -> Tensor:
@@ -139,23 +139,23 @@ class TransformerXL(Positions):
     def projection(self, top: int, width: int) -> Tensor:
         """``W_R s(distance)`` [H, c, width] for the distances top, top - 1, ...
 
-        It does not depend on the input, so a table of it is kept while nothing is trained.
+        It does not depend on the input, so a table of it is reused while nothing is trained.
         """
         weight = self.r_proj.weight
         if torch.is_grad_enabled() or weight.is_inference() or type(self.r_proj) is not nn.Linear:
             return self._project(top, width)
         low = top - width + 1
         version = (weight.data_ptr(), weight._version, weight.dtype)
-        kept = self._kept
-        if kept.version != version:
-            kept = _Kept(version)
-        if top > kept.high or low < kept.low:
-            # Whole powers of two: a decoder that grows by one token rarely comes back here.
-            high, deep = max(_round_up(top), kept.high), min(-_round_up(-low), kept.low)
-            kept = _Kept(version, high, deep, self._project(high, high - deep + 1))
-        self._kept = kept
-        assert kept.table is not None
-        return kept.table[..., kept.high - top : kept.high - top + width]
+        table = self._table
+        if table.version != version:
+            table = _ProjectionTable(version)
+        if top > table.high or low < table.low:
+            # Rounded up to powers of two: decoding token by token rarely computes a new table.
+            high, bottom = max(_round_up(top), table.high), min(-_round_up(-low), table.low)
+            table = _ProjectionTable(version, high, bottom, self._project(high, high - bottom + 1))
+        self._table = table
+        assert table.values is not None
+        return table.values[..., table.high - top : table.high - top + width]
 
     def _project(self, top: int, width: int) -> Tensor:
         weight = self.r_proj.weight
@@ -168,13 +168,13 @@ class TransformerXL(Positions):
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _ProjectionTable:
     """A projected table for the distances ``high`` down to ``low``."""
 
     version: tuple[object, ...] = ()
     high: int = -1
     low: int = 1
-    table: Tensor | None = None
+    values: Tensor | None = None
 
 
 def _round_up(length: int) -> int:
@@ -207,7 +207,7 @@ def relative_shift(by_distance: Tensor, keys: int) -> Tensor:
     """From logits by falling distance [..., T, D] to [..., T, keys].
 
     Row i starts T - 1 - i columns in; windows over the flattened rows do that without a gather.
-    D is T + keys - 1, or ``keys`` where the future is masked anyway (it then holds nonsense).
+    D is T + keys - 1, or ``keys`` where the future is masked (its entries are then arbitrary).
     """
     queries, width = by_distance.shape[-2:]
     if queries == 1:

@@ -1,4 +1,4 @@
-"""Sizes by name: ``mini`` for CPU, and the paper's four (RETRO, table 1, §2.5, appendix C)."""
+"""Configurations by name: ``mini`` for CPU, and the paper's four (table 1, §2.5, appendix C)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def preset(name: str) -> RetroConfig:
     """A preset by name, upper or lower case; raises CheckpointError for an unknown one."""
     key = name.lower()
     if key not in PRESETS:
-        near = get_close_matches(key, PRESETS, n=1)
-        cure = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PRESETS)}"
+        similar = get_close_matches(key, PRESETS, n=1)
+        cure = f"did you mean {similar[0]!r}?" if similar else f"known: {', '.join(PRESETS)}"
         raise CheckpointError(f"no RETRO preset {name!r}", cure=cure)
     return PRESETS[key]

@@ -1,4 +1,4 @@
-"""What a RETRO ranker's checkpoint folder says beside the model itself: ``ranking.json``."""
+"""The settings of a RETRO ranker beside its model: ``ranking.json`` of the checkpoint folder."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ReadOut = Literal["last", "mean"]
 
 @dataclass(frozen=True, slots=True)
 class RankingSettings:
-    """How the ranker was trained, hence how it must be asked.
+    """How the ranker was trained, and therefore how it must be used.
 
     Attributes:
-        layout: where the question stands (see `odqa.retro.model.layouts`).
+        layout: of the question over chunks (see `odqa.retro.model.layouts`).
         similarity: weight of the cosine of mean encodings that is added to the head's score.
         prompt: the constant first chunk of layout ``prompt`` and of question likelihood.
         readout: whether the head reads the score token's final state, or the mean of those of all
-            tokens that see the passage: then each says how well it is matched, as in MaxSim.
+            tokens that see the passage, so that each token's match counts, as in MaxSim.
     """
 
     layout: LayoutName = "echo"

@@ -1,1 +1,1 @@
-"""What is made before a question is known: chunks, neighbour encodings and their stores."""
+"""Precomputed before any question is known: chunks, neighbour encodings and their stores."""

@@ -1,4 +1,4 @@
-"""A RETRO checkpoint folder in memory: what rankers and readers have in common."""
+"""A loaded RETRO checkpoint: what rankers and readers have in common."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RetroCheckpoint:
 
     Args:
         folder: in the format of `RetroModel.save_pretrained`, with a tokenizer beside it.
-        name: how the user calls it, for messages.
+        name: the user's name for it, for messages.
         passage_tokens: None takes the model's neighbour length.
 
     Raises:
@@ -75,7 +75,7 @@ class RetroCheckpoint:
 
     @property
     def parameters(self) -> int:
-        """How many the model has."""
+        """Parameters of the model."""
         return parameter_count(self.model)
 
     def facts(self) -> dict[str, str]:
@@ -84,8 +84,8 @@ class RetroCheckpoint:
 
     def tokenise(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Token ids of passages, markers included, and how many were cut off."""
-        found = self.tokens(texts)
-        return found.ids, found.truncated
+        tokens = self.tokens(texts)
+        return tokens.ids, tokens.truncated
 
     def prompt_ids(self) -> list[int]:
         """The constant first chunk."""
@@ -95,14 +95,14 @@ class RetroCheckpoint:
     def width(self, keys: bool) -> int:
         """Numbers per token that `pack` writes."""
         config = self.model.config
-        more = 2 * len(config.decoder.cross_layers) * config.decoder.width if keys else 0
-        return config.encoder.d_model + more
+        extra = 2 * len(config.decoder.cross_layers) * config.decoder.width if keys else 0
+        return config.encoder.d_model + extra
 
     @torch.inference_mode()
     def pack(self, passages: Sequence[Sequence[int]], keys: bool) -> list[np.ndarray]:
-        """What can be stored of passages: float32 [tokens, width] each.
+        """Rows to store of each passage: float32 [tokens, width].
 
-        An encoder that sees the question is shown the constant first chunk instead.
+        A conditioned encoder is conditioned on the constant first chunk.
         """
         ids, mask = self.padded(passages)
         chunk = self._prompt() if self.model.config.conditioned else None
@@ -111,21 +111,21 @@ class RetroCheckpoint:
         if keys:
             kv = stack_kv(project_neighbours(self.model, states))
             rows = torch.cat((states, kv.permute(0, 4, 1, 2, 3, 5).flatten(3).flatten(2)), -1)
-        each = rows.float().cpu().numpy()
-        return [row[: len(ids)] for row, ids in zip(each, passages, strict=True)]
+        arrays = rows.float().cpu().numpy()
+        return [row[: len(ids)] for row, ids in zip(arrays, passages, strict=True)]
 
     def unpack(self, rows: np.ndarray, mask: np.ndarray, keys: bool) -> Candidates:
-        """From stored rows [n, r, width] and their mask [n, r]."""
+        """Candidates from stored rows [n, r, width] and their mask [n, r]."""
         dtype, config = self.model.token_table().dtype, self.model.config
-        whole = self.tensor(rows).to(dtype)
-        seen = self.tensor(mask)[None]
-        states = whole[None, ..., : config.encoder.d_model]
+        values = self.tensor(rows).to(dtype)
+        real = self.tensor(mask)[None]
+        states = values[None, ..., : config.encoder.d_model]
         if not keys:
-            return Candidates(states, seen)
+            return Candidates(states, real)
         stack = config.decoder
         shape = (len(stack.cross_layers), 2, stack.heads, stack.head_dim)
-        kv: Tensor = torch.unflatten(whole[..., config.encoder.d_model :], -1, shape)
-        return Candidates(states, seen, unstack_kv(self.model, kv.permute(0, 2, 3, 4, 1, 5)))
+        kv: Tensor = torch.unflatten(values[..., config.encoder.d_model :], -1, shape)
+        return Candidates(states, real, unstack_kv(self.model, kv.permute(0, 2, 3, 4, 1, 5)))
 
     def _prompt(self) -> tuple[Tensor, Tensor]:
         m = self.model.config.chunk_length
@@ -141,23 +141,23 @@ class RetroCheckpoint:
         return self.tensor(ids)[None], self.tensor(mask)[None]
 
     def tensor(self, array: np.ndarray) -> Tensor:
-        """An array where the model is."""
+        """An array on the model's device."""
         return torch.from_numpy(array).to(self.model.device)
 
 
-def arranged(found: Candidates, counts: Sequence[int]) -> Neighbours:
-    """Candidates of several questions, in order, as what each of them reads (l = 1).
+def arranged(candidates: Candidates, counts: Sequence[int]) -> Neighbours:
+    """Candidates of several questions, in order, as the neighbours of each question (l = 1).
 
     Args:
-        found: of all questions together, [1, sum of counts, r].
+        candidates: of all questions together, [1, sum of counts, r].
         counts: passages of each question; those with fewer are filled with masked ones.
     """
     rows = torch.tensor([i for i, count in enumerate(counts) for _ in range(count)])
     places = torch.tensor([place for count in counts for place in range(count)])
-    most = max(counts)
+    largest = max(counts)
 
     def spread(t: Tensor) -> Tensor:
-        out = t.new_zeros(len(counts), most, *t.shape[1:])
+        out = t.new_zeros(len(counts), largest, *t.shape[1:])
         out[rows.to(t.device), places.to(t.device)] = t
         return out
 
@@ -165,17 +165,17 @@ def arranged(found: Candidates, counts: Sequence[int]) -> Neighbours:
         return spread(t).transpose(1, 2).flatten(2, 3)
 
     keys = None
-    if found.keys is not None:
+    if candidates.keys is not None:
         keys = {
             layer: KeyValues(side_by_side(kv.keys), side_by_side(kv.values))
-            for layer, kv in found.keys.items()
+            for layer, kv in candidates.keys.items()
         }
-    mask, states = spread(found.mask[0])[:, None], spread(found.states[0])[:, None]
+    mask, states = spread(candidates.mask[0])[:, None], spread(candidates.states[0])[:, None]
     return Neighbours(mask, encoded=states, keys=keys)
 
 
 def end_token(tokenizer: Any, name: str) -> int:
-    """What ends a text: the separator, else the end token; CheckpointError where there is none."""
+    """The token that ends a text: separator or end token; CheckpointError where there is none."""
     for token in (tokenizer.sep_token_id, tokenizer.eos_token_id):
         if token is not None:
             return int(token)

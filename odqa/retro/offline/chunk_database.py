@@ -1,13 +1,13 @@
-"""RETRO's retrieval database: chunks of tokens with their continuation, found by frozen keys.
+"""RETRO's retrieval database: chunks of tokens with their continuation, retrieved by frozen keys.
 
 Borgeaud et al. 2021, section 2.3: documents are cut into chunks of m tokens; the value of a chunk
 is the chunk and its continuation in the same document, [N, F], its key the mean over the token
-vectors that a frozen encoder gives its text, and neighbours are nearest in L2. A neighbour from
-the document that asks is left out: its continuation may be what comes next.
+vectors that a frozen encoder gives its text, and neighbours are nearest in L2. Neighbours from the
+query's own document are left out: their continuation may be the text to predict.
 
 Tokens, keys and neighbours of the database's own chunks are artifacts of the cache, written shard
-by shard (`odqa.encoders.sharded`) and memory-mapped: nothing holds a whole corpus, and a killed
-build goes on.
+by shard (`odqa.encoders.sharded`) and memory-mapped: a corpus need not fit in memory, and a killed
+build is resumed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
-#: Filling behind the end of a document; no token has this id.
+#: Padding after the end of a document; no token has this id.
 NO_TOKEN = -1
 _DOCUMENTS = 512
 _QUERIES = 4096
@@ -83,15 +83,15 @@ class ChunkDatabase:
         self._metric = metric
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
-        """Cut and embed the corpus, or open what the cache holds of that.
+        """Cut and embed the corpus, or open the cached result.
 
         Raises:
             CheckpointError: the encoder cannot be used. CacheError: the cache cannot be written.
         """
         self.encoder.load(cache)
-        cut = {"tokenizer": self.tokenizer.digest, "chunk_length": self.chunk_length}
-        identity = {"component": "chunk database", "version": 1, **cut}
-        keyed = {**identity, "encoder": self.encoder.identity()}
+        chunking = {"tokenizer": self.tokenizer.digest, "chunk_length": self.chunk_length}
+        identity = {"component": "chunk database", "version": 1, **chunking}
+        keys_identity = {**identity, "encoder": self.encoder.identity()}
 
         def tokens(folder: Path) -> None:
             encode_shards(
@@ -103,8 +103,8 @@ class ChunkDatabase:
                 np.int32,
             )
 
-        where = {**identity, "corpus": corpus.fingerprint}
-        opened = VectorFile(cache.artifact("chunk-tokens", where, tokens))
+        tokens_identity = {**identity, "corpus": corpus.fingerprint}
+        file = VectorFile(cache.artifact("chunk-tokens", tokens_identity, tokens))
         index = FlatIndex()
         self._index = DenseIndex.open(
             corpus,
@@ -112,46 +112,46 @@ class ChunkDatabase:
             index,
             self._metric,
             what="chunk keys",
-            identity=keyed,
+            identity=keys_identity,
             dim=self.encoder.dim,
             encode=self._embed,
             shard=_DOCUMENTS,
         )
-        self.tokens: NDArray[np.int32] = opened.vectors
-        #: [chunks]: row of the passage that each chunk is of.
-        self.documents: NDArray[np.int64] = opened.items_of(np.arange(len(opened.vectors)))
-        #: [passages + 1]: passage i owns the chunks from ``starts[i]`` to ``starts[i + 1]``.
-        self.starts: NDArray[np.int64] = np.searchsorted(
-            self.documents, np.arange(opened.items + 1)
-        )
+        self.tokens: NDArray[np.int32] = file.vectors
+        #: [chunks]: row of each chunk's passage.
+        self.documents: NDArray[np.int64] = file.items_of(np.arange(len(file.vectors)))
+        #: [passages + 1]: chunks ``starts[i]`` to ``starts[i + 1]`` belong to passage i.
+        self.starts: NDArray[np.int64] = np.searchsorted(self.documents, np.arange(file.items + 1))
         search = {"index": dict(index.identity()), "metric": self._metric}
-        self._identity = {**keyed, "corpus": corpus.fingerprint, "search": search}
+        self._identity = {**keys_identity, "corpus": corpus.fingerprint, "search": search}
         self._cache = cache
 
     def __len__(self) -> int:
-        """Chunks."""
+        """Number of chunks."""
         return len(self.documents)
 
     def read(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """Chunks with their continuation, [..., 2m], and true on real tokens; the rest is 0.
+        """Chunks with their continuation, [..., 2m], and their mask; ids of padding are 0.
 
-        The continuation is the next chunk of the same document, and all filling behind the last.
+        The continuation is the next chunk of the same document, all padding after the last.
         """
-        after = np.minimum(rows + 1, len(self) - 1)
-        inside = (after != rows) & (self.documents[after] == self.documents[rows])
-        follow = np.where(inside[..., None], self.tokens[after], NO_TOKEN)
-        both = np.concatenate((self.tokens[rows], follow), axis=-1)
-        real = both != NO_TOKEN
-        return np.where(real, both, 0), real
+        following = np.minimum(rows + 1, len(self) - 1)
+        inside = (following != rows) & (self.documents[following] == self.documents[rows])
+        continuation = np.where(inside[..., None], self.tokens[following], NO_TOKEN)
+        tokens = np.concatenate((self.tokens[rows], continuation), axis=-1)
+        real = tokens != NO_TOKEN
+        return np.where(real, tokens, 0), real
 
     def where(self, rows: Sequence[int]) -> list[tuple[str, int]]:
-        """Passage id of each chunk, and the how-manieth of the passage it is, from 0."""
-        at = np.asarray(rows, np.int64)
-        places = at - self.starts[self.documents[at]]
-        return list(zip(self._index.ids(self.documents[at].tolist()), places.tolist(), strict=True))
+        """Passage id of each chunk, and the chunk's number within the passage, from 0."""
+        chunks = np.asarray(rows, np.int64)
+        places = chunks - self.starts[self.documents[chunks]]
+        return list(
+            zip(self._index.ids(self.documents[chunks].tolist()), places.tolist(), strict=True)
+        )
 
     def keys(self, chunks: Sequence[Sequence[int]], desc: str = "") -> NDArray[np.float32]:
-        """Keys of chunks given as token ids, [n, dim]: of the index and of queries alike."""
+        """Keys [n, dim] of chunks of token ids, for the index and for queries alike."""
         return self.encoder.encode(self.tokenizer.decode(chunks), desc)
 
     def nearest(
@@ -165,22 +165,23 @@ class ChunkDatabase:
 
         Args:
             keys: [n, dim].
-            own: [n], the document (or group) that each key is of, -1 for none of the database.
+            own: [n], document (or group) of each key, -1 for none of the database.
             k: neighbours.
-            groups: [passages], what counts as one document; default: each passage by itself.
+            groups: [passages], group of each passage, which counts as one document; default: each
+                passage is its own.
 
         Returns:
             Chunk rows [n, k] (0 where there is none) and a mask [n, k] of the real ones.
         """
         owners = self.documents if groups is None else groups[self.documents]
-        # As many more as the largest document has, so that enough are left after the filter.
-        present = own[np.isin(own, owners)]
-        spare = int(np.unique_counts(owners[np.isin(owners, present)]).counts.max(initial=0))
-        _, found = self._index.search(keys, k + spare)
-        return neighbours_elsewhere(found, owners, own, k)
+        # Search for as many more as the largest document has, so that k are left after the filter.
+        present_owners = own[np.isin(own, owners)]
+        extra = int(np.unique_counts(owners[np.isin(owners, present_owners)]).counts.max(initial=0))
+        _, rows = self._index.search(keys, k + extra)
+        return neighbours_elsewhere(rows, owners, own, k)
 
     def own_neighbours(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """`nearest` of every chunk of the database, [chunks, k]; kept in the cache."""
+        """`nearest` of every chunk of the database, [chunks, k]; stored in the cache."""
         keys = self._index.file.vectors
 
         def search(start: int, stop: int) -> Shard:
@@ -191,10 +192,10 @@ class ChunkDatabase:
         def build(folder: Path) -> None:
             encode_shards(folder, len(self), k, search, _QUERIES, np.int64)
 
-        # Documents could once be grouped here: the entry keeps what was built valid.
+        # Documents could once be grouped here: the entry keeps existing artifacts valid.
         identity = {**self._identity, "k": k, "groups": None}
-        found = VectorFile(self._cache.artifact("chunk-neighbours", identity, build)).vectors
-        return np.maximum(found, 0), np.asarray(found >= 0)
+        rows = VectorFile(self._cache.artifact("chunk-neighbours", identity, build)).vectors
+        return np.maximum(rows, 0), np.asarray(rows >= 0)
 
     def _cut(self, passages: Sequence[Passage]) -> Shard:
         documents = self.tokenizer.encode([passage.text for passage in passages])
@@ -203,6 +204,6 @@ class ChunkDatabase:
         return Shard(np.concatenate(rows), np.array([len(part) for part in parts], np.int64))
 
     def _embed(self, passages: list[Passage], label: str) -> Shard:
-        cut = self._cut(passages)
-        chunks = [row[row != NO_TOKEN].tolist() for row in cut.vectors]
-        return Shard(self.keys(chunks, label), cut.counts)
+        shard = self._cut(passages)
+        chunks = [row[row != NO_TOKEN].tolist() for row in shard.vectors]
+        return Shard(self.keys(chunks, label), shard.counts)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 class Chunks:
     """Chunks of one document, in order.
 
-    Row i: ``tokens`` [i, :m] is the chunk (the retrieval key is made of it) and [i, m:2m] its
-    continuation, padding where the document ends; ``mask`` tells.
+    Row i: ``tokens`` [i, :m] is the chunk (the source of its key) and [i, m:2m] its continuation,
+    padded where the document ends; ``mask`` is true on real tokens.
     """
 
     tokens: NDArray[np.int32]
@@ -30,7 +30,7 @@ class Chunks:
 
     @property
     def keys(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-        """What is embedded for retrieval: the chunk itself without continuation."""
+        """Tokens and mask to embed for retrieval: the chunk without its continuation."""
         m = self.chunk_length
         return self.tokens[:, :m], self.mask[:, :m]
 
@@ -47,38 +47,38 @@ def chunk_document(
         raise ValueError(f"chunk_length must be positive, not {chunk_length}")
     m, ids = chunk_length, np.asarray(tokens, dtype=np.int32)
     count = -(-len(ids) // m)
-    # One chunk of padding behind the end is the continuation of the last.
+    # One chunk of padding after the end is the continuation of the last.
     flat = np.full((count + 1) * m, pad_id, np.int32)
     flat[: len(ids)] = ids
     real = np.arange((count + 1) * m) < len(ids)
-    pieces, seen = flat.reshape(-1, m), real.reshape(-1, m)
+    pieces, masks = flat.reshape(-1, m), real.reshape(-1, m)
     return Chunks(
         np.concatenate((pieces[:-1], pieces[1:]), axis=1),
-        np.concatenate((seen[:-1], seen[1:]), axis=1),
+        np.concatenate((masks[:-1], masks[1:]), axis=1),
     )
 
 
 def neighbours_elsewhere(
-    found: NDArray[np.int64], documents: NDArray[np.int64], own: NDArray[np.int64], k: int
+    candidates: NDArray[np.int64], documents: NDArray[np.int64], own: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The first k found chunks of other documents than the query's own.
+    """The first k candidate chunks that are not of the query's own document.
 
-    A chunk of the same document would give the answer away: its continuation is what comes next.
+    The continuation of a chunk of the same document may be the text to predict.
 
     Args:
-        found: [n, c] chunk rows, best first; negative where the index found nothing.
+        candidates: [n, c] chunk rows, best first; negative where the index has no hit.
         documents: [chunks] document of every chunk.
-        own: [n] document of each query, -1 where it is of none.
-        k: neighbours wanted.
+        own: [n] document of each query, -1 for none.
+        k: neighbours.
 
     Returns:
         Rows [n, k] (0 where there is none) and a mask [n, k] of the real ones.
     """
-    n = found.shape[0]
-    foreign = (found >= 0) & (documents[np.maximum(found, 0)] != own[:, None])
+    n = candidates.shape[0]
+    foreign = (candidates >= 0) & (documents[np.maximum(candidates, 0)] != own[:, None])
     order = np.argsort(~foreign, axis=1, kind="stable")[:, :k]
     rows, real = np.zeros((n, k), np.int64), np.zeros((n, k), np.bool_)
-    wide = order.shape[1]
-    real[:, :wide] = np.take_along_axis(foreign, order, 1)
-    rows[:, :wide] = np.where(real[:, :wide], np.take_along_axis(found, order, 1), 0)
+    width = order.shape[1]
+    real[:, :width] = np.take_along_axis(foreign, order, 1)
+    rows[:, :width] = np.where(real[:, :width], np.take_along_axis(candidates, order, 1), 0)
     return rows, real

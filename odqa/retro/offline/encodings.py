@@ -1,4 +1,4 @@
-"""Neighbours made ready before any question is known: encodings E, or keys and values.
+"""Neighbours precomputed before any question is known: encodings E, or keys and values.
 
 Possible when the encoder is unconditioned, or when its first chunk is a constant prompt, whose
 states are then the same for every question (`prompt_chunk`).
@@ -43,13 +43,13 @@ def encode_neighbours(
 ) -> Tensor:
     """Encode passages [n, r] -> E [n, r, e], independent of each other.
 
-    ``chunk`` is the result of `prompt_chunk`; a conditioned encoder needs it, another ignores it.
+    ``chunk`` is the result of `prompt_chunk`; only a conditioned encoder needs and uses it.
 
     Raises:
         ValueError: a conditioned encoder without ``chunk``.
     """
-    states, seen = chunk if chunk is not None and model.config.conditioned else (None, None)
-    return model.encode(ids[None], mask[None].bool(), states, seen)[0]
+    states, chunk_mask = chunk if chunk is not None and model.config.conditioned else (None, None)
+    return model.encode(ids[None], mask[None].bool(), states, chunk_mask)[0]
 
 
 def stack_kv(kvs: NeighbourKeys) -> Tensor:

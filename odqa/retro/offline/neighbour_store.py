@@ -1,4 +1,4 @@
-"""What RETRO's decoder needs of every passage, made before any question is known.
+"""RETRO's neighbours of every passage, precomputed before any question is known.
 
 Per token either the neighbour encoding E, or E with its keys and values for every cross layer.
 Written shard by shard by `odqa.encoders.sharded`, float16, memory-mapped.
@@ -56,10 +56,10 @@ def passage_neighbours(
     pack: Callable[[Sequence[Sequence[int]]], list[np.ndarray]],
     budget: int,
 ) -> NeighbourStore:
-    """The store of a corpus, built or gone on with where the cache does not hold it.
+    """The store of a corpus from the cache; built, or its killed build resumed, where missing.
 
     Args:
-        identity: what decides the content, the corpus included.
+        identity: everything that decides the content, the corpus included.
         dim: numbers per token.
         tokenise: texts -> token ids, and how many texts were cut off.
         pack: token ids of passages -> float32 [tokens, dim] for each.
@@ -67,13 +67,13 @@ def passage_neighbours(
     """
 
     def encode(start: int, stop: int) -> Shard:
-        ids, cut = tokenise([passage.full_text for passage in corpus.slice(start, stop)])
+        ids, truncated = tokenise([passage.full_text for passage in corpus.slice(start, stop)])
         packed: dict[int, np.ndarray] = {}
         batches = list(token_batches([len(row) for row in ids], budget))
         for batch in progress(batches, f"RETRO reads passages from {start}", len(batches)):
             packed |= dict(zip(batch, pack([ids[i] for i in batch]), strict=True))
         rows = [packed[i] for i in range(len(ids))]
-        return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), cut)
+        return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), truncated)
 
     def build(folder: Path) -> None:
         build_token_store(folder, len(corpus), dim, encode, _SHARD)

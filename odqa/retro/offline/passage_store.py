@@ -1,4 +1,4 @@
-"""The neighbour store of one checkpoint over one corpus: the same for whoever asks for it."""
+"""The neighbour store of one checkpoint over one corpus, shared by rankers and readers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
     from odqa.retro.offline.checkpoint import RetroCheckpoint
 
-#: What there is of a passage before it is asked for.
+#: What is precomputed of a passage.
 Ready = Literal["online", "encodings", "keys-values"]
-# Raised whenever the same checkpoint would store something else than before.
+# Raised whenever the same checkpoint begins to store other content.
 _VERSION = 1
 
 
 def open_passage_store(
     checkpoint: RetroCheckpoint, cache: Cache, corpus: Corpus, neighbours: Ready, *, budget: int
 ) -> Opened[NeighbourStore | None]:
-    """Open, build or go on with the encodings of all passages; nothing for ``online``.
+    """Open, build or resume building the encodings of all passages; nothing for ``online``.
 
-    What is stored depends on weights, passage tokens, number format and corpus, and on nothing of
-    the stage that asks: a ranker and a reader with one checkpoint read one store.
+    The content depends on weights, passage tokens, number format and corpus, and on no parameter of
+    a stage: a ranker and a reader with one checkpoint read one store.
 
     Args:
         neighbours: ``keys-values`` stores those of every cross-attention too.

@@ -1,7 +1,7 @@
 """How many operations each ranking layout takes, by hand-checkable formulas.
 
 One multiplication and one addition count as two. Norms, activations, softmax and the position
-logits are left out: they are linear in what is counted and small beside it.
+logits are left out: they grow linearly with what is counted and are small beside it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class UnitCosts:
         return layers * tokens * (2 * self._block + 4 * context * self.config.decoder.width)
 
     def encoder(self) -> float:
-        """One passage through the encoder, conditioning apart."""
+        """One passage through the encoder, without conditioning."""
         e, r = self.config.encoder, self.r
         return e.layers * (2 * r * self._encoder_block + 4 * r * r * e.width)
 
@@ -69,7 +69,7 @@ class UnitCosts:
 def ranking_gflop(config: RetroConfig, ranking: Ranking | None = None) -> dict[str, float]:
     """GFLOP a question needs online under each layout.
 
-    The keys name mode, layout and what was made offline. ``unconditioned`` counts the same model
+    The keys name mode, layout and what is precomputed. ``unconditioned`` counts the same model
     with an empty P_enc; layouts with offline parts are exact only then, or with a constant first
     chunk. Read-out is included where a likelihood needs it.
     """

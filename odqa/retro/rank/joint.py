@@ -18,7 +18,7 @@ def read_jointly(model: RetroModel, shared: SharedPrefix, encoded: Tensor, mask:
     """Final states of the suffix when it sees all n candidates at once.
 
     Args:
-        encoded: [B, n, r, e], as the scoring layouts use them, not made again.
+        encoded: [B, n, r, e], the same as for scoring each candidate alone.
         mask: [B, n, r], true on real tokens.
 
     Returns:
@@ -27,7 +27,7 @@ def read_jointly(model: RetroModel, shared: SharedPrefix, encoded: Tensor, mask:
     _, n, r, width = encoded.shape
     size = shared.suffix.shape[1]
     tokens = mask.bool() & shared.chunk_mask.any(-1)[:, None, None]
-    seen = neighbour_visibility(tokens)
+    visible = neighbour_visibility(tokens)
     own = causal_visibility(shared.mask, size, shared.start + size, encoded.device)
     first = model.config.first_cross_layer
     offset = neighbour_distance(model.config.chunk_length)
@@ -39,7 +39,7 @@ def read_jointly(model: RetroModel, shared: SharedPrefix, encoded: Tensor, mask:
         if cross is not None:
             kv = cross.keys_values(encoded.reshape(-1, n * r, width), groups=n)
             x = cross.norm(h)
-            h = cross.add(h, cross.attention(x, kv, offset=offset, visible=seen, key_groups=n))
+            h = cross.add(h, cross.attention(x, kv, offset=offset, visible=visible, key_groups=n))
         h = block.feed(h)
     out: Tensor = model.decoder.norm(h)
     return out
@@ -66,8 +66,8 @@ def attention_scores(
         with capture_attention(model) as passes:
             read_jointly(model, shared, encoded, mask)
         logits = torch.stack([p.logits.mean(1) for p in passes]).mean(0)
-        inside = (logits * tokens[:, None]).sum(-1) / size.clamp(min=1)[:, None]
-        return _over_suffix(inside, shared).masked_fill(size == 0, float("-inf"))
+        per_token = (logits * tokens[:, None]).sum(-1) / size.clamp(min=1)[:, None]
+        return _over_suffix(per_token, shared).masked_fill(size == 0, float("-inf"))
     mass = token_attention(model, shared, encoded, mask).sum(-1)
     return mass if kind == "mass" else mass / size.clamp(min=1)
 

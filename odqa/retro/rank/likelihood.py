@@ -1,4 +1,4 @@
-"""Candidates scored by how likely they make a text: the question (UPR), or an answer."""
+"""Candidates scored by the likelihood of a text given them: the question (UPR), or an answer."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def suffix_likelihood(
 ) -> Tensor:
     """Mean log-likelihood of the tokens behind the shared prefix, under each candidate.
 
-    Question likelihood has a prompt in chunk 0 and the question behind it; answer likelihood has
-    the question in chunk 0 and an answer behind it (`odqa.retro.model.layouts.frame_pairs`).
+    Question likelihood has a prompt in chunk 0 and the question after it; answer likelihood has
+    the question in chunk 0 and an answer after it (`odqa.retro.model.layouts.frame_pairs`).
 
     Args:
         hidden: suffix states [B, n, S, d] of `push`.

@@ -1,4 +1,4 @@
-"""Operations that ranking one question takes, with its own lengths; see `flops` beside it."""
+"""Operations of ranking one question, with its own lengths; see `odqa.retro.rank.flops`."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def question_gflop(
         mode: ``head``, ``question_likelihood``, ``answer_likelihood`` or ``attention``.
         suffix: question tokens that see passages.
         passages: tokens of each candidate.
-        ready: what was made offline.
+        ready: what is precomputed.
         naive: one full forward for each candidate.
         similarity_tokens: question tokens that the neighbour encoder reads; 0 without similarity.
     """
     m, layers = config.chunk_length, config.decoder.layers
-    whole = UnitCosts(config, 1)
-    total = 0.0 if naive else whole.decoder(m - 1, m / 2, layers)
+    shared_cost = UnitCosts(config, 1)
+    total = 0.0 if naive else shared_cost.decoder(m - 1, m / 2, layers)
     if similarity_tokens:
         total += UnitCosts(config, similarity_tokens).encoder()
     if not naive:
         # Below the first cross-attention, and in one pass over all, the suffix runs once.
-        joint = mode == "attention"
-        once = layers if joint else config.first_cross_layer - 1
-        total += whole.decoder(suffix, m + suffix / 2, once)
-        if joint:
-            total += whole.cross(suffix, sum(passages))
+        is_joint = mode == "attention"
+        once = layers if is_joint else config.first_cross_layer - 1
+        total += shared_cost.decoder(suffix, m + suffix / 2, once)
+        if is_joint:
+            total += shared_cost.cross(suffix, sum(passages))
     for tokens in passages:
         cost = UnitCosts(config, tokens)
         if ready == "online":

@@ -1,4 +1,4 @@
-"""A RETRO checkpoint at work as a ranker: texts in, scores out, one question at a time."""
+"""A RETRO checkpoint as a ranker: from texts to scores, one question at a time."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ScoreMode = Literal["head", "question_likelihood", "answer_likelihood", "attenti
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question ready to meet candidates.
+class QuestionState:
+    """What scoring candidates needs of a question.
 
-    ``ids`` and ``mask`` [1, T]; ``scored`` is what `odqa.retro.rank.scores.read_out` gave;
+    ``ids`` and ``mask`` [1, T]; ``scored`` is the result of `odqa.retro.rank.scores.read_out`;
     ``vector`` [1, e], None without similarity;
     ``shared`` is None where every candidate gets a full forward.
     """
@@ -40,7 +40,7 @@ class Asked:
 
 
 class RetroScorer(RetroCheckpoint):
-    """A checkpoint with the layout and the weights that it scores with.
+    """A checkpoint with the layout and the similarity weight that it scores with.
 
     Args:
         folder, name, passage_tokens, device, dtype: see `RetroCheckpoint`.
@@ -76,15 +76,15 @@ class RetroScorer(RetroCheckpoint):
         return self.tokens.marked(bare[: self.model.config.chunk_length - self.tokens.markers])
 
     def frame(self, text: str, mode: ScoreMode) -> Frame:
-        """The question as it is laid out over chunks."""
+        """The question laid out over chunks."""
         m = self.model.config.chunk_length
         (bare,) = self.tokens.bare([text])
-        before = self.tokens.marked([])[:-1] if self.tokens.markers > 1 else []
+        markers = self.tokens.marked([])[:-1] if self.tokens.markers > 1 else []
         if mode == "question_likelihood":
             tail = [[*bare[: m - 1], self.end]]
             return frame_pairs([self.prompt_ids()], tail, chunk_length=m, pad_id=self.tokens.pad)
         return frame_questions(
-            [[*before, *bare[: m - self.tokens.markers]]],
+            [[*markers, *bare[: m - self.tokens.markers]]],
             self.layout,
             chunk_length=m,
             score_token=self.end,
@@ -98,7 +98,7 @@ class RetroScorer(RetroCheckpoint):
         constant = constant or mode == "question_likelihood"
         return self.model.config.conditioned and not constant
 
-    def ask(self, text: str, mode: ScoreMode, *, naive: bool = False) -> Asked:
+    def ask(self, text: str, mode: ScoreMode, *, naive: bool = False) -> QuestionState:
         """Everything of a question that its candidates share."""
         frame = self.frame(text, mode)
         ids, mask = self.tensor(frame.ids), self.tensor(frame.mask)
@@ -110,76 +110,77 @@ class RetroScorer(RetroCheckpoint):
         end = -1 if mode == "question_likelihood" else None
         shared = None if naive else share_prefix(self.model, ids[:, :end], mask[:, :end])
         scored = read_out(self.tensor(frame.scored), frame.suffix, self.settings.readout)
-        return Asked(ids, mask, scored, vector, shared)
+        return QuestionState(ids, mask, scored, vector, shared)
 
-    def encode(self, asked: Asked, passages: Sequence[Sequence[int]]) -> Candidates:
-        """Read passages for this question."""
+    def encode(self, question: QuestionState, passages: Sequence[Sequence[int]]) -> Candidates:
+        """Encode passages for this question."""
         ids, mask = self.padded(passages)
-        return Candidates(encode_candidates(self.model, asked.shared, ids, mask), mask)
+        return Candidates(encode_candidates(self.model, question.shared, ids, mask), mask)
 
-    def score(self, asked: Asked, found: Candidates, mode: ScoreMode) -> Tensor:
+    def score(self, question: QuestionState, candidates: Candidates, mode: ScoreMode) -> Tensor:
         """Scores [n], each candidate alone; for ``attention`` all share one softmax."""
-        shared, model = asked.shared, self.model
+        shared, model = question.shared, self.model
         assert shared is not None
         if mode == "head":
             scores = relevance(
                 model,
                 shared,
-                found.states,
-                found.mask,
-                asked.scored,
-                asked.vector,
+                candidates.states,
+                candidates.mask,
+                question.scored,
+                question.vector,
                 self.similarity,
-                found.keys,
+                candidates.keys,
             )
         elif mode == "attention":
-            scores = attention_scores(model, shared, found.states, found.mask, "mass")
+            scores = attention_scores(model, shared, candidates.states, candidates.mask, "mass")
         else:
-            keys = found.keys or project_neighbours(model, found.states)
-            hidden = push(model, shared, keys, found.mask)
-            scores = suffix_likelihood(model, shared, hidden, asked.ids, asked.mask)
+            keys = candidates.keys or project_neighbours(model, candidates.states)
+            hidden = push(model, shared, keys, candidates.mask)
+            scores = suffix_likelihood(model, shared, hidden, question.ids, question.mask)
         return scores[0].float()
 
-    def attention(self, asked: Asked, found: Candidates) -> Tensor:
-        """What each token of the candidates gets of the question's attention [n, r], in sum 1.
+    def attention(self, question: QuestionState, candidates: Candidates) -> Tensor:
+        """The question's attention to each token of the candidates [n, r]; sums to 1.
 
-        All are read at once, as RETRO reads its neighbours, whatever the mode scores by.
+        All candidates are read at once, as RETRO reads its neighbours, in every mode.
         """
-        assert asked.shared is not None
-        return token_attention(self.model, asked.shared, found.states, found.mask)[0].float()
+        assert question.shared is not None
+        states, mask = candidates.states, candidates.mask
+        return token_attention(self.model, question.shared, states, mask)[0].float()
 
-    def score_naive(self, asked: Asked, passages: Sequence[Sequence[int]]) -> Tensor:
+    def score_naive(self, question: QuestionState, passages: Sequence[Sequence[int]]) -> Tensor:
         """Scores [n] of the head by one full forward for each candidate."""
         ids, mask = self.padded(passages)
         n = ids.shape[1]
         out = self.model(
-            asked.ids.expand(n, -1),
-            asked.mask.expand(n, -1),
+            question.ids.expand(n, -1),
+            question.mask.expand(n, -1),
             ids[0][:, None, None],
             mask[0][:, None, None],
             with_logits=False,
         )
         suffix = out.hidden[None, :, self.model.config.chunk_length - 1 :]
-        scores = self.model.score(take_suffix(suffix, asked.scored))
-        if asked.vector is not None:
+        scores = self.model.score(take_suffix(suffix, question.scored))
+        if question.vector is not None:
             states = out.encoded[:, 0, 0][None]
-            scores = scores + self.similarity * similarities(asked.vector, states, mask)
+            scores = scores + self.similarity * similarities(question.vector, states, mask)
         return scores[0].float()
 
     def frame_answer(self, text: str, answer: str) -> Frame:
-        """A question as a reader is asked it, cut to a chunk, and an answer behind it."""
+        """A reader's prompt for a question, cut to a chunk, followed by an answer."""
         m = self.model.config.chunk_length
         prompt, tail = self.tokens.bare([prompt_of(text), answer])
         return frame_pairs(
             [prompt], [[*tail[: m - 1], self.end]], chunk_length=m, pad_id=self.tokens.pad
         )
 
-    def ask_answer(self, text: str, answer: str) -> Asked:
-        """A question with an answer that passages make likely or not."""
+    def ask_answer(self, text: str, answer: str) -> QuestionState:
+        """A question with an answer, whose likelihood given each passage is the score."""
         frame = self.frame_answer(text, answer)
         ids, mask = self.tensor(frame.ids), self.tensor(frame.mask)
         shared = share_prefix(self.model, ids[:, :-1], mask[:, :-1])
-        return Asked(ids, mask, self.tensor(frame.scored), None, shared)
+        return QuestionState(ids, mask, self.tensor(frame.scored), None, shared)
 
 
 def joined(parts: Sequence[Candidates]) -> Candidates:

@@ -1,4 +1,4 @@
-"""Scores of candidates under each layout; all equal the naive forward for each candidate."""
+"""Scores of candidates, computed in several ways that equal one full forward for each."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def score_projected(
     mask: Tensor,
     scored: Tensor | None = None,
 ) -> Tensor:
-    """The same from keys and values, made now or offline: the cheapest layout."""
+    """`score_candidates` from keys and values, computed now or offline: the cheapest way."""
     return model.score(take_suffix(push(model, shared, kvs, mask), scored))
 
 
 def read_out(scored: Tensor, size: int, readout: ReadOut) -> Tensor:
-    """What `take_suffix` is to take: [B] for ``last``, float32 shares [B, S] for ``mean``.
+    """Which states `take_suffix` takes: [B] for ``last``, float32 shares [B, S] for ``mean``.
 
     Args:
         scored: [B], index of the score token among the ``size`` = S suffix tokens.
@@ -53,8 +53,8 @@ def read_out(scored: Tensor, size: int, readout: ReadOut) -> Tensor:
     """
     if readout == "last":
         return scored
-    seeing = torch.arange(size, device=scored.device) <= scored[:, None]
-    return seeing.float() / seeing.sum(1, keepdim=True)
+    scored_tokens = torch.arange(size, device=scored.device) <= scored[:, None]
+    return scored_tokens.float() / scored_tokens.sum(1, keepdim=True)
 
 
 def take_suffix(hidden: Tensor, scored: Tensor | None) -> Tensor:

@@ -1,6 +1,6 @@
 """Scoring many candidates of one question without running the question once for each.
 
-Positions before ``start`` = (u+1)m - 1 see no neighbour of chunk u at any layer, and before the
+Positions before ``start`` = (u+1)m - 1 see no neighbour of chunk u in any layer, and below the
 first cross-attention no position does. So a question runs once (`share_prefix`), and a candidate
 costs only the positions from ``start`` on, from layer min(P) upwards (`push`). The result equals
 one full forward for each candidate.
@@ -46,7 +46,7 @@ class SharedPrefix:
 def share_prefix(
     model: RetroModel, ids: Tensor, mask: Tensor | None = None, start: int | None = None
 ) -> SharedPrefix:
-    """Run what no neighbour can change, once for each question.
+    """Run the part of a question that no neighbour can change.
 
     Args:
         ids: [B, start + S] with 1 <= S <= m.
@@ -84,7 +84,7 @@ def _upper_prefix(model: RetroModel, h: Tensor, mask: Tensor) -> dict[int, KeyVa
     for layer in range(first + 1, layers + 1):
         block = model.decoder.block(layer)
         if layer == layers:
-            # Nobody reads the prefix's last states, only its keys and values.
+            # Of the prefix's last layer only keys and values are used.
             x = h if block.post_norm else block.self_norm(h)
             past[layer] = block.self_attention.keys_values(x)
         else:
@@ -120,7 +120,7 @@ def push(model: RetroModel, shared: SharedPrefix, kvs: NeighbourKeys, mask: Tens
     size = shared.suffix.shape[1]
     h = shared.suffix.unsqueeze(1).expand(batch, n, size, -1).reshape(batch, n * size, -1)
     tokens = _retrieving(shared, mask).reshape(batch * n, 1, 1, -1)
-    seen = visibility(tokens)
+    visible = visibility(tokens)
     own = causal_visibility(shared.mask, size, shared.start + size, h.device)
     first = model.config.first_cross_layer
     for layer in range(first, model.config.decoder.layers + 1):
@@ -128,7 +128,7 @@ def push(model: RetroModel, shared: SharedPrefix, kvs: NeighbourKeys, mask: Tens
         if layer > first:
             h = attend_shared(block, h, shared.past[layer], own, n)
         if cross is not None:
-            h = _cross(model, cross, h.reshape(batch * n, size, -1), kvs[layer], seen)
+            h = _cross(model, cross, h.reshape(batch * n, size, -1), kvs[layer], visible)
             h = h.reshape(batch, n * size, -1)
         h = block.feed(h)
     out: Tensor = model.decoder.norm(h)
@@ -136,15 +136,15 @@ def push(model: RetroModel, shared: SharedPrefix, kvs: NeighbourKeys, mask: Tens
 
 
 def _retrieving(shared: SharedPrefix, mask: Tensor) -> Tensor:
-    """A chunk of padding alone retrieves nothing, here as in the full forward."""
+    """The candidate mask; a chunk of padding alone retrieves nothing, as in the full forward."""
     return mask.bool() & shared.chunk_mask.any(-1)[:, None, None]
 
 
 def _cross(
-    model: RetroModel, cross: ChunkedCrossAttention, h: Tensor, kv: KeyValues, seen: Visibility
+    model: RetroModel, cross: ChunkedCrossAttention, h: Tensor, kv: KeyValues, visible: Visibility
 ) -> Tensor:
     offset = neighbour_distance(model.config.chunk_length)
-    return cross.add(h, cross.attention(cross.norm(h), kv, offset=offset, visible=seen))
+    return cross.add(h, cross.attention(cross.norm(h), kv, offset=offset, visible=visible))
 
 
 def attend_shared(
@@ -152,14 +152,14 @@ def attend_shared(
 ) -> Tensor:
     """Self-attention of ``groups`` suffixes side by side, [B, groups * S, d], over one past.
 
-    Each sees the shared past and itself. The past meets all suffixes in one matrix product
-    instead of being copied for each.
+    Each sees the shared past and itself. One matrix product covers the past and all suffixes, so
+    that the past is not copied for each.
     """
 
-    def part(x: Tensor) -> Tensor:
+    def self_attend(x: Tensor) -> Tensor:
         return _shared_mix(block.self_attention, x, past, visible, groups)
 
-    return block.residual(h, block.self_norm, part)
+    return block.residual(h, block.self_norm, self_attend)
 
 
 def _shared_mix(
@@ -172,17 +172,17 @@ def _shared_mix(
         attention.queries(x), start + size, start, query_groups=groups, causal=True
     )
 
-    def apart(t: Tensor) -> Tensor:
+    def by_group(t: Tensor) -> Tensor:
         return torch.unflatten(t, 2, (groups, size))
 
-    before = q @ past.keys.transpose(-1, -2)
-    within = apart(q) @ apart(own.keys).transpose(-1, -2)
-    logits = torch.cat((before, within.flatten(2, 3)), -1) * attention.scale
+    past_logits = q @ past.keys.transpose(-1, -2)
+    own_logits = by_group(q) @ by_group(own.keys).transpose(-1, -2)
+    logits = torch.cat((past_logits, own_logits.flatten(2, 3)), -1) * attention.scale
     if bias is not None:
         logits = logits + bias
-    hidden = ~visible.open.repeat(1, 1, groups, 1)
-    weights = logits.masked_fill(hidden, float("-inf")).softmax(-1)
+    masked = ~visible.open.repeat(1, 1, groups, 1)
+    weights = logits.masked_fill(masked, float("-inf")).softmax(-1)
     mixed = weights[..., :start] @ past.values
-    mine = apart(weights[..., start:]) @ apart(own.values)
-    alive = Visibility(visible.open, visible.alive.repeat(1, groups, 1))
-    return attention.merge(mixed + mine.flatten(2, 3), alive)
+    own_mixed = by_group(weights[..., start:]) @ by_group(own.values)
+    repeated = Visibility(visible.open, visible.alive.repeat(1, groups, 1))
+    return attention.merge(mixed + own_mixed.flatten(2, 3), repeated)

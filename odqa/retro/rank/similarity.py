@@ -1,8 +1,8 @@
 """RETRO's retrieval key as part of the ranking score.
 
-The paper retrieves by the mean over a frozen encoder's token states (section 2.3). A neighbour
-encoder that was grown from such an encoder still knows that key: the mean of its encodings. Its
-cosine, added to the head's score, lets a ranker start from the order of the retriever.
+The paper retrieves by the mean over a frozen encoder's token states (section 2.3). The mean
+encoding of a neighbour encoder grown from such an encoder is still such a key. Its cosine, added to
+the head's score, lets a ranker start from the order of the retriever.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def mean_encoding(encoded: Tensor, mask: Tensor) -> Tensor:
 
 
 def encode_questions(model: RetroModel, ids: Tensor, mask: Tensor) -> Tensor:
-    """Questions [B, q] read by the neighbour encoder, conditioned on nothing: unit rows [B, e]."""
-    chunk = seen = None
+    """Unit vectors [B, e] of questions [B, q] from the neighbour encoder, without conditioning."""
+    chunk = chunk_mask = None
     if model.config.conditioned:
         # A chunk of padding alone: conditioning then adds exactly zero.
         m, width = model.config.chunk_length, model.config.decoder.d_model
         table = model.token_table()
         chunk = torch.zeros(len(ids), m, width, dtype=table.dtype, device=ids.device)
-        seen = torch.zeros(len(ids), m, dtype=torch.bool, device=ids.device)
-    encoded = model.encode(ids[:, None], mask.bool()[:, None], chunk, seen)[:, 0]
+        chunk_mask = torch.zeros(len(ids), m, dtype=torch.bool, device=ids.device)
+    encoded = model.encode(ids[:, None], mask.bool()[:, None], chunk, chunk_mask)[:, 0]
     return mean_encoding(encoded, mask)
 
 
@@ -57,11 +57,11 @@ def relevance(
     """The scoring head's relevance plus the weighted similarity: [B, n].
 
     Args:
-        encoded: [B, n, r, e], made now or offline.
+        encoded: [B, n, r, e], computed now or offline.
         mask: [B, n, r], true on real tokens.
         scored: which suffix tokens carry the score (see `odqa.retro.rank.scores.read_out`).
         questions: [B, e] of `encode_questions`; None leaves the similarity out.
-        kvs: the encodings' keys and values where they are known already.
+        kvs: the encodings' keys and values; None computes them.
     """
     kvs = kvs or project_neighbours(model, encoded)
     scores = score_projected(model, shared, kvs, mask, scored)

@@ -1,7 +1,7 @@
-"""How a RETRO model is asked and answers: the one place for what it is shown.
+"""Prompts, passages and answers of a RETRO model: the single definition of their format.
 
 The paper's set-up (Borgeaud et al. 2021, section 4.3): the prompt is padded on the left so that
-``answer:`` ends a chunk, whose neighbours are the passages. A passage is shown as everywhere else
+``answer:`` ends a chunk, whose neighbours are the passages. A passage is written as everywhere else
 in odqa, title before text, so that rankers and readers can share its encoding. Training frames its
 targets with the same functions.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Answering:
-    """Texts to prompts and passages of one kind of model, generated tokens to answers.
+    """From texts to prompts and passages of a model, and from generated tokens to answers.
 
     Args:
         tokenizer: the model's fast tokenizer.
@@ -45,34 +45,34 @@ class Answering:
         return self.tokens([passage.full_text for passage in passages]).ids
 
     def frame(self, questions: Sequence[str], contexts: Sequence[Passage] | None = None) -> Frame:
-        """Prompts that end a chunk; ``contexts`` (RETRO++) stand before them, one for each."""
-        before = None
+        """Prompts that end a chunk; ``contexts`` (RETRO++) precede them, one for each."""
+        context_ids = None
         if contexts is not None:
-            room = self.tokens.max_length
+            limit = self.tokens.max_length
             texts = [passage.full_text for passage in contexts]
-            before = [ids[:room] for ids in self.tokens.bare(texts)]
+            context_ids = [ids[:limit] for ids in self.tokens.bare(texts)]
         return frame_prompts(
             self.tokens.bare([prompt_of(question) for question in questions]),
             chunk_length=self.chunk_length,
             pad_id=self.tokens.pad,
-            contexts=before,
+            contexts=context_ids,
         )
 
     def neighbours(
         self, passages: Sequence[Sequence[Passage]], device: torch.device
     ) -> Neighbours | None:
-        """What each question reads, as token ids with l = 1; None where none reads anything."""
-        most = max(len(each) for each in passages)
-        if most == 0:
+        """The passages of each question, as token ids with l = 1; None without any passage."""
+        largest = max(len(group) for group in passages)
+        if largest == 0:
             return None
-        # Rows with fewer passages are filled with empty ones, which nothing can attend to.
-        rows = [[*self.read(each), *[[]] * (most - len(each))] for each in passages]
+        # Questions with fewer passages get empty ones, which are fully masked.
+        rows = [[*self.read(group), *[[]] * (largest - len(group))] for group in passages]
         ids, mask = pad_passages(
-            [row for each in rows for row in each],
+            [row for group in rows for row in group],
             length=self.tokens.max_length,
             pad_id=self.tokens.pad,
         )
-        shape = (len(rows), 1, most, ids.shape[1])
+        shape = (len(rows), 1, largest, ids.shape[1])
         return Neighbours(
             torch.from_numpy(mask.reshape(shape)).to(device),
             ids=torch.from_numpy(np.ascontiguousarray(ids.reshape(shape))).to(device),
@@ -82,57 +82,58 @@ class Answering:
         self,
         model: RetroModel,
         frame: Frame,
-        found: Neighbours | None,
+        passages: Neighbours | None,
         *,
         max_new_tokens: int,
         beams: int = 1,
     ) -> list[Generated]:
-        """One answer for each prompt of ``frame``; the last chunk's neighbours are ``found``."""
+        """One answer for each prompt of ``frame``; ``passages`` are the last chunk's neighbours."""
         last = frame.ids.shape[1] // self.chunk_length - 1
         return generate(
             model,
             torch.from_numpy(frame.ids).to(model.device),
             torch.from_numpy(frame.mask).to(model.device),
-            retrieve=None if found is None else same_passages(found, last),
+            retrieve=None if passages is None else same_passages(passages, last),
             max_new_tokens=max_new_tokens,
             end_token=self.end,
             beams=beams,
         )
 
-    def answer(self, made: Generated, passages: Sequence[Passage]) -> Answer:
+    def answer(self, generated: Generated, passages: Sequence[Passage]) -> Answer:
         """Generated tokens as text, spelled as in the first passage that has them.
 
         The score is the mean log-probability of the answer's tokens, its end included. Evidence is
-        the first passage whose text contains the answer, if one does; a title lends its spelling
-        only.
+        the first passage whose text contains the answer, if one does; of a title only the spelling
+        is used.
         """
-        score = made.score / (len(made.tokens) + 1)
-        plain = str(self._tokenizer.decode(list(made.tokens), skip_special_tokens=True)).strip()
+        score = generated.score / (len(generated.tokens) + 1)
+        tokens = list(generated.tokens)
+        plain = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
         if not plain:
             return Answer("", score)
         for passage in passages:
-            if place := self.locate(made.tokens, passage.text):
+            if place := self.locate(generated.tokens, passage.text):
                 start, end = place
                 return Answer(passage.text[start:end], score, passage.id, start, end)
         for passage in passages:
-            if place := self.locate(made.tokens, passage.title):
+            if place := self.locate(generated.tokens, passage.title):
                 return Answer(passage.title[slice(*place)], score)
         return Answer(plain, score)
 
     def locate(self, tokens: Sequence[int], text: str) -> tuple[int, int] | None:
-        """Characters of ``text`` (end exclusive) that read as these tokens, whole words only."""
+        """Character span of ``text`` (end exclusive) with these tokens, whole words only."""
         if not tokens or not text:
             return None
-        read = self._tokenizer(
+        encoding = self._tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        ids, places, wanted = read["input_ids"], read["offset_mapping"], list(tokens)
-        for at in range(len(ids) - len(wanted) + 1):
-            if ids[at : at + len(wanted)] != wanted:
+        ids, places, target = encoding["input_ids"], encoding["offset_mapping"], list(tokens)
+        for at in range(len(ids) - len(target) + 1):
+            if ids[at : at + len(target)] != target:
                 continue
-            start, end = places[at][0], places[at + len(wanted) - 1][1]
-            before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-            cut_before = before.isalnum() and text[start].isalnum()
-            if not cut_before and not (after.isalnum() and text[end - 1].isalnum()):
+            start, end = places[at][0], places[at + len(target) - 1][1]
+            left, right = text[start - 1 : start] if start else "", text[end : end + 1]
+            cut_left = left.isalnum() and text[start].isalnum()
+            if not cut_left and not (right.isalnum() and text[end - 1].isalnum()):
                 return start, end
         return None

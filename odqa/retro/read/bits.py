@@ -1,4 +1,4 @@
-"""What a text costs under a RETRO language model, in bits (RETRO, section 4: bits per byte)."""
+"""Bits of a text under a RETRO language model (RETRO, section 4: bits per byte)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def sequence_bits(model: RetroModel, batch: Mapping[str, Tensor]) -> Tensor:
         with_logits=False,
     )
     targets = batch["targets"]
-    found = gold_log_likelihood(model, out.hidden, targets.clamp(min=0))
-    return -(found * (targets >= 0)).sum(-1) / math.log(2)
+    likelihood = gold_log_likelihood(model, out.hidden, targets.clamp(min=0))
+    return -(likelihood * (targets >= 0)).sum(-1) / math.log(2)
 
 
 def document_bits(
@@ -44,17 +44,17 @@ def document_bits(
     per_forward: int = 8,
     desc: str = "",
 ) -> list[float]:
-    """Bits of each document; the model's mode is kept, gradients are not made.
+    """Bits of each document, in the model's current mode and without gradients.
 
     Args:
-        collate: documents to what `sequence_bits` takes.
+        collate: from documents to a batch of `sequence_bits`.
         per_forward: documents at a time.
         desc: label of the progress bar; none without a label.
     """
     parts = [documents[at : at + per_forward] for at in range(0, len(documents), per_forward)]
-    found: list[float] = []
+    bits: list[float] = []
     with torch.no_grad():
         for part in progress(parts, desc, len(parts), "batch") if desc else parts:
-            batch = {name: each.to(model.device) for name, each in collate(part).items()}
-            found += sequence_bits(model, batch).tolist()
-    return found
+            batch = {name: tensor.to(model.device) for name, tensor in collate(part).items()}
+            bits += sequence_bits(model, batch).tolist()
+    return bits

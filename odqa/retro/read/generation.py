@@ -14,33 +14,33 @@ from odqa.retro.model.model import Neighbours, RetroModel, left_pad
 
 @dataclass(frozen=True)
 class Generated:
-    """New tokens without the end token, and the sum of their log-probabilities, its included."""
+    """New tokens without the end token, and the sum of log-probabilities, end token included."""
 
     tokens: tuple[int, ...]
     score: float
 
 
-def same_passages(found: Neighbours, first_chunk: int) -> Retrieve:
+def same_passages(neighbours: Neighbours, first_chunk: int) -> Retrieve:
     """Give every chunk from ``first_chunk`` on the same neighbours; earlier ones see nothing.
 
-    ``found`` has l = 1 and one row for each question; beams of a question share its row.
+    ``neighbours`` has l = 1 and one row for each question; beams of a question share its row.
     """
 
     def retrieve(ids: Tensor, mask: Tensor, chunk: int) -> Neighbours | None:
         del mask
         if chunk < first_chunk:
             return None
-        beams = ids.shape[0] // found.mask.shape[0]
+        beams = ids.shape[0] // neighbours.mask.shape[0]
 
         def spread(t: Tensor | None) -> Tensor | None:
             return None if t is None else t.repeat_interleave(beams, 0)
 
-        keys = found.keys and {
+        keys = neighbours.keys and {
             layer: KeyValues(*(part.repeat_interleave(beams, 0) for part in pair))
-            for layer, pair in found.keys.items()
+            for layer, pair in neighbours.keys.items()
         }
-        seen = found.mask.repeat_interleave(beams, 0)
-        return Neighbours(seen, spread(found.ids), spread(found.encoded), keys)
+        token_mask = neighbours.mask.repeat_interleave(beams, 0)
+        return Neighbours(token_mask, spread(neighbours.ids), spread(neighbours.encoded), keys)
 
     return retrieve
 
@@ -63,7 +63,7 @@ def generate(
         retrieve: neighbours for each chunk that fills up; None is closed-book.
         end_token: stops a sequence; None runs to ``max_new_tokens``.
         beams: 1 is greedy.
-        length_penalty: finished beams compare by score / length ** penalty.
+        length_penalty: finished beams are ranked by score / length ** penalty.
 
     Returns:
         The best continuation of each prompt.
@@ -94,57 +94,57 @@ class _Beams:
     ) -> None:
         self.batch, self.beams, self.end, self.penalty = batch, beams, end, penalty
         self.scores = torch.full((batch, beams), float("-inf"), device=device)
-        # All beams start equal; only one may open, or they would stay equal.
+        # All beams start equal; only the first may score, or they would stay equal.
         self.scores[:, 0] = 0.0
         self.tokens = torch.empty(batch, beams, 0, dtype=torch.long, device=device)
         self.finished: list[list[Generated]] = [[] for _ in range(batch)]
 
     @property
     def done(self) -> bool:
-        """Every prompt has as many finished beams as it asked for."""
-        return all(len(some) >= self.beams for some in self.finished)
+        """Whether every prompt has as many finished beams as beams were set."""
+        return all(len(finished) >= self.beams for finished in self.finished)
 
     def advance(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the next tokens; returns the rows they extend and the tokens, both [B * beams]."""
+        """Choose the next tokens; returns the rows they extend and the tokens, both [B * beams]."""
         vocab = logits.shape[-1]
         steps = logits.float().log_softmax(-1).reshape(self.batch, self.beams, vocab)
         # An end token closes a beam, so twice the beams leave enough open ones.
         width = min(2 * self.beams, self.beams * vocab)
         scores, flat = (self.scores[..., None] + steps).flatten(1).topk(width)
-        parents, words = flat // vocab, flat % vocab
-        ends = torch.zeros_like(words, dtype=torch.bool)
+        parents, tokens = flat // vocab, flat % vocab
+        ends = torch.zeros_like(tokens, dtype=torch.bool)
         if self.end is not None:
-            ends = words == self.end
+            ends = tokens == self.end
             self._close(scores, parents, ends)
         order = ends.int().argsort(dim=1, stable=True)[:, : self.beams]
         closed = ends.gather(1, order)
         self.scores = scores.gather(1, order).masked_fill(closed, float("-inf"))
-        parents, words = parents.gather(1, order), words.gather(1, order)
+        parents, tokens = parents.gather(1, order), tokens.gather(1, order)
         index = parents[..., None].expand(-1, -1, self.tokens.shape[-1])
-        self.tokens = torch.cat((self.tokens.gather(1, index), words[..., None]), -1)
-        first = torch.arange(self.batch, device=words.device)[:, None] * self.beams
-        return (first + parents).flatten(), words.flatten()
+        self.tokens = torch.cat((self.tokens.gather(1, index), tokens[..., None]), -1)
+        first = torch.arange(self.batch, device=tokens.device)[:, None] * self.beams
+        return (first + parents).flatten(), tokens.flatten()
 
     def best(self) -> list[Generated]:
         """The best finished or open continuation of every prompt."""
         chosen = []
-        for row, some in enumerate(self.finished):
+        for row, finished in enumerate(self.finished):
             still_open = [
                 Generated(tuple(tokens.tolist()), float(score))
                 for tokens, score in zip(self.tokens[row], self.scores[row], strict=True)
             ]
-            enough = len(some) >= self.beams
-            chosen.append(max(some if enough else [*some, *still_open], key=self._rank))
+            enough = len(finished) >= self.beams
+            chosen.append(max(finished if enough else [*finished, *still_open], key=self._rank))
         return chosen
 
     def _close(self, scores: Tensor, parents: Tensor, ends: Tensor) -> None:
         # Only an end among the best beams closes one; a worse one is beaten by open beams.
         for row, place in ends[:, : self.beams].nonzero().tolist():
-            some = self.finished[row]
-            if len(some) < self.beams and scores[row, place] > float("-inf"):
+            finished = self.finished[row]
+            if len(finished) < self.beams and scores[row, place] > float("-inf"):
                 tokens = self.tokens[row, parents[row, place]].tolist()
-                some.append(Generated(tuple(tokens), float(scores[row, place])))
+                finished.append(Generated(tuple(tokens), float(scores[row, place])))
 
-    def _rank(self, some: Generated) -> float:
-        length: float = max(len(some.tokens), 1) ** self.penalty
-        return some.score / length
+    def _rank(self, generated: Generated) -> float:
+        length: float = max(len(generated.tokens), 1) ** self.penalty
+        return generated.score / length

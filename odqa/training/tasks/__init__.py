@@ -21,8 +21,8 @@ _TASKS = {
 def task_class(name: str) -> type[Task]:
     """The class behind a recipe's ``task``."""
     module, attribute = _TASKS[name].split(":")
-    found: type[Task] = getattr(import_module(module), attribute)
-    return found
+    task: type[Task] = getattr(import_module(module), attribute)
+    return task
 
 
 __all__ = ["Task", "task_class"]

@@ -1,4 +1,4 @@
-"""What a task must say to be trained: the only contract between the trainer and a model."""
+"""The interface of a task: the only contract between the trainer and a model."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from odqa.checkpoints.delta import write_delta
+from odqa.metrics.retrieval import ranking_figures
 from odqa.progress import progress
-from odqa.training.base_encoder import base_tokenizer
-from odqa.training.card import write_card
-from odqa.training.examples import gold_rank, load_examples, order_figures
-from odqa.training.recipe import Part, Recipe
+from odqa.training.data.training_data import load_training_data
+from odqa.training.model.base_encoder import base_tokenizer
+from odqa.training.model.card import write_card
+from odqa.training.recipes import Part, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from odqa.training.examples import Example, Examples
+    from odqa.training.data.labelled_question import LabelledQuestion
+    from odqa.training.data.training_data import TrainingData
     from odqa.types import Hit
 
 
-class Items(Protocol):
-    """What a training goes through: of known length, each item by its number."""
+class Schedule(Protocol):
+    """The items of a training in the order of use: of known length, each by its number."""
 
     def __len__(self) -> int: ...
 
@@ -36,7 +38,7 @@ class NoSettings(Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """What is kept of a trained model: its tensors, and how they become a checkpoint.
 
     ``prefix`` is what the tensors' names had before them in the model that was trained.
@@ -71,11 +73,11 @@ class Task(ABC):
         Raises:
             DataError: a file is missing or broken.
         """
-        return cls(recipe, load_examples(recipe.data, recipe.split_seed))
+        return cls(recipe, load_training_data(recipe.data, recipe.split_seed))
 
-    def __init__(self, recipe: Recipe, examples: Examples) -> None:
+    def __init__(self, recipe: Recipe, data: TrainingData) -> None:
         self.recipe = recipe
-        self.examples = examples
+        self.data = data
         self.settings: Any = self.Settings.model_validate(recipe.settings)
 
     @abstractmethod
@@ -83,7 +85,7 @@ class Task(ABC):
         """The model at step 0, what is frozen without gradient. Called with the seed set."""
 
     @abstractmethod
-    def schedule(self) -> Items:
+    def schedule(self) -> Schedule:
         """Every item of the training; item i must not depend on the items before it."""
 
     @abstractmethod
@@ -96,25 +98,25 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures on the held-out questions; the model is in eval mode, without gradient."""
+        """Figures on the validation split; the model is in eval mode, without gradient."""
 
     @abstractmethod
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         """Name of each shipped model -> what is kept of it."""
 
     def write(
-        self, folder: Path, name: str, kept: Trained, curve: Sequence[Mapping[str, float]]
+        self, folder: Path, name: str, trained: TrainedModel, curve: Sequence[Mapping[str, float]]
     ) -> None:
         """Write one of `trained`: here as a change of the base model, with its card.
 
         Args:
             folder: written into.
             name: of the model.
-            kept: what is kept of it.
-            curve: held-out figures by step.
+            trained: what is kept of it.
+            curve: figures on the validation split by step.
         """
         scale = {"r": self.recipe.lora.r, "alpha": self.recipe.lora.alpha}
-        write_delta(folder, kept.tensors, {**kept.config, "lora": scale})
+        write_delta(folder, trained.tensors, {**trained.config, "lora": scale})
         write_card(folder, name, self.recipe, curve, self.metric)
 
     @cached_property
@@ -123,8 +125,8 @@ class Task(ABC):
         return base_tokenizer()
 
     @property
-    def items(self) -> int:
-        """How many items the whole training uses."""
+    def schedule_length(self) -> int:
+        """Items that the whole training uses."""
         optim = self.recipe.optim
         return optim.steps * optim.batch * optim.accumulate
 
@@ -136,37 +138,32 @@ class RankingTask(Task):
 
     @abstractmethod
     def rank_all(
-        self, model: nn.Module, examples: Sequence[Example], depth: int
+        self, model: nn.Module, questions: Sequence[LabelledQuestion], depth: int
     ) -> dict[str, list[Hit]]:
         """Question id -> its ``depth`` best candidates in the model's order."""
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        ranked = self.rank_all(model, self.examples.held_out, self.settings.evaluated)
-        return self.figures(ranked)
+        return self.figures(self.rank_all(model, self.data.validation, self.settings.evaluated))
 
     def figures(self, ranked: Mapping[str, list[Hit]]) -> dict[str, float]:
-        """R@1, R@5 and MRR@10 of an order of the held-out questions' candidates."""
-        return order_figures(
-            {
-                example.question.id: gold_rank(ranked[example.question.id], example.gold)
-                for example in self.examples.held_out
-            }
-        )
+        """R@1, R@5 and MRR@10 of an order of the validation questions' candidates."""
+        qrels = {row.question.id: {row.gold_id: 1} for row in self.data.validation}
+        return ranking_figures({question: ranked[question] for question in qrels}, qrels)
 
 
 class CandidateRankingTask(RankingTask):
-    """A task that ranks the candidates of one question at a time: it can teach others."""
+    """A task that ranks the candidates of one question at a time: it can be a teacher."""
 
     @abstractmethod
-    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
+    def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
         """Hits of one question, with the model's scores, in the order of these."""
 
     def rank_all(
-        self, model: nn.Module, examples: Sequence[Example], depth: int
+        self, model: nn.Module, questions: Sequence[LabelledQuestion], depth: int
     ) -> dict[str, list[Hit]]:
         return {
-            example.question.id: self.rank(
-                model, example, self.examples.candidates[example.question.id][:depth]
+            labelled.question.id: self.rank(
+                model, labelled, self.data.candidates[labelled.question.id][:depth]
             )
-            for example in progress(examples, "ranking", len(examples), unit="question")
+            for labelled in progress(questions, "ranking", len(questions), unit="question")
         }

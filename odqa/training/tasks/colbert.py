@@ -18,17 +18,22 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from odqa.metrics.has_answer import has_answer
 from odqa.progress import progress
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import Chunks, chunked, restored
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import attach, extract
-from odqa.training.losses import in_batch_taught
-from odqa.training.projection import principal_directions
-from odqa.training.recipe import Part
-from odqa.training.tasks.base import RankingTask, Trained
+from odqa.training.data.instances import (
+    InstanceSchedule,
+    TrainingInstance,
+    in_batch_false_negatives,
+    stack_retriever_scores,
+    stack_teacher_scores,
+)
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.length_buckets import LengthBuckets, bucket_by_length, restore_order
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.model.principal_components import principal_components
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import RankingTask, TrainedModel
+from odqa.training.tasks.losses import in_batch_with_distillation
 from odqa.types import Hit
 
 
@@ -44,7 +49,7 @@ class ColbertSettings(Part):
     prior: float = Field(
         0.0,
         ge=0,
-        description="Weight of the retriever's score beside MaxSim in a question's group.",
+        description="Weight of the retriever's score beside MaxSim, over its own passages.",
     )
     sampled: int = Field(400, ge=64, description="Passages that the first projection is fitted to.")
     evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
@@ -72,86 +77,80 @@ class ColbertTask(RankingTask):
     def build(self) -> nn.Module:
         bert = base_encoder("AutoModel", self.recipe.lora.encoder_dropout, add_pooling_layer=False)
         texts = [
-            self.examples.passages[example.gold].full_text
-            for example in self.examples.train["nq"][: self.settings.sampled]
+            self.data.passages[labelled.gold_id].full_text
+            for labelled in self.data.train["nq"][: self.settings.sampled]
         ]
         linear = nn.Linear(bert.config.hidden_size, self.settings.dim, bias=False)
-        ids = self._passages(texts)
-        linear.weight.data = principal_directions(bert, ids["chunks"], self.settings.dim)
+        encoded = self._passages(texts)
+        linear.weight.data = principal_components(bert, encoded["buckets"], self.settings.dim)
         return attach(ColbertModel(bert, linear), self.recipe.lora, heads=("linear.",))
 
-    def schedule(self) -> GroupSchedule:
+    def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
-        return GroupSchedule(
-            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        return InstanceSchedule(
+            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
         )
 
-    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
-        passages = [passage for group in items for passage in group.passages]
-        width = len(items[0].passages)
-        excluded = torch.zeros(len(items), len(passages), dtype=torch.bool)
-        for row, group in enumerate(items):
-            for column, passage in enumerate(passages):
-                if column // width != row:
-                    excluded[row, column] = passage.id == group.passages[0].id or has_answer(
-                        passage.full_text, group.question.answers
-                    )
+    def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
+        texts = [text for instance in items for text in instance.texts]
         return {
-            "queries": self._queries([group.question.text for group in items]),
-            "passages": dict(self._passages([p.full_text for p in passages])),
-            "excluded": excluded,
-            "teacher": teacher_scores(items),
-            "came": torch.tensor([group.came for group in items]),
+            "queries": self._queries([instance.question.text for instance in items]),
+            "passages": dict(self._passages(texts)),
+            "excluded": in_batch_false_negatives(items),
+            "teacher_scores": stack_teacher_scores(items),
+            "retriever_scores": stack_retriever_scores(items),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         queries = model(**batch["queries"])
         scores = self.settings.scale * self._scores(model, queries, batch["passages"])
         settings: ColbertSettings = self.settings
-        return in_batch_taught(
+        return in_batch_with_distillation(
             scores,
             batch["excluded"],
-            batch["teacher"],
+            batch["teacher_scores"],
             weight=settings.distill,
             temperature=settings.temperature,
-            prior=settings.prior * batch["came"] if settings.prior else None,
+            prior=settings.prior * batch["retriever_scores"] if settings.prior else None,
         )
 
     def rank_all(
-        self, model: nn.Module, examples: Sequence[Example], depth: int
+        self, model: nn.Module, questions: Sequence[LabelledQuestion], depth: int
     ) -> dict[str, list[Hit]]:
-        hits = {e.question.id: self.examples.candidates[e.question.id][:depth] for e in examples}
-        vectors = self.passage_vectors(
-            model, sorted({hit.passage_id for found in hits.values() for hit in found})
-        )
+        candidates = {
+            labelled.question.id: self.data.candidates[labelled.question.id][:depth]
+            for labelled in questions
+        }
+        ids = sorted({hit.passage_id for hits in candidates.values() for hit in hits})
+        vectors = self.passage_vectors(model, ids)
         ranked: dict[str, list[Hit]] = {}
         prior: float = self.settings.prior
-        for example in progress(examples, "ranking", len(examples), unit="question"):
-            query = model(**self._queries([example.question.text]))[0]
+        for labelled in progress(questions, "ranking", len(questions), unit="question"):
+            query = model(**self._queries([labelled.question.text]))[0]
             scored = [
                 Hit(
                     h.passage_id,
                     float((query @ vectors[h.passage_id].T).amax(1).sum()) + prior * h.score,
                 )
-                for h in hits[example.question.id]
+                for h in candidates[labelled.question.id]
             ]
-            ranked[example.question.id] = sorted(scored, key=lambda hit: -hit.score)
+            ranked[labelled.question.id] = sorted(scored, key=lambda hit: -hit.score)
         return ranked
 
     def passage_vectors(self, model: nn.Module, ids: Sequence[str]) -> dict[str, Tensor]:
         """Kept token vectors of passages, float32 [tokens, dim] each."""
-        encoded = self._passages([self.examples.passages[pid].full_text for pid in ids])
-        rows = [
+        encoded = self._passages([self.data.passages[pid].full_text for pid in ids])
+        token_vectors = [
             vectors[keep]
-            for chunk in encoded["chunks"]
+            for bucket in encoded["buckets"]
             for vectors, keep in zip(
-                model(chunk["input_ids"], chunk["attention_mask"]), chunk["keep"], strict=True
+                model(bucket["input_ids"], bucket["attention_mask"]), bucket["keep"], strict=True
             )
         ]
         order = encoded["order"].tolist()
-        return {ids[place]: row for place, row in zip(order, rows, strict=True)}
+        return {ids[row]: vectors for row, vectors in zip(order, token_vectors, strict=True)}
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         settings = self.settings
         config = {
             "kind": "colbert",
@@ -160,13 +159,13 @@ class ColbertTask(RankingTask):
             "query_maxlen": settings.query_maxlen,
             "doc_maxlen": settings.doc_maxlen,
         }
-        return {self.recipe.name: Trained(extract(model), config)}
+        return {self.recipe.name: TrainedModel(extract(model), config)}
 
     @cached_property
     def _markers(self) -> list[int]:
         """Ids that stand after [CLS] in a query and in a passage."""
-        found: list[int] = self.tokenizer.convert_tokens_to_ids(["[unused0]", "[unused1]"])
-        return found
+        ids: list[int] = self.tokenizer.convert_tokens_to_ids(["[unused0]", "[unused1]"])
+        return ids
 
     @cached_property
     def _skipped(self) -> set[int]:
@@ -175,36 +174,36 @@ class ColbertTask(RankingTask):
         return {encode(symbol, add_special_tokens=False)[0] for symbol in string.punctuation}
 
     def _queries(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        room = self.settings.query_maxlen
+        length = self.settings.query_maxlen
         tokenizer = self.tokenizer
         ids, masks = [], []
-        for pieces in tokenizer(list(texts), truncation=True, max_length=room - 1)["input_ids"]:
-            fill = room - len(pieces) - 1
-            ids.append([pieces[0], self._markers[0], *pieces[1:]])
-            ids[-1] += [tokenizer.mask_token_id] * fill
-            masks.append([1] * (room - fill) + [0] * fill)
+        for tokens in tokenizer(list(texts), truncation=True, max_length=length - 1)["input_ids"]:
+            missing = length - len(tokens) - 1
+            ids.append([tokens[0], self._markers[0], *tokens[1:]])
+            ids[-1] += [tokenizer.mask_token_id] * missing
+            masks.append([1] * (length - missing) + [0] * missing)
         return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(masks)}
 
-    def _passages(self, texts: Sequence[str]) -> Chunks:
+    def _passages(self, texts: Sequence[str]) -> LengthBuckets:
         tokenizer = self.tokenizer
-        room = self.settings.doc_maxlen - 1
-        plain = tokenizer(list(texts), truncation=True, max_length=room)["input_ids"]
-        ids = [[pieces[0], self._markers[1], *pieces[1:]] for pieces in plain]
+        max_length = self.settings.doc_maxlen - 1
+        unmarked = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+        ids = [[tokens[0], self._markers[1], *tokens[1:]] for tokens in unmarked]
         encoded = {
             "input_ids": ids,
             "attention_mask": [[1] * len(row) for row in ids],
             "keep": [[int(i not in self._skipped) for i in row] for row in ids],
         }
-        found = chunked(encoded, tokenizer.pad_token_id)
-        for chunk in found["chunks"]:
-            chunk["keep"] = chunk["keep"].bool()
-        return found
+        bucketed = bucket_by_length(encoded, tokenizer.pad_token_id)
+        for bucket in bucketed["buckets"]:
+            bucket["keep"] = bucket["keep"].bool()
+        return bucketed
 
     def _scores(self, model: nn.Module, queries: Tensor, passages: dict[str, Any]) -> Tensor:
         parts = []
-        for chunk in passages["chunks"]:
-            vectors = model(chunk["input_ids"], chunk["attention_mask"])
+        for bucket in passages["buckets"]:
+            vectors = model(bucket["input_ids"], bucket["attention_mask"])
             similarity = torch.einsum("qid,pjd->pqij", queries, vectors).float()
-            similarity = similarity.masked_fill(~chunk["keep"][:, None, None], float("-inf"))
+            similarity = similarity.masked_fill(~bucket["keep"][:, None, None], float("-inf"))
             parts.append(similarity.amax(-1).sum(-1))
-        return restored(parts, passages["order"]).T
+        return restore_order(parts, passages["order"]).T

@@ -11,18 +11,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import chunked, restored, tokenised
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import attach, extract
-from odqa.training.losses import distillation, listwise
-from odqa.training.recipe import Part
-from odqa.training.tasks.base import CandidateRankingTask, Trained
+from odqa.training.data.instances import (
+    InstanceSchedule,
+    TrainingInstance,
+    stack_retriever_scores,
+    stack_teacher_scores,
+)
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.length_buckets import bucket_by_length, restore_order, tokenise
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import CandidateRankingTask, TrainedModel
+from odqa.training.tasks.losses import distillation, listwise
 from odqa.types import Hit
 
 
@@ -47,31 +51,31 @@ class CrossEncoderTask(CandidateRankingTask):
         )
         return attach(model, self.recipe.lora, heads=("bert.pooler.", "classifier."))
 
-    def schedule(self) -> GroupSchedule:
+    def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
-        return GroupSchedule(
-            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        return InstanceSchedule(
+            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
         )
 
-    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
-        pairs = [(group.question.text, text) for group in items for text in group.texts]
+    def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
+        pairs = [(instance.question.text, text) for instance in items for text in instance.texts]
         return {
             **self._encode(pairs),
-            "came": torch.tensor([group.came for group in items]),
-            "teacher": teacher_scores(items),
+            "retriever_scores": stack_retriever_scores(items),
+            "teacher_scores": stack_teacher_scores(items),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        came: Tensor = batch["came"]
+        prior: Tensor = batch["retriever_scores"]
         settings: CrossEncoderSettings = self.settings
-        scores = self._scores(model, batch).view_as(came) + settings.prior * came
-        taught = distillation(scores, batch["teacher"], settings.temperature)
-        return listwise(scores) + settings.distill * taught
+        scores = self._scores(model, batch).view_as(prior) + settings.prior * prior
+        distilled = distillation(scores, batch["teacher_scores"], settings.temperature)
+        return listwise(scores) + settings.distill * distilled
 
-    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits of one question in the order of logit + prior × the score they came with."""
-        texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
-        batch = self._encode([(example.question.text, text) for text in texts])
+    def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
+        """Hits of one question in the order of logit + prior × the retriever's score."""
+        texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
+        batch = self._encode([(labelled.question.text, text) for text in texts])
         scores = self._scores(model, batch).tolist()
         prior: float = self.settings.prior
         scored = [
@@ -79,9 +83,9 @@ class CrossEncoderTask(CandidateRankingTask):
         ]
         return sorted(scored, key=lambda hit: -hit.score)
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         return {
-            self.recipe.name: Trained(
+            self.recipe.name: TrainedModel(
                 extract(model),
                 {
                     "kind": "sequence-classification",
@@ -92,14 +96,14 @@ class CrossEncoderTask(CandidateRankingTask):
         }
 
     def _encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        encoded = tokenised(
+        encoded = tokenise(
             self.tokenizer,
             [question for question, _ in pairs],
             [text for _, text in pairs],
             self.settings.max_length,
         )
-        return dict(chunked(encoded, self.tokenizer.pad_token_id))
+        return dict(bucket_by_length(encoded, self.tokenizer.pad_token_id))
 
     def _scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        parts = [model(**chunk).logits[:, 0].float() for chunk in batch["chunks"]]
-        return restored(parts, batch["order"])
+        parts = [model(**bucket).logits[:, 0].float() for bucket in batch["buckets"]]
+        return restore_order(parts, batch["order"])

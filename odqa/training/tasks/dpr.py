@@ -14,15 +14,24 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from odqa.metrics.has_answer import has_answer
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import Chunks, chunked, restored, tokenised
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import attach, extract
-from odqa.training.losses import in_batch_taught
-from odqa.training.recipe import Part
-from odqa.training.tasks.base import RankingTask, Trained
+from odqa.training.data.instances import (
+    InstanceSchedule,
+    TrainingInstance,
+    in_batch_false_negatives,
+    stack_teacher_scores,
+)
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.length_buckets import (
+    LengthBuckets,
+    bucket_by_length,
+    restore_order,
+    tokenise,
+)
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import RankingTask, TrainedModel
+from odqa.training.tasks.losses import in_batch_with_distillation
 from odqa.types import Hit
 
 
@@ -71,82 +80,70 @@ class DprTask(RankingTask):
         }
         return attach(Towers(**encoders), self.recipe.lora)
 
-    def schedule(self) -> GroupSchedule:
+    def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
-        return GroupSchedule(
-            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        return InstanceSchedule(
+            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
         )
 
-    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
-        passages = [passage for group in items for passage in group.passages]
-        width = len(items[0].passages)
-        excluded = torch.tensor(
-            [
-                [
-                    column // width != row
-                    and (
-                        passage.id == group.passages[0].id
-                        or has_answer(passage.full_text, group.question.answers)
-                    )
-                    for column, passage in enumerate(passages)
-                ]
-                for row, group in enumerate(items)
-            ]
-        )
+    def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
+        questions = [instance.question.text for instance in items]
+        passages = [text for instance in items for text in instance.texts]
         return {
-            "questions": self._encode(
-                [group.question.text for group in items], self.settings.query_length
-            ),
-            "passages": self._encode([p.full_text for p in passages], self.settings.max_length),
-            "excluded": excluded,
-            "teacher": teacher_scores(items),
+            "questions": self._encode(questions, self.settings.query_length),
+            "passages": self._encode(passages, self.settings.max_length),
+            "excluded": in_batch_false_negatives(items),
+            "teacher_scores": stack_teacher_scores(items),
         }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        question, passage = self.sides
-        questions = self._vectors(model, question, batch["questions"])
-        passages = self._vectors(model, passage, batch["passages"])
+        question_side, passage_side = self.sides
+        questions = self._vectors(model, question_side, batch["questions"])
+        passages = self._vectors(model, passage_side, batch["passages"])
         scores = self.settings.scale * (questions @ passages.T).float()
-        return in_batch_taught(
+        return in_batch_with_distillation(
             scores,
             batch["excluded"],
-            batch["teacher"],
+            batch["teacher_scores"],
             weight=self.settings.distill,
             temperature=self.settings.temperature,
         )
 
     def rank_all(
-        self, model: nn.Module, examples: Sequence[Example], depth: int
+        self, model: nn.Module, questions: Sequence[LabelledQuestion], depth: int
     ) -> dict[str, list[Hit]]:
-        pool = {example.gold for example in examples}
-        for example in examples:
-            found = self.examples.candidates.get(example.question.id, [])[:depth]
-            pool |= {hit.passage_id for hit in found}
-        return self.search(model, examples, sorted(pool), depth)
+        pool = {labelled.gold_id for labelled in questions}
+        for labelled in questions:
+            hits = self.data.candidates.get(labelled.question.id, [])[:depth]
+            pool |= {hit.passage_id for hit in hits}
+        return self.search(model, questions, sorted(pool), depth)
 
     def search(
-        self, model: nn.Module, examples: Sequence[Example], ids: Sequence[str], k: int
+        self, model: nn.Module, questions: Sequence[LabelledQuestion], ids: Sequence[str], k: int
     ) -> dict[str, list[Hit]]:
         """The best ``k`` of the passages ``ids`` for each question, exact."""
-        texts = [self.examples.passages[pid].full_text for pid in ids]
-        question, passage = self.sides
-        passages = self._vectors(model, passage, self._encode(texts, self.settings.max_length))
-        asked = [example.question.text for example in examples]
-        encoded = self._encode(asked, self.settings.query_length)
-        questions = self._vectors(model, question, encoded)
-        with torch.autocast(questions.device.type, enabled=False):
-            best = (questions @ passages.T).topk(min(k, len(ids)), dim=1)
+        question_side, passage_side = self.sides
+        passages = self._encode(
+            [self.data.passages[pid].full_text for pid in ids], self.settings.max_length
+        )
+        passage_vectors = self._vectors(model, passage_side, passages)
+        encoded = self._encode(
+            [labelled.question.text for labelled in questions], self.settings.query_length
+        )
+        question_vectors = self._vectors(model, question_side, encoded)
+        with torch.autocast(question_vectors.device.type, enabled=False):
+            best = (question_vectors @ passage_vectors.T).topk(min(k, len(ids)), dim=1)
         return {
-            example.question.id: [Hit(ids[i], s) for i, s in zip(rows, scores, strict=True)]
-            for example, rows, scores in zip(
-                examples, best.indices.tolist(), best.values.tolist(), strict=True
+            labelled.question.id: [Hit(ids[i], s) for i, s in zip(rows, scores, strict=True)]
+            for labelled, rows, scores in zip(
+                questions, best.indices.tolist(), best.values.tolist(), strict=True
             )
         }
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         tensors = extract(model)
         return {
-            self._name(side): Trained(
+            self._name(side): TrainedModel(
                 {
                     name.removeprefix(f"{side}."): tensor
                     for name, tensor in tensors.items()
@@ -161,10 +158,11 @@ class DprTask(RankingTask):
     def _name(self, side: str) -> str:
         return f"{self.recipe.name}-{side}"
 
-    def _encode(self, texts: Sequence[str], limit: int) -> Chunks:
-        encoded = tokenised(self.tokenizer, texts, None, limit)
+    def _encode(self, texts: Sequence[str], max_length: int) -> LengthBuckets:
+        encoded = tokenise(self.tokenizer, texts, None, max_length)
         encoded.pop("token_type_ids", None)
-        return chunked(encoded, self.tokenizer.pad_token_id)
+        return bucket_by_length(encoded, self.tokenizer.pad_token_id)
 
-    def _vectors(self, model: nn.Module, side: str, encoded: Chunks) -> Tensor:
-        return restored([model(side, **chunk) for chunk in encoded["chunks"]], encoded["order"])
+    def _vectors(self, model: nn.Module, side: str, encoded: LengthBuckets) -> Tensor:
+        parts = [model(side, **bucket) for bucket in encoded["buckets"]]
+        return restore_order(parts, encoded["order"])

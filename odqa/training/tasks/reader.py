@@ -10,18 +10,21 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from odqa.metrics.answers import best_exact_match, best_f1
+from odqa.metrics.answers import answer_figures
 from odqa.readers.span_scores import best_spans, null_scores
 from odqa.readers.windows import Window, make_windows
-from odqa.training.base_encoder import base_encoder
-from odqa.training.collate import chunked, restored
-from odqa.training.groups import Group, GroupSchedule
-from odqa.training.lora import attach, extract
-from odqa.training.losses import span
-from odqa.training.recipe import Part
-from odqa.training.spans import find_answers, span_targets
-from odqa.training.tasks.base import Task, Trained
-from odqa.types import Passage
+from odqa.training.data.answer_spans import find_answers, span_targets
+from odqa.training.data.instances import InstanceSchedule, TrainingInstance
+from odqa.training.data.length_buckets import bucket_by_length, restore_order
+from odqa.training.model.base_encoder import base_encoder
+from odqa.training.model.lora import attach, extract
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import Task, TrainedModel
+from odqa.training.tasks.losses import span
+from odqa.types import Passage, Question
+
+# What a bucket has beside the model's inputs, in the order of the loss.
+_TARGETS = ("start_targets", "end_targets", "allowed")
 
 
 class ReaderSettings(Part):
@@ -46,55 +49,53 @@ class ReaderTask(Task):
         )
         return attach(model, self.recipe.lora, heads=("qa_outputs.",))
 
-    def schedule(self) -> GroupSchedule:
+    def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
-        return GroupSchedule(
-            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        return InstanceSchedule(
+            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
         )
 
-    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
+    def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
         rows = [
             row
-            for group in items
-            for place, passage in enumerate(group.passages)
-            if (row := self._row(group, passage, place == 0)) is not None
+            for instance in items
+            for n, passage in enumerate(instance.passages)
+            if (row := self._row(instance.question, passage, gold=n == 0)) is not None
         ]
         encoded = {name: [row[name] for row in rows] for name in rows[0]}
-        return {"chunks": chunked(encoded, self.tokenizer.pad_token_id)["chunks"]}
+        return {"buckets": bucket_by_length(encoded, self.tokenizer.pad_token_id)["buckets"]}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         total, rows = torch.zeros(()), 0
-        for chunk in batch["chunks"]:
-            found = model(**_inputs(chunk))
-            here = len(chunk["first"])
-            one = span(
-                found.start_logits, found.end_logits, chunk["first"], chunk["last"], chunk["seen"]
+        for bucket in batch["buckets"]:
+            logits = model(**_inputs(bucket))
+            loss = span(
+                logits.start_logits, logits.end_logits, *(bucket[name] for name in _TARGETS)
             )
-            total, rows = total + here * one, rows + here
+            size = len(bucket["input_ids"])
+            total, rows = total + size * loss, rows + size
         return total / rows
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        rows: list[tuple[int, Passage, Window]] = []
-        for number, example in enumerate(self.examples.held_out):
-            hits = self.examples.candidates[example.question.id][: self.settings.evaluated]
-            passages = [self.examples.passages[hit.passage_id] for hit in hits]
-            windows = self._windows(example.question.text, passages)
-            rows += [(number, passages[window.passage], window) for window in windows]
-        best = self._best(model, rows)
-        scores = [
-            (best_exact_match(best.get(i, ""), gold), best_f1(best.get(i, ""), gold))
-            for i, gold in enumerate(e.question.answers for e in self.examples.held_out)
-        ]
-        count = len(scores)
-        return {"EM": sum(s[0] for s in scores) / count, "F1": sum(s[1] for s in scores) / count}
+        windows: list[tuple[int, Passage, Window]] = []
+        for number, labelled in enumerate(self.data.validation):
+            hits = self.data.candidates[labelled.question.id][: self.settings.evaluated]
+            passages = [self.data.passages[hit.passage_id] for hit in hits]
+            windows += [
+                (number, passages[window.passage], window)
+                for window in self._windows(labelled.question.text, passages)
+            ]
+        answers = self._best_answers(model, windows)
+        golds = [labelled.question.answers for labelled in self.data.validation]
+        return answer_figures([answers.get(number, "") for number in range(len(golds))], golds)
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {
             "kind": "question-answering",
             "prefix": "bert.",
             "max_length": self.settings.max_length,
         }
-        return {self.recipe.name: Trained(extract(model), config)}
+        return {self.recipe.name: TrainedModel(extract(model), config)}
 
     def _windows(self, question: str, passages: Sequence[Passage]) -> list[Window]:
         return make_windows(
@@ -106,34 +107,41 @@ class ReaderTask(Task):
             title=True,
         )
 
-    def _row(self, group: Group, passage: Passage, gold: bool) -> dict[str, list[int]] | None:
-        """Features and targets of one window: one with an answer, or any one of a negative."""
-        windows = self._windows(group.question.text, [passage])
+    def _row(
+        self, question: Question, passage: Passage, *, gold: bool
+    ) -> dict[str, list[int]] | None:
+        """Features and targets of one window: one with an answer, or any one of a negative.
+
+        None where the gold passage has no window with an answer.
+        """
+        windows = self._windows(question.text, [passage])
         if not gold:
-            chance = random.Random(f"{group.question.id}/{passage.id}")
-            window = chance.choice(windows)
+            window = random.Random(f"{question.id}/{passage.id}").choice(windows)
             null = [int(i == window.null) for i in range(len(window.allowed))]
             return _features(window, null, null)
-        ranges = find_answers(passage.text, group.question.answers)
+        ranges = find_answers(passage.text, question.answers)
         for window in windows:
-            first, last = span_targets(window, ranges)
-            if any(first):
-                return _features(window, first, last)
+            starts, ends = span_targets(window, ranges)
+            if any(starts):
+                return _features(window, starts, ends)
         return None
 
-    def _best(
-        self, model: nn.Module, rows: Sequence[tuple[int, Passage, Window]]
+    def _best_answers(
+        self, model: nn.Module, windows: Sequence[tuple[int, Passage, Window]]
     ) -> Mapping[int, str]:
         """Question -> its best span over all of its windows, by odds against no answer."""
-        features = [_features(w, [0] * len(w.allowed), [0] * len(w.allowed)) for _, _, w in rows]
-        encoded = {name: [row[name] for row in features] for name in features[0]}
-        chunks = chunked(encoded, self.tokenizer.pad_token_id)
+        rows = []
+        for _, _, window in windows:
+            no_targets = [0] * len(window.allowed)
+            rows.append(_features(window, no_targets, no_targets))
+        encoded = {name: [row[name] for row in rows] for name in rows[0]}
+        bucketed = bucket_by_length(encoded, self.tokenizer.pad_token_id)
         parts = []
-        for chunk in chunks["chunks"]:
-            found = model(**_inputs(chunk))
-            start, end = found.start_logits.float(), found.end_logits.float()
+        for bucket in bucketed["buckets"]:
+            logits = model(**_inputs(bucket))
+            start, end = logits.start_logits.float(), logits.end_logits.float()
             null = torch.zeros(len(start), dtype=torch.long)
-            allowed = chunk["seen"].bool()
+            allowed = bucket["allowed"].bool()
             allowed[:, 0] = False
             scores, first, last = best_spans(
                 start, end, allowed, self.settings.max_answer_tokens, 1
@@ -142,18 +150,18 @@ class ReaderTask(Task):
             parts.append(torch.cat([odds, first.float(), last.float()], dim=1))
         best: dict[int, tuple[float, str]] = {}
         for (number, passage, window), (odds, first, last) in zip(
-            rows, restored(parts, chunks["order"]).tolist(), strict=True
+            windows, restore_order(parts, bucketed["order"]).tolist(), strict=True
         ):
             text = passage.text[window.starts[int(first)] : window.ends[int(last)]]
             best[number] = max(best.get(number, (float("-inf"), "")), (odds, text))
         return {number: text for number, (_, text) in best.items()}
 
 
-def _features(window: Window, first: list[int], last: list[int]) -> dict[str, list[int]]:
-    seen = window.allowed.astype(int).tolist()
-    seen[window.null] = 1
-    return {**window.features, "first": first, "last": last, "seen": seen}
+def _features(window: Window, starts: list[int], ends: list[int]) -> dict[str, list[int]]:
+    allowed = window.allowed.astype(int).tolist()
+    allowed[window.null] = 1
+    return {**window.features, "start_targets": starts, "end_targets": ends, "allowed": allowed}
 
 
-def _inputs(chunk: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k: v for k, v in chunk.items() if k not in ("first", "last", "seen")}
+def _inputs(bucket: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in bucket.items() if name not in _TARGETS}

@@ -18,15 +18,28 @@ from odqa.encoders.static import StaticEncoder
 from odqa.encoders.text import TextEncoder
 from odqa.retro.create.byte_tokenizer import ByteTokenizer
 from odqa.retro.create.copying import start_copying
-from odqa.retro.model.config import RetroConfig, SelfPosition, StackConfig
+from odqa.retro.model.config import (
+    RetroConfig,
+    SelfPosition,
+    StackConfig,
+)
 from odqa.retro.model.model import RetroModel
-from odqa.retro.offline.chunk_database import ChunkDatabase, KeyEncoder
+from odqa.retro.offline.chunk_database import (
+    ChunkDatabase,
+    KeyEncoder,
+)
 from odqa.retro.read.bits import document_bits
-from odqa.training.examples import Examples
-from odqa.training.lm_batches import IGNORED, DocumentSchedule, collate_documents
-from odqa.training.lm_data import Document, Split, new_documents, split_passages, trained_documents
-from odqa.training.recipe import Part, Recipe
-from odqa.training.tasks.base import Task, Trained
+from odqa.training.data.lm_batches import IGNORED, DocumentSchedule, collate_documents
+from odqa.training.data.lm_documents import (
+    Document,
+    Split,
+    split_passages,
+    training_documents,
+    unseen_documents,
+)
+from odqa.training.data.training_data import TrainingData
+from odqa.training.recipes import Part, Recipe
+from odqa.training.tasks.base import Task, TrainedModel
 
 _HEAD = 64
 
@@ -67,8 +80,8 @@ class RetroLmSettings(Part):
 class RetroLmTask(Task):
     """A decoder that reads the nearest chunks of the other passages of the training part.
 
-    ``data.held_out`` passages are set apart and never looked at here; `odqa.training.bits` judges
-    the model by them.
+    ``data.held_out`` passages are set apart and never looked at here: `odqa bits` judges the model
+    by them.
     """
 
     Settings = RetroLmSettings
@@ -78,7 +91,7 @@ class RetroLmTask(Task):
     @classmethod
     def load(cls, recipe: Recipe) -> Self:
         passages = read_passages(recipe.data.root / recipe.data.corpus)
-        return cls(recipe, Examples({passage.id: passage for passage in passages}, {}, []))
+        return cls(recipe, TrainingData({passage.id: passage for passage in passages}, {}, []))
 
     def build(self) -> nn.Module:
         model = RetroModel(self.config)
@@ -87,10 +100,10 @@ class RetroLmTask(Task):
         return model
 
     def schedule(self) -> DocumentSchedule:
-        documents = trained_documents(self.database, self.settings.neighbours)
+        documents = training_documents(self.database, self.settings.neighbours)
         return DocumentSchedule(
             documents,
-            self.items,
+            self.schedule_length,
             batch=self.recipe.optim.batch,
             off_share=self.settings.off_share,
             seed=self.recipe.seed,
@@ -107,16 +120,16 @@ class RetroLmTask(Task):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         assert isinstance(model, RetroModel)
-        off = [document.without() for document in self._dev]
+        off = [document.without_retrieval() for document in self._validation]
         return {
-            "bits_per_byte": self.bits_per_byte(model, self._dev),
+            "bits_per_byte": self.bits_per_byte(model, self._validation),
             "bits_per_byte_off": self.bits_per_byte(model, off),
         }
 
     def bits_per_byte(self, model: RetroModel, documents: Sequence[Document]) -> float:
-        """All bits of the dev passages by all their bytes."""
+        """All bits of the validation passages by all their bytes."""
         bits = sum(self.bits(model, documents))
-        return bits / sum(len(passage.text.encode()) for passage in self.split.dev)
+        return bits / sum(len(passage.text.encode()) for passage in self.split.validation)
 
     def bits(
         self, model: RetroModel, documents: Sequence[Document], label: str = ""
@@ -125,31 +138,31 @@ class RetroLmTask(Task):
         return document_bits(
             model,
             documents,
-            lambda part: collate_documents(self.database, part),
+            lambda batch: collate_documents(self.database, batch),
             per_forward=self.settings.per_forward,
             desc=label,
         )
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
-        return {self.recipe.name: Trained(model.state_dict(), self.config.to_dict())}
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
+        return {self.recipe.name: TrainedModel(model.state_dict(), self.config.to_dict())}
 
     def write(
-        self, folder: Path, name: str, kept: Trained, curve: Sequence[Mapping[str, float]]
+        self, folder: Path, name: str, trained: TrainedModel, curve: Sequence[Mapping[str, float]]
     ) -> None:
         """A RETRO checkpoint with its tokenizer; it changes no base model."""
-        model = RetroModel(RetroConfig.from_dict(kept.config))
-        model.load_state_dict(dict(kept.tensors))
+        model = RetroModel(RetroConfig.from_dict(trained.config))
+        model.load_state_dict(dict(trained.tensors))
         self.tokenizer.save_pretrained(folder)
         model.save_pretrained(folder)
 
     @cached_property
     def split(self) -> Split:
-        """Passages to train on, to choose by, and to judge by."""
+        """Passages to train on, to choose the checkpoint by, and to judge the model by."""
         data = self.recipe.data
         return split_passages(
-            list(self.examples.passages.values()),
-            dev=self.settings.dev,
-            held_out=data.held_out,
+            list(self.data.passages.values()),
+            validation=self.settings.dev,
+            test=data.held_out,
             per_title=self.settings.per_title,
             seed=self.recipe.split_seed,
             where=str(data.root / data.corpus),
@@ -213,5 +226,5 @@ class RetroLmTask(Task):
         return TextEncoder(checkpoint, pooling="mean", normalize=True, max_length=None)
 
     @cached_property
-    def _dev(self) -> list[Document]:
-        return new_documents(self.database, self.split.dev, self.settings.neighbours)
+    def _validation(self) -> list[Document]:
+        return unseen_documents(self.database, self.split.validation, self.settings.neighbours)

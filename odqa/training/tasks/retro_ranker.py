@@ -11,20 +11,40 @@ from torch import Tensor, nn
 
 from odqa.checkpoints.base_model import base_model_dir
 from odqa.progress import progress
-from odqa.retro.create.grow import CrossStart, RetroShape, grow_retro
-from odqa.retro.model.layouts import LayoutName, frame_questions, pad_passages
+from odqa.retro.create.grow import (
+    CrossStart,
+    RetroShape,
+    grow_retro,
+)
+from odqa.retro.model.layouts import (
+    LayoutName,
+    frame_questions,
+    pad_passages,
+)
 from odqa.retro.model.model import RetroModel
-from odqa.retro.model.ranking_settings import RankingSettings, ReadOut
-from odqa.retro.rank.scores import read_out, score_encoded
-from odqa.retro.rank.shared_prefix import encode_candidates, share_prefix
-from odqa.retro.rank.similarity import encode_questions, similarities
-from odqa.training.examples import Example
-from odqa.training.groups import Group, GroupSchedule, teacher_scores
-from odqa.training.lora import RETRO_LAYERS, attach, extract
-from odqa.training.losses import distillation, listwise
-from odqa.training.recipe import Part
-from odqa.training.tasks.base import CandidateRankingTask, Trained
-from odqa.types import Hit
+from odqa.retro.model.ranking_settings import (
+    RankingSettings,
+    ReadOut,
+)
+from odqa.retro.rank.scores import (
+    read_out,
+    score_encoded,
+)
+from odqa.retro.rank.shared_prefix import (
+    encode_candidates,
+    share_prefix,
+)
+from odqa.retro.rank.similarity import (
+    encode_questions,
+    similarities,
+)
+from odqa.training.data.instances import InstanceSchedule, TrainingInstance, stack_teacher_scores
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.model.lora import RETRO_LAYERS, attach, extract
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import CandidateRankingTask, TrainedModel
+from odqa.training.tasks.losses import distillation, listwise
+from odqa.types import Hit, Question
 
 # Beside low-rank changes of all layers: the head, and the norms and gates of cross-attention.
 _WHOLE = (".cross.norm.", ".cross.source_norm.", ".cross.gate.", "score_head.")
@@ -69,68 +89,72 @@ class RetroRankerTask(CandidateRankingTask):
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
-        whole = [name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)]
-        return attach(model, self.recipe.lora, heads=whole, targets=RETRO_LAYERS)
+        trained_parts = [
+            name for name, _ in model.named_parameters() if any(p in name for p in _WHOLE)
+        ]
+        return attach(model, self.recipe.lora, heads=trained_parts, targets=RETRO_LAYERS)
 
-    def schedule(self) -> GroupSchedule:
+    def schedule(self) -> InstanceSchedule:
         recipe = self.recipe
-        return GroupSchedule(
-            self.examples, recipe.data.weights, recipe.negatives, self.items, recipe.seed
+        return InstanceSchedule(
+            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
         )
 
-    def collate(self, items: Sequence[Group]) -> dict[str, Any]:
-        batch = self._batch([g.question.text for g in items], [g.texts for g in items])
-        batch["teacher"] = teacher_scores(items)
+    def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
+        questions = [instance.question.text for instance in items]
+        batch = self._batch(questions, [instance.texts for instance in items])
+        batch["teacher_scores"] = stack_teacher_scores(items)
         return batch
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         settings: RetroRankerSettings = self.settings
         head, similar = self._scores(model, batch)
         scores = head + similar
-        taught = distillation(scores, batch["teacher"], settings.temperature)
-        loss = listwise(scores) + settings.distillation * taught
+        distilled = distillation(scores, batch["teacher_scores"], settings.temperature)
+        loss = listwise(scores) + settings.distillation * distilled
         return loss + settings.head_alone * listwise(head) if settings.head_alone else loss
 
-    def rank(self, model: nn.Module, example: Example, hits: Sequence[Hit]) -> list[Hit]:
+    def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
         """Hits of one question in the order of the model's scores."""
-        return self._orders(model, example, hits)[0]
+        return self._orders(model, labelled.question, hits)[0]
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures of the whole score, and of the head alone where there is more to the score."""
+        """Figures of the score, and of the head alone if the score has other terms."""
         depth: int = self.settings.evaluated
-        whole: dict[str, list[Hit]] = {}
-        alone: dict[str, list[Hit]] = {}
-        held_out = self.examples.held_out
-        for example in progress(held_out, "ranking", len(held_out), unit="question"):
-            key = example.question.id
-            hits = self.examples.candidates[key][:depth]
-            whole[key], alone[key] = self._orders(model, example, hits)
-        figures = self.figures(whole)
+        by_score: dict[str, list[Hit]] = {}
+        by_head: dict[str, list[Hit]] = {}
+        questions = [labelled.question for labelled in self.data.validation]
+        for question in progress(questions, "ranking", len(questions), unit="question"):
+            hits = self.data.candidates[question.id][:depth]
+            by_score[question.id], by_head[question.id] = self._orders(model, question, hits)
+        figures = self.figures(by_score)
         if self.settings.similarity:
-            figures |= {f"head {name}": value for name, value in self.figures(alone).items()}
+            figures |= {f"head {name}": value for name, value in self.figures(by_head).items()}
         return figures
 
     def _orders(
-        self, model: nn.Module, example: Example, hits: Sequence[Hit]
+        self, model: nn.Module, question: Question, hits: Sequence[Hit]
     ) -> tuple[list[Hit], list[Hit]]:
-        """Hits by the whole score, and by the head's."""
-        texts = [self.examples.passages[hit.passage_id].full_text for hit in hits]
+        """Hits by the score, and by the score of the head alone."""
+        texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
         # Like lengths together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        whole: list[Hit] = []
-        alone: list[Hit] = []
+        by_score: list[Hit] = []
+        by_head: list[Hit] = []
         for start in range(0, len(order), self.settings.per_forward):
             part = order[start : start + self.settings.per_forward]
-            batch = self._batch([example.question.text], [[texts[i] for i in part]])
+            batch = self._batch([question.text], [[texts[i] for i in part]])
             head, similar = self._scores(model, batch)
-            for out, scores in ((whole, head + similar), (alone, head)):
-                found = scores[0].tolist()
-                out += [Hit(hits[i].passage_id, s) for i, s in zip(part, found, strict=True)]
-        for out in (whole, alone):
-            out.sort(key=lambda hit: -hit.score)
-        return whole, alone
+            for ranked, scores in ((by_score, head + similar), (by_head, head)):
+                ranked += [
+                    Hit(hits[i].passage_id, score)
+                    for i, score in zip(part, scores[0].tolist(), strict=True)
+                ]
+        for ranked in (by_score, by_head):
+            ranked.sort(key=lambda hit: -hit.score)
+        return by_score, by_head
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {
             "kind": "retro",
             "shape": self._shape.to_dict(),
@@ -140,7 +164,7 @@ class RetroRankerTask(CandidateRankingTask):
                 "readout": self.settings.readout,
             },
         }
-        return {self.recipe.name: Trained(extract(model), config)}
+        return {self.recipe.name: TrainedModel(extract(model), config)}
 
     @property
     def _shape(self) -> RetroShape:
@@ -157,19 +181,23 @@ class RetroRankerTask(CandidateRankingTask):
     def _batch(self, questions: Sequence[str], texts: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Tensors of B questions with n passages each."""
         tokenizer, settings = self.tokenizer, self.settings
-        asked = tokenizer(list(questions), truncation=True, max_length=settings.chunk_length)
-        marked = asked["input_ids"]
+        question_ids = tokenizer(
+            list(questions), truncation=True, max_length=settings.chunk_length
+        )["input_ids"]
         frame = frame_questions(
-            [row[:-1] for row in marked],
+            [row[:-1] for row in question_ids],
             settings.layout,
             chunk_length=settings.chunk_length,
             score_token=tokenizer.sep_token_id,
             prompt=tokenizer(RankingSettings().prompt)["input_ids"],
         )
-        flat = [text for row in texts for text in row]
-        read = tokenizer(flat, truncation=True, max_length=settings.max_length)["input_ids"]
-        ids, mask = pad_passages(read, length=settings.max_length)
-        plain_ids, plain_mask = pad_passages(marked, length=settings.chunk_length)
+        passage_ids = tokenizer(
+            [text for row in texts for text in row],
+            truncation=True,
+            max_length=settings.max_length,
+        )["input_ids"]
+        ids, mask = pad_passages(passage_ids, length=settings.max_length)
+        plain_ids, plain_mask = pad_passages(question_ids, length=settings.chunk_length)
         shape = (len(questions), -1, ids.shape[1])
         arrays = {
             "ids": frame.ids,

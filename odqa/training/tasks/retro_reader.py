@@ -5,38 +5,37 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from odqa.checkpoints.base_model import base_model_dir
 from odqa.errors import DataError
-from odqa.metrics.answers import best_exact_match, best_f1
+from odqa.metrics.answers import answer_figures
 from odqa.progress import progress
-from odqa.retro.create.grow import RetroShape, grow_retro
-from odqa.retro.model.capture import capture_attention
+from odqa.retro.create.grow import (
+    RetroShape,
+    grow_retro,
+)
 from odqa.retro.model.layouts import pad_passages
 from odqa.retro.model.model import RetroModel
 from odqa.retro.offline.encodings import prompt_chunk
-from odqa.retro.rank.joint import read_jointly
-from odqa.retro.rank.shared_prefix import SharedPrefix, share_prefix
 from odqa.retro.read.answering import Answering
-from odqa.training.copying import start_copying
-from odqa.training.examples import Example
-from odqa.training.groups import GroupSchedule
-from odqa.training.lessons import Lesson, LessonFormat, LessonSchedule
-from odqa.training.lora import RETRO_LAYERS, attach, extract
-from odqa.training.recipe import Part
-from odqa.training.tasks.base import Items, Task, Trained
+from odqa.training.data.instances import InstanceSchedule
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.reader_instances import ReaderCollator, ReaderInstance, ReaderSchedule
+from odqa.training.model.copy_attention import initialise_copy_attention
+from odqa.training.model.lora import RETRO_LAYERS, attach, extract
+from odqa.training.recipes import Part
+from odqa.training.tasks.base import Schedule, Task, TrainedModel
+from odqa.training.tasks.retro_reader_loss import token_losses
 from odqa.types import Passage
 
-# Passages that the first state of copying is fitted on, and their tokens.
+# Passages that copying is fitted on before training, and their tokens.
 _FITTED, _FITTED_TOKENS = 64, 96
-# Passages encoded together: few, and of like length, so that little of a batch is padding.
-_TOGETHER = 4
 
 
 class RetroReaderSettings(Part):
@@ -91,7 +90,7 @@ class RetroReaderTask(Task):
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
-        self._start(model)
+        self._initialise_copying(model)
         last = f"decoder.blocks.{model.config.decoder.layers - 1}"
         parts = (
             ".cross.norm.",
@@ -100,18 +99,20 @@ class RetroReaderTask(Task):
             f"{last}.ffw_norm.",
             f"{last}.cross.attention.",
         )
-        whole = [name for name, _ in model.named_parameters() if any(p in name for p in parts)]
+        trained_parts = [
+            name for name, _ in model.named_parameters() if any(p in name for p in parts)
+        ]
         # What is trained whole, or not at all, needs no low-rank change.
         layers = "|".join(map(str, range(self.settings.frozen))) or "none"
         targets = rf"(?!decoder\.blocks\.{last[-1]}\.cross|encoder\.blocks\.({layers})\.)"
         targets += RETRO_LAYERS
-        return attach(model, self.recipe.lora, heads=whole, targets=targets)
+        return attach(model, self.recipe.lora, heads=trained_parts, targets=targets)
 
-    def schedule(self) -> Items:
+    def schedule(self) -> Schedule:
         recipe = self.recipe
         usable = {
-            source: [example for example in found if self._usable(example)]
-            for source, found in self.examples.train.items()
+            source: [labelled for labelled in questions if self._usable(labelled)]
+            for source, questions in self.data.train.items()
             if recipe.data.weights.get(source, 0) > 0
         }
         if not any(usable.values()):
@@ -120,50 +121,49 @@ class RetroReaderTask(Task):
                 where=f"recipe {recipe.name}",
                 cure="raise settings.longest, max_length or max_answer_tokens",
             )
-        groups = GroupSchedule(
-            replace(self.examples, train=usable),
+        instances = InstanceSchedule(
+            replace(self.data, train=usable),
             recipe.data.weights,
             recipe.negatives,
-            self.items,
+            self.schedule_length,
             recipe.seed,
         )
         settings: RetroReaderSettings = self.settings
-        return LessonSchedule(groups, settings.closed_book, settings.with_negatives, recipe.seed)
+        return ReaderSchedule(instances, settings.closed_book, settings.with_negatives, recipe.seed)
 
-    def collate(self, items: Sequence[Lesson]) -> dict[str, Any]:
-        return self._lessons.batch(items)
+    def collate(self, items: Sequence[ReaderInstance]) -> dict[str, Any]:
+        return self._collator.batch(items)
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        nll = self._losses(model, batch)
-        weight: float = self.settings.copying
-        answer, practice = batch["answer"], batch["practice"]
-        total = nll[answer].mean()
-        if weight and bool(practice.any()):
-            total = total + weight * nll[practice].mean()
-        return total
+        assert isinstance(model, RetroModel)
+        settings: RetroReaderSettings = self.settings
+        losses = token_losses(model, batch, settings.pointing)
+        loss = losses[batch["in_answer"]].mean()
+        if settings.copying and bool(batch["in_continuation"].any()):
+            loss = loss + settings.copying * losses[batch["in_continuation"]].mean()
+        return loss
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """EM and F1 of greedy answers, with what is retrieved and (``off``) without."""
         assert isinstance(model, RetroModel)
-        on: list[tuple[float, float]] = []
-        off: list[tuple[float, float]] = []
-        held_out, size = self.examples.held_out, self.settings.per_forward
-        for start in progress(range(0, len(held_out), size), "held-out questions", unit="batch"):
-            part = held_out[start : start + size]
-            on += self._scores(model, part, [self._candidates(example) for example in part])
-            off += self._scores(model, part, [[] for _ in part])
-        figures = {}
-        for name, scores in (("", on), (" off", off)):
-            figures[f"EM{name}"] = sum(em for em, _ in scores) / len(scores)
-            figures[f"F1{name}"] = sum(f1 for _, f1 in scores) / len(scores)
-        return figures
+        on: list[str] = []
+        off: list[str] = []
+        questions, size = self.data.validation, self.settings.per_forward
+        for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
+            part = questions[start : start + size]
+            on += self._answers(model, part, [self._candidates(labelled) for labelled in part])
+            off += self._answers(model, part, [[] for _ in part])
+        golds = [labelled.question.answers for labelled in questions]
+        without = {f"{name} off": value for name, value in answer_figures(off, golds).items()}
+        return answer_figures(on, golds) | without
 
-    def trained(self, model: nn.Module) -> dict[str, Trained]:
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {"kind": "retro", "shape": self._shape.to_dict()}
-        return {self.recipe.name: Trained(extract(model), config)}
+        return {self.recipe.name: TrainedModel(extract(model), config)}
 
-    def target(self, example: Example) -> str:
-        """What the model is to answer; empty where the example cannot be used."""
-        return self._lessons.target(example.question, self.examples.passages[example.gold])
+    def target(self, labelled: LabelledQuestion) -> str:
+        """What the model is to answer; empty where the question cannot be trained on."""
+        return self._collator.target(labelled.question, self.data.passages[labelled.gold_id])
 
     @property
     def _shape(self) -> RetroShape:
@@ -176,43 +176,45 @@ class RetroReaderTask(Task):
             score_head=False,
         )
 
-    @property
-    def _lessons(self) -> LessonFormat:
-        if not hasattr(self, "_format"):
-            settings, tokenizer = self.settings, self.tokenizer
-            asking = Answering(
-                tokenizer, settings.chunk_length, settings.max_length, tokenizer.sep_token_id
-            )
-            self._format = LessonFormat(asking, settings.max_answer_tokens, settings.copied)
-        return self._format
+    @cached_property
+    def _collator(self) -> ReaderCollator:
+        settings: RetroReaderSettings = self.settings
+        answering = Answering(
+            self.tokenizer,
+            settings.chunk_length,
+            settings.max_length,
+            self.tokenizer.sep_token_id,
+        )
+        return ReaderCollator(answering, settings.max_answer_tokens, settings.copied)
 
     @property
-    def _asking(self) -> Answering:
-        return self._lessons.asking
+    def _answering(self) -> Answering:
+        return self._collator.answering
 
-    def _usable(self, example: Example) -> bool:
+    def _usable(self, labelled: LabelledQuestion) -> bool:
         longest = self.settings.longest
         if longest is not None:
-            text = self.examples.passages[example.gold].full_text
+            text = self.data.passages[labelled.gold_id].full_text
             # A word has at least one token: most that are too long need not be tokenised.
-            if len(text.split()) > longest or len(self._asking.tokens.bare([text])[0]) > longest:
+            if len(text.split()) > longest or len(self._answering.tokens.bare([text])[0]) > longest:
                 return False
-        return bool(self.target(example))
+        return bool(self.target(labelled))
 
-    def _start(self, model: RetroModel) -> None:
+    def _initialise_copying(self, model: RetroModel) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
         settings: RetroReaderSettings = self.settings
-        chance = random.Random(self.recipe.seed)
-        gold = sorted({e.gold for found in self.examples.train.values() for e in found})
-        chosen = chance.sample(gold, min(_FITTED, len(gold)))
-        read = self._asking.read([self.examples.passages[pid] for pid in chosen])
-        ids, mask = map(torch.from_numpy, pad_passages(read, length=_FITTED_TOKENS))
+        gold_ids = sorted(
+            {labelled.gold_id for source in self.data.train.values() for labelled in source}
+        )
+        sample = random.Random(self.recipe.seed).sample(gold_ids, min(_FITTED, len(gold_ids)))
+        tokens = self._answering.read([self.data.passages[pid] for pid in sample])
+        ids, mask = map(torch.from_numpy, pad_passages(tokens, length=_FITTED_TOKENS))
         # A conditioned encoder has to see some question.
-        prompt = self._asking.frame(["what"])
+        prompt = self._answering.frame(["what"])
         chunk = prompt_chunk(
             model, torch.from_numpy(prompt.ids[0]), torch.from_numpy(prompt.mask[0])
         )
-        start_copying(
+        initialise_copy_attention(
             model,
             ids,
             mask,
@@ -222,68 +224,26 @@ class RetroReaderTask(Task):
             readout=settings.readout,
         )
 
-    def _losses(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        """Loss of every token after the prompt, [B, S]; zero where none is to be predicted."""
-        assert isinstance(model, RetroModel)
-        ids, mask, wanted = batch["ids"], batch["mask"], batch["answer"] | batch["practice"]
-        start = ids.shape[1] - wanted.shape[1] - 1
-        shared = share_prefix(model, ids[:, :-1], mask[:, :-1], start)
-        encoded, seen = _encoded(model, shared, batch)
-        with capture_attention(model) as passes:
-            hidden = read_jointly(model, shared, encoded, seen)
-        found = F.cross_entropy(
-            model.logits(hidden[wanted]).float(), ids[:, start + 1 :][wanted], reduction="none"
-        )
-        losses = torch.zeros(wanted.shape).masked_scatter(wanted, found)
-        mass = (passes[-1].weights * batch["points"][:, None]).sum((-2, -1))
-        pointed = -mass.clamp(min=1e-6).log().mean(1)
-        known = batch["points"].any(-1).any(-1)
-        weight: float = self.settings.pointing
-        return losses + weight * torch.where(known, pointed, 0.0)
+    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
+        hits = self.data.candidates.get(labelled.question.id, [])
+        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
+        return [self.data.passages[pid] for pid in ids]
 
-    def _candidates(self, example: Example) -> list[Passage]:
-        hits = self.examples.candidates.get(example.question.id, [])
-        read = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [example.gold]
-        return [self.examples.passages[pid] for pid in read]
-
-    def _scores(
-        self, model: RetroModel, examples: Sequence[Example], passages: Sequence[Sequence[Passage]]
-    ) -> list[tuple[float, float]]:
-        """EM and F1 of greedy answers."""
-        asking = self._asking
-        made = asking.generate(
+    def _answers(
+        self,
+        model: RetroModel,
+        questions: Sequence[LabelledQuestion],
+        passages: Sequence[Sequence[Passage]],
+    ) -> list[str]:
+        """Greedy answers to some questions, each from its passages."""
+        answering = self._answering
+        generated = answering.generate(
             model,
-            asking.frame([example.question.text for example in examples]),
-            asking.neighbours(passages, model.device),
+            answering.frame([labelled.question.text for labelled in questions]),
+            answering.neighbours(passages, model.device),
             max_new_tokens=self.settings.max_answer_tokens,
         )
-        scores = []
-        for example, found, each in zip(examples, made, passages, strict=True):
-            text, gold = asking.answer(found, each).text, example.question.answers
-            scores.append((best_exact_match(text, gold), best_f1(text, gold)))
-        return scores
-
-
-def _encoded(
-    model: RetroModel, shared: SharedPrefix, batch: dict[str, Any]
-) -> tuple[Tensor, Tensor]:
-    """Encodings [B, n, r, e] and their mask; only passages that are there are encoded."""
-    ids, mask, pairs = batch["passages"], batch["passage_mask"], batch["pairs"]
-    rows, length = len(batch["ids"]), ids.shape[1]
-    most = int(pairs[:, 1].max()) + 1 if len(pairs) else 1
-    encoded = shared.suffix.new_zeros(rows, most, length, model.config.encoder.d_model)
-    seen = torch.zeros(rows, most, length, dtype=torch.bool)
-    order = mask.sum(1).argsort(descending=True)
-    for part in order.split(_TOGETHER) if len(pairs) else ():
-        longest = int(mask[part].sum(1).max())
-        own, place = pairs[part].unbind(1)
-        found = model.encode(
-            ids[part, None, :longest],
-            mask[part, None, :longest],
-            shared.chunk[own],
-            shared.chunk_mask[own],
-        )
-        wide = F.pad(found[:, 0], (0, 0, 0, length - longest))
-        encoded = encoded.index_put((own, place), wide)
-        seen[own, place] = mask[part]
-    return encoded, seen
+        return [
+            answering.answer(tokens, read).text
+            for tokens, read in zip(generated, passages, strict=True)
+        ]

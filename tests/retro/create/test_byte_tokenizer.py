@@ -37,9 +37,9 @@ def test_the_same_texts_give_the_same_tokens_and_a_folder_keeps_them(tmp_path: P
     assert ByteTokenizer.train(iter(TEXTS), 280).digest == TOKENIZER.digest
     assert ByteTokenizer.train(TEXTS, 270).digest != TOKENIZER.digest
     TOKENIZER.save_pretrained(tmp_path)
-    found = ByteTokenizer.from_pretrained(tmp_path)
-    assert found.digest == TOKENIZER.digest
-    assert found.encode(TEXTS) == TOKENIZER.encode(TEXTS)
+    tokenizer = ByteTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.digest == TOKENIZER.digest
+    assert tokenizer.encode(TEXTS) == TOKENIZER.encode(TEXTS)
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:

@@ -42,17 +42,17 @@ def test_what_followed_the_same_word_becomes_the_likeliest() -> None:
     start_copying(model, seed=1)
     draw = torch.Generator().manual_seed(0)
     rows = torch.stack([torch.randperm(VOCABULARY, generator=draw)[:14] for _ in range(40)])
-    ids, neighbours, wanted = rows[:, :M], rows[:, M:12].clone(), rows[:, 13]
-    # Each neighbour has the last word of the chunk somewhere, and the wanted word behind it.
+    ids, neighbours, target = rows[:, :M], rows[:, M:12].clone(), rows[:, 13]
+    # Each neighbour has the last token of the chunk somewhere, and the target after it.
     place = torch.randint(0, 2 * M - 1, (40,), generator=draw)
-    at = torch.arange(40)
-    neighbours[at, place], neighbours[at, place + 1] = ids[:, -1], wanted
+    index = torch.arange(40)
+    neighbours[index, place], neighbours[index, place + 1] = ids[:, -1], target
     with torch.no_grad():
         on = model(ids, None, neighbours[:, None, None]).logits[:, -1]
         off = model(ids).logits[:, -1]
     likeliest = (on - off).argmax(-1)
-    assert (likeliest == wanted).float().mean() > 0.9
-    assert (off.argmax(-1) == wanted).float().mean() < 0.1
+    assert (likeliest == target).float().mean() > 0.9
+    assert (off.argmax(-1) == target).float().mean() < 0.1
 
 
 def test_the_same_seed_gives_the_same_start() -> None:

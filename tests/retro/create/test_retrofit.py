@@ -66,14 +66,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def grow(folders: Path, name: str, **options: Any) -> RetroModel:
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "cross_layers": (2, 3),
         "conditioned_layers": (1,),
         "chunk_length": 8,
         "neighbour_length": 16,
         **options,
     }
-    return retrofit(folders / name, folders / "bert", **given)
+    return retrofit(folders / name, folders / "bert", **arguments)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:

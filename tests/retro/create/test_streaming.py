@@ -10,11 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from odqa.retro.create.streaming import Promise, write_safetensors
+from odqa.retro.create.streaming import LazyTensor, write_safetensors
 
 
-def promise(name: str, tensor: Tensor) -> Promise:
-    return Promise(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
+def lazy(name: str, tensor: Tensor) -> LazyTensor:
+    return LazyTensor(name, tuple(tensor.shape), tensor.dtype, lambda: tensor)
 
 
 def test_the_library_reads_what_was_streamed(tmp_path: Path) -> None:
@@ -26,37 +26,37 @@ def test_the_library_reads_what_was_streamed(tmp_path: Path) -> None:
         "short": torch.arange(5.0).half(),
     }
     path = tmp_path / "model.safetensors"
-    write_safetensors(path, [promise(name, tensor) for name, tensor in tensors.items()])
-    read = load_file(str(path))
-    assert read.keys() == tensors.keys()
+    write_safetensors(path, [lazy(name, tensor) for name, tensor in tensors.items()])
+    loaded = load_file(str(path))
+    assert loaded.keys() == tensors.keys()
     for name, tensor in tensors.items():
-        assert torch.equal(read[name], tensor)
-        assert read[name].dtype == tensor.dtype
+        assert torch.equal(loaded[name], tensor)
+        assert loaded[name].dtype == tensor.dtype
     with safe_open(str(path), "pt") as file:
         assert file.metadata() == {"format": "pt"}
 
 
 def test_tensors_are_made_one_at_a_time(tmp_path: Path) -> None:
-    alive: list[str] = []
+    computed: list[str] = []
 
     def make(name: str) -> Tensor:
-        alive.append(name)
+        computed.append(name)
         return torch.zeros(1)
 
-    promises = [Promise(name, (1,), torch.float32, lambda n=name: make(n)) for name in "ab"]
-    seen = []
+    tensors = [LazyTensor(name, (1,), torch.float32, lambda n=name: make(n)) for name in "ab"]
+    names = []
 
-    def watch(ordered: list[Promise]) -> list[Promise]:
-        assert not alive
-        seen.extend(p.name for p in ordered)
+    def watch(ordered: list[LazyTensor]) -> list[LazyTensor]:
+        assert not computed
+        names.extend(p.name for p in ordered)
         return ordered
 
-    write_safetensors(tmp_path / "x", promises, watch)
-    assert alive == seen == ["a", "b"]
+    write_safetensors(tmp_path / "x", tensors, watch)
+    assert computed == names == ["a", "b"]
 
 
-def test_a_broken_promise_leaves_no_file(tmp_path: Path) -> None:
-    wrong = Promise("a", (2,), torch.float32, lambda: torch.zeros(3))
+def test_a_tensor_of_another_shape_leaves_no_file(tmp_path: Path) -> None:
+    wrong = LazyTensor("a", (2,), torch.float32, lambda: torch.zeros(3))
     with pytest.raises(ValueError, match=r"a is \(3,\) of torch.float32"):
         write_safetensors(tmp_path / "x", [wrong])
     assert not list(tmp_path.iterdir())

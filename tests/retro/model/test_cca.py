@@ -77,8 +77,8 @@ def test_causal_shift_is_right_where_it_is_seen() -> None:
     falling = torch.arange(4.0, -1.0, -1.0).expand(queries, keys).contiguous()
     shifted = relative_shift(falling, keys)
     expected = distances(queries, keys, offset, torch.device("cpu")).float()
-    seen = expected >= 0
-    assert torch.equal(shifted[seen], expected[seen])
+    unmasked = expected >= 0
+    assert torch.equal(shifted[unmasked], expected[unmasked])
 
 
 def test_buckets_are_exact_when_small_then_logarithmic() -> None:

@@ -7,13 +7,13 @@ from odqa.retro.model.kv_cache import KeyValueCache, TimeBuffer
 
 
 def test_time_buffer_holds_what_was_appended() -> None:
-    buffer, whole = TimeBuffer(capacity=4), torch.arange(26).reshape(2, 13)
+    buffer, values = TimeBuffer(capacity=4), torch.arange(26).reshape(2, 13)
     for begin, end in ((0, 3), (3, 4), (4, 5), (5, 13)):
-        view = buffer.append(whole[:, begin:end])
-        assert torch.equal(view, whole[:, :end])
+        view = buffer.append(values[:, begin:end])
+        assert torch.equal(view, values[:, :end])
     buffer.reorder(torch.tensor([1, 1]))
-    assert torch.equal(buffer.view(), whole[[1, 1]])
-    assert torch.equal(buffer.append(whole[:, :1])[:, -1], whole[:, 0])
+    assert torch.equal(buffer.view(), values[[1, 1]])
+    assert torch.equal(buffer.append(values[:, :1])[:, -1], values[:, 0])
 
 
 def test_room_doubles_so_appending_rarely_allocates() -> None:

@@ -1,14 +1,16 @@
-"""Laid-out weights give what plain ones give."""
+"""Prepacked layers compute what plain ones compute."""
 
 from __future__ import annotations
 
 import weakref
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
 from torch import nn
 
+from odqa.devices import fast_bfloat16
 from odqa.retro.model import prepacked
 from odqa.retro.model.blocks import FeedForward
 from odqa.retro.model.config import RetroConfig, StackConfig
@@ -65,14 +67,14 @@ def test_whole_model(position: str) -> None:
     decoder = replace(STACK, position=position, cross_position=position)
     model = RetroModel(replace(CONFIG, decoder=decoder)).eval()
     size = sum(p.numel() for p in model.parameters())
-    tokens, found = ids(2, 27), ids(2, 3, 2, 12)
-    mask = torch.ones_like(found, dtype=torch.bool)
+    tokens, neighbours = ids(2, 27), ids(2, 3, 2, 12)
+    mask = torch.ones_like(neighbours, dtype=torch.bool)
     mask[0, 1, 1, 5:] = False
     with torch.inference_mode():
-        before = model(tokens, None, found, mask)
+        before = model(tokens, None, neighbours, mask)
         score = model.score(before.hidden)
         prepack(model)
-        after = model(tokens, None, found, mask)
+        after = model(tokens, None, neighbours, mask)
         torch.testing.assert_close(model.score(after.hidden), score, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(after.logits, before.logits, atol=1e-5, rtol=1e-5)
     plain = {name for name, part in model.named_modules() if type(part) is nn.Linear}
@@ -90,18 +92,58 @@ def test_other_formats_and_adapters_stay() -> None:
     assert [type(part) for part in parts] == [nn.Linear, nn.Linear, Adapter]
 
 
-@pytest.mark.parametrize("computes", [True, False])
-def test_bfloat16_is_laid_out_where_the_processor_computes_in_it(
-    computes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prepacked, "fast_bfloat16", lambda _: computes)
+def half_feed_forward() -> tuple[FeedForward, torch.Tensor, torch.Tensor]:
+    """The part in bfloat16, an input, and the part's output in float32."""
+    torch.manual_seed(0)
     part, x = FeedForward(STACK).bfloat16(), torch.randn(5, 24)
     with torch.inference_mode():
-        exact = FeedForward.forward(part.float(), x)
-        part.bfloat16()
+        exact = part.float()(x)
+    return part.bfloat16(), x.bfloat16(), exact
+
+
+def test_bfloat16_is_laid_out_where_the_processor_computes_in_it() -> None:
+    part, x, exact = half_feed_forward()
+    prepack(part)
+    assert isinstance(part.up_proj, PrepackedLinear) is fast_bfloat16(torch.device("cpu"))
+    with torch.inference_mode():
+        torch.testing.assert_close(part(x).float(), exact, atol=2e-2, rtol=2e-2)
+
+
+def test_bfloat16_stays_plain_where_the_processor_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepacked, "fast_bfloat16", lambda _: False)
+    part, x, exact = half_feed_forward()
+    prepack(part)
+    assert type(part.up_proj) is nn.Linear
+    with torch.inference_mode():
+        torch.testing.assert_close(part(x).float(), exact, atol=2e-2, rtol=2e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("step", ["_reorder_linear_weight", "_linear_pointwise"])
+def test_what_torch_refuses_stays_plain_and_is_logged_once(
+    dtype: torch.dtype,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("needs other instructions")
+
+    # Not the cached function: what it finds here must not outlive the test.
+    accepts = cache(prepacked._torch_accepts.__wrapped__)
+    monkeypatch.setattr(prepacked, "_torch_accepts", accepts)
+    monkeypatch.setattr(prepacked, "fast_bfloat16", lambda _: True)
+    # The first step must not fail by itself, as it does on some processors.
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", lambda weight, _: weight)
+    monkeypatch.setattr(torch.ops.mkldnn, step, refuse)
+    part, x = FeedForward(STACK).to(dtype), torch.randn(5, 24).to(dtype)
+    with torch.inference_mode():
+        before = part(x)
         prepack(part)
-        assert isinstance(part.up_proj, PrepackedLinear) is computes
-        torch.testing.assert_close(part(x.bfloat16()).float(), exact, atol=2e-2, rtol=2e-2)
+        assert torch.equal(part(x), before)
+    assert type(part.up_proj) is nn.Linear
+    (message,) = caplog.messages
+    assert str(dtype).removeprefix("torch.") in message and "needs other instructions" in message
 
 
 def test_nothing_happens_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +164,7 @@ def test_a_layer_is_freed_before_the_next_is_laid_out(monkeypatch: pytest.Monkey
         alive.append(sum(part() is not None for part in plain))
         lay_out(self, linear)
 
+    prepacked._torch_accepts(torch.float32)  # The layer it tries must not be counted.
     monkeypatch.setattr(PrepackedLinear, "__init__", counted)
     prepack(model)
     assert alive == [4, 3, 2, 1]

@@ -29,29 +29,31 @@ PASSAGES = [Passage(f"p{i}", text, f"title {i // 2}") for i, text in enumerate(T
 
 
 class Words:
-    """Every word is a token; their ids are the order in which they were met."""
+    """Every word is a token; ids follow the order of first occurrence."""
 
     digest = "words"
 
     def __init__(self) -> None:
-        self.known: list[str] = []
+        self.vocabulary: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         words = [text.split() for text in texts]
-        self.known += dict.fromkeys(w for row in words for w in row if w not in self.known)
-        return [[self.known.index(word) for word in row] for row in words]
+        self.vocabulary += dict.fromkeys(
+            w for row in words for w in row if w not in self.vocabulary
+        )
+        return [[self.vocabulary.index(word) for word in row] for row in words]
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        return [" ".join(self.known[token] for token in row) for row in rows]
+        return [" ".join(self.vocabulary[token] for token in row) for row in rows]
 
 
 class Counts:
-    """Keys are counts of letters; remembers what it was asked, and can be killed."""
+    """Keys are counts of letters; records its calls, and can be interrupted."""
 
     dim = 26
 
     def __init__(self, killed_at: int | None = None) -> None:
-        self.asked: list[list[str]] = []
+        self.calls: list[list[str]] = []
         self._killed_at = killed_at
 
     def load(self, cache: Cache | None = None) -> None:
@@ -62,9 +64,9 @@ class Counts:
 
     def encode(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
         del desc
-        if len(self.asked) == self._killed_at:
+        if len(self.calls) == self._killed_at:
             raise KeyboardInterrupt
-        self.asked.append(list(texts))
+        self.calls.append(list(texts))
         letters = "abcdefghijklmnopqrstuvwxyz"
         return np.array([[text.count(c) for c in letters] for text in texts], np.float32)
 
@@ -80,7 +82,7 @@ def build(
 def texts(database: ChunkDatabase, rows: Sequence[int]) -> list[str]:
     tokens, real = database.read(np.array(rows))
     return database.tokenizer.decode(
-        [row[seen].tolist() for row, seen in zip(tokens, real, strict=True)]
+        [row[mask].tolist() for row, mask in zip(tokens, real, strict=True)]
     )
 
 
@@ -147,18 +149,18 @@ def test_a_query_is_pooled_as_the_index_was(tmp_path: Path) -> None:
     encoder = TextEncoder(str(checkpoint), pooling="mean", normalize=False, max_length=None)
     database = ChunkDatabase(Words(), encoder, chunk_length=3)
     database.prepare(Corpus.from_passages(PASSAGES), Cache(tmp_path / "cache"))
-    asked = [database.tokens[row][database.tokens[row] >= 0].tolist() for row in range(13)]
-    keys = database.keys(asked)
+    chunks = [database.tokens[row][database.tokens[row] >= 0].tolist() for row in range(13)]
+    keys = database.keys(chunks)
     rows, _ = database.nearest(keys, np.full(13, -1), 1)
     # Every chunk finds itself, or the same words in an earlier passage, at distance zero.
-    found = [asked[row] for row in rows[:, 0]]
-    assert found == asked
+    nearest = [chunks[row] for row in rows[:, 0]]
+    assert nearest == chunks
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     model = AutoModel.from_pretrained(checkpoint).eval()
     with torch.no_grad():
         states = model(**tokenizer("written in the", return_tensors="pt")).last_hidden_state
-    assert database.tokenizer.decode([asked[8]]) == ["written in the"]
+    assert database.tokenizer.decode([chunks[8]]) == ["written in the"]
     np.testing.assert_allclose(keys[8], states[0].mean(0).numpy(), atol=1e-5)
 
 
@@ -169,14 +171,14 @@ def test_a_killed_build_goes_on_after_the_last_finished_shard(
     killed = Counts(killed_at=1)
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "a", killed)
-    assert [len(part) for part in killed.asked] == [6]
+    assert [len(part) for part in killed.calls] == [6]
     resumed = Counts()
     database = build(tmp_path / "a", resumed)
-    # The first two passages are not asked again.
-    assert [len(part) for part in resumed.asked] == [4, 3]
-    whole = build(tmp_path / "b")
-    np.testing.assert_array_equal(database.tokens, whole.tokens)
-    np.testing.assert_array_equal(database.own_neighbours(2)[0], whole.own_neighbours(2)[0])
+    # The first two passages are not encoded again.
+    assert [len(part) for part in resumed.calls] == [4, 3]
+    uninterrupted = build(tmp_path / "b")
+    np.testing.assert_array_equal(database.tokens, uninterrupted.tokens)
+    np.testing.assert_array_equal(database.own_neighbours(2)[0], uninterrupted.own_neighbours(2)[0])
 
 
 def test_a_finished_database_is_opened_not_built(tmp_path: Path) -> None:
@@ -184,6 +186,6 @@ def test_a_finished_database_is_opened_not_built(tmp_path: Path) -> None:
     first.own_neighbours(2)
     again = Counts()
     opened = build(tmp_path, again)
-    assert again.asked == []
+    assert again.calls == []
     np.testing.assert_array_equal(opened.own_neighbours(2)[0], first.own_neighbours(2)[0])
     assert isinstance(opened.tokens, np.memmap)

@@ -14,12 +14,12 @@ def test_continuation_stops_at_the_end_of_the_document() -> None:
     chunks = chunk_document([1, 2, 3, 4, 5, 6, 7], 3)
     assert chunks.tokens.tolist() == [[1, 2, 3, 4, 5, 6], [4, 5, 6, 7, 0, 0], [7, 0, 0, 0, 0, 0]]
     assert chunks.mask.sum(1).tolist() == [6, 4, 1]
-    keys, seen = chunks.keys
+    keys, mask = chunks.keys
     assert keys.tolist() == [[1, 2, 3], [4, 5, 6], [7, 0, 0]]
-    assert seen.sum(1).tolist() == [3, 3, 1]
+    assert mask.sum(1).tolist() == [3, 3, 1]
 
 
-def test_padding_is_of_the_id_asked_for() -> None:
+def test_padding_has_the_given_id() -> None:
     chunks = chunk_document([3, 4, 5], 2, pad_id=9)
     assert chunks.tokens.tolist() == [[3, 4, 5, 9], [5, 9, 9, 9]]
     assert len(chunks) == chunks.chunk_length == 2
@@ -40,10 +40,10 @@ def test_bad_length() -> None:
 
 def test_same_document_and_missing_neighbours_are_left_out() -> None:
     documents = np.array([0, 0, 1, 2])
-    found = np.array([[1, 2, -1, 3], [0, 1, -1, -1], [-1, 3, 2, 0]])
-    rows, real = neighbours_elsewhere(found, documents, np.array([0, 0, -1]), 2)
+    candidates = np.array([[1, 2, -1, 3], [0, 1, -1, -1], [-1, 3, 2, 0]])
+    rows, real = neighbours_elsewhere(candidates, documents, np.array([0, 0, -1]), 2)
     assert rows.tolist() == [[2, 3], [0, 0], [3, 2]]
     assert real.tolist() == [[True, True], [False, False], [True, True]]
-    rows, real = neighbours_elsewhere(found[:, :1], documents, np.array([1, 1, 1]), 2)
+    rows, real = neighbours_elsewhere(candidates[:, :1], documents, np.array([1, 1, 1]), 2)
     assert rows.shape == real.shape == (3, 2)
     assert real.tolist() == [[True, False], [True, False], [False, False]]

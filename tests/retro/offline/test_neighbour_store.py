@@ -17,7 +17,7 @@ def encode(start: int, stop: int) -> Shard:
     return Shard(np.concatenate(ROWS[start:stop]), np.array(LENGTHS[start:stop]), truncated=1)
 
 
-def test_padded_rows_come_back_in_the_order_asked(tmp_path: Path) -> None:
+def test_padded_rows_come_in_the_order_of_the_request(tmp_path: Path) -> None:
     build_token_store(tmp_path, 5, 3, encode, shard=2)
     store = NeighbourStore(tmp_path)
     rows, mask = store.padded([3, 1])
@@ -29,23 +29,23 @@ def test_padded_rows_come_back_in_the_order_asked(tmp_path: Path) -> None:
 
 
 def test_a_killed_build_goes_on(tmp_path: Path) -> None:
-    asked: list[int] = []
+    starts: list[int] = []
 
     def killed(start: int, stop: int) -> Shard:
-        asked.append(start)
-        if start == 4 and len(asked) == 3:
+        starts.append(start)
+        if start == 4 and len(starts) == 3:
             raise KeyboardInterrupt
         return encode(start, stop)
 
     with pytest.raises(KeyboardInterrupt):
         build_token_store(tmp_path, 5, 3, killed, shard=2)
     build_token_store(tmp_path, 5, 3, killed, shard=2)
-    assert asked == [0, 2, 4, 4]
+    assert starts == [0, 2, 4, 4]
     rows, mask = NeighbourStore(tmp_path).padded(range(5))
     np.testing.assert_array_equal(rows[mask], np.concatenate(ROWS))
 
 
-def test_nothing_asked(tmp_path: Path) -> None:
+def test_no_rows(tmp_path: Path) -> None:
     build_token_store(tmp_path, 5, 3, encode)
     rows, mask = NeighbourStore(tmp_path).padded([])
     assert rows.shape == (0, 0, 3)

@@ -41,12 +41,14 @@ def test_gated_feed_forward_has_a_third_matrix() -> None:
 def test_offline_prefix_by_hand() -> None:
     ranking = Ranking(candidates=10, question=4, passage=7, answer=2)
     cost = UnitCosts(TOY, 7)
-    once, each = cost.decoder(8, 4, 4), cost.decoder(1, 8, 3) + cost.cross(1, 7)
-    found = ranking_gflop(TOY, ranking)
-    offline = found["head, prefix, keys and values offline"]
-    assert offline == pytest.approx((once + 10 * each) / 1e9)
-    online = (once + 10 * (each + cost.encoder() + cost.conditioning() + cost.keys_values())) / 1e9
-    assert found["head, prefix"] == pytest.approx(online)
+    once, per_candidate = cost.decoder(8, 4, 4), cost.decoder(1, 8, 3) + cost.cross(1, 7)
+    gflop = ranking_gflop(TOY, ranking)
+    offline = gflop["head, prefix, keys and values offline"]
+    assert offline == pytest.approx((once + 10 * per_candidate) / 1e9)
+    online = (
+        once + 10 * (per_candidate + cost.encoder() + cost.conditioning() + cost.keys_values())
+    ) / 1e9
+    assert gflop["head, prefix"] == pytest.approx(online)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_offline_prefix_by_hand() -> None:
     ],
 )
 def test_published_estimates(name: str, expected: tuple[int, ...]) -> None:
-    found = ranking_gflop(replace(preset(name), vocab_size=30_000))
+    gflop = ranking_gflop(replace(preset(name), vocab_size=30_000))
     order = (
         "head, prefix",
         "head, prefix, unconditioned",
@@ -69,4 +71,4 @@ def test_published_estimates(name: str, expected: tuple[int, ...]) -> None:
         "question likelihood, keys and values offline",
         "attention mass",
     )
-    assert [found[key] for key in order] == pytest.approx(expected, abs=1.5)
+    assert [gflop[key] for key in order] == pytest.approx(expected, abs=1.5)

@@ -69,5 +69,5 @@ SHARED = decoder(3, 2, 3) + decoder(2, 5, 1)
     ],
 )
 def test_by_hand(options: dict[str, object], flop: float) -> None:
-    found = question_gflop(CONFIG, suffix=2, passages=(6, 8), **({"mode": "head"} | options))
-    assert found * 1e9 == pytest.approx(flop)
+    gflop = question_gflop(CONFIG, suffix=2, passages=(6, 8), **({"mode": "head"} | options))
+    assert gflop * 1e9 == pytest.approx(flop)

@@ -40,12 +40,12 @@ class Batch:
         self.scored = torch.from_numpy(frame.scored)
         draw = torch.Generator().manual_seed(5)
         self.candidates = torch.randint(0, 50, (2, 3, 16), generator=draw)
-        self.seen = torch.rand(2, 3, 16, generator=draw) > 0.2
-        self.seen[0, 1] = False
+        self.candidate_mask = torch.rand(2, 3, 16, generator=draw) > 0.2
+        self.candidate_mask[0, 1] = False
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.ids, self.mask, self.candidates, self.seen
+        return self.ids, self.mask, self.candidates, self.candidate_mask
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind)))
@@ -67,29 +67,29 @@ def test_shared_prefix_equals_naive(layout: LayoutName, kind: tuple[str, str, bo
 def test_score_depends_on_question_and_candidate_alone(layout: LayoutName) -> None:
     case = tiny_case()
     batch = Batch(case, layout)
-    whole = score_candidates(case.model, *batch.tensors, scored=batch.scored)
+    scores = score_candidates(case.model, *batch.tensors, scored=batch.scored)
     order = torch.tensor([2, 0, 1])
     shuffled = score_candidates(
         case.model,
         batch.ids,
         batch.mask,
         batch.candidates[:, order],
-        batch.seen[:, order],
+        batch.candidate_mask[:, order],
         scored=batch.scored,
     )
-    assert (shuffled - whole[:, order]).abs().max() < 1e-12
+    assert (shuffled - scores[:, order]).abs().max() < 1e-12
     for row in range(2):
         for column in range(3):
-            one, some = slice(row, row + 1), slice(column, column + 1)
+            rows, columns = slice(row, row + 1), slice(column, column + 1)
             single = score_candidates(
                 case.model,
-                batch.ids[one],
-                batch.mask[one],
-                batch.candidates[one, some],
-                batch.seen[one, some],
-                scored=batch.scored[one],
+                batch.ids[rows],
+                batch.mask[rows],
+                batch.candidates[rows, columns],
+                batch.candidate_mask[rows, columns],
+                scored=batch.scored[rows],
             )
-            assert (single[0, 0] - whole[row, column]).abs() < 1e-12
+            assert (single[0, 0] - scores[row, column]).abs() < 1e-12
 
 
 @pytest.mark.parametrize("layout", get_args(LayoutName))
@@ -102,8 +102,10 @@ def test_the_mean_readout_equals_naive_and_leaves_out_padding(layout: LayoutName
     fast = score_candidates(case.model, *batch.tensors, scored=shares)
     slow = score_naive(case.model, *batch.tensors, scored=shares)
     assert (fast - slow).abs().max() < 1e-6
-    ids, mask, found, seen = (tensor[:1] for tensor in batch.tensors)
-    hidden = case.model(ids, mask, found[:, 0, None, None], seen[:, 0, None, None]).hidden
+    ids, mask, candidates, candidate_mask = (tensor[:1] for tensor in batch.tensors)
+    hidden = case.model(
+        ids, mask, candidates[:, 0, None, None], candidate_mask[:, 0, None, None]
+    ).hidden
     real = hidden[0, case.m - 1 : case.m + int(batch.scored[0])]
     by_hand = case.model.score(sum(real) / len(real))
     assert (fast[0, 0] - by_hand).abs() < 1e-6
@@ -130,7 +132,7 @@ def test_constant_prompt_makes_encodings_independent_of_the_question(conditioned
     case = tiny_case(tiny_config(conditioned=conditioned))
     batch = Batch(case, "prompt")
     shared = share_prefix(case.model, batch.ids, batch.mask)
-    same = batch.candidates[:1].expand(2, -1, -1), batch.seen[:1].expand(2, -1, -1)
+    same = batch.candidates[:1].expand(2, -1, -1), batch.candidate_mask[:1].expand(2, -1, -1)
     online = encode_candidates(case.model, shared, *same)
     assert torch.equal(online[0], online[1])
     prompt = prompt_chunk(case.model, batch.ids[0, : case.m], batch.mask[0, : case.m])
@@ -151,13 +153,13 @@ def test_half_precision_store_keeps_the_order() -> None:
     case = tiny_case(tiny_config(conditioned=False))
     batch = Batch(case, "echo")
     shared = share_prefix(case.model, batch.ids, batch.mask)
-    encoded = encode_candidates(case.model, None, batch.candidates, batch.seen)
-    exact = score_encoded(case.model, shared, encoded, batch.seen, batch.scored)
+    encoded = encode_candidates(case.model, None, batch.candidates, batch.candidate_mask)
+    exact = score_encoded(case.model, shared, encoded, batch.candidate_mask, batch.scored)
     stored = stack_kv(project_neighbours(case.model, encoded.flatten(0, 1))).half()
     kvs = unstack_kv(case.model, stored)
-    kept = score_projected(case.model, shared, kvs, batch.seen, batch.scored)
-    assert (kept - exact).abs().max() < 1e-2
-    assert torch.equal(kept.argsort(1), exact.argsort(1))
+    rounded = score_projected(case.model, shared, kvs, batch.candidate_mask, batch.scored)
+    assert (rounded - exact).abs().max() < 1e-2
+    assert torch.equal(rounded.argsort(1), exact.argsort(1))
 
 
 @torch.no_grad()
@@ -165,7 +167,7 @@ def test_conditioned_encodings_do_depend_on_the_question() -> None:
     case = tiny_case()
     batch = Batch(case, "echo")
     shared = share_prefix(case.model, batch.ids, batch.mask)
-    same = batch.candidates[:1].expand(2, -1, -1), batch.seen[:1].expand(2, -1, -1)
+    same = batch.candidates[:1].expand(2, -1, -1), batch.candidate_mask[:1].expand(2, -1, -1)
     online = encode_candidates(case.model, shared, *same)
     assert not torch.allclose(online[0], online[1])
     with pytest.raises(ValueError, match="retrieving chunk"):
@@ -178,9 +180,9 @@ def test_context_chunks_may_come_first() -> None:
     draw = torch.Generator().manual_seed(2)
     ids = torch.randint(0, 50, (1, 19), generator=draw)
     candidates = torch.randint(0, 50, (1, 2, 16), generator=draw)
-    seen = torch.ones_like(candidates, dtype=torch.bool)
-    fast = score_candidates(case.model, ids, None, candidates, seen, start=15)
-    slow = score_naive(case.model, ids, None, candidates, seen, start=15)
+    candidate_mask = torch.ones_like(candidates, dtype=torch.bool)
+    fast = score_candidates(case.model, ids, None, candidates, candidate_mask, start=15)
+    slow = score_naive(case.model, ids, None, candidates, candidate_mask, start=15)
     assert (fast - slow).abs().max() < 1e-12
     with pytest.raises(ValueError, match="whole chunk"):
         share_prefix(case.model, ids, None, start=14)

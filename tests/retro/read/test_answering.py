@@ -9,37 +9,37 @@ from odqa.types import Passage
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Answering:
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Answering:
     tokenizer = tiny_tokenizer(tmp_path_factory.mktemp("words"), ["question", "answer"])
     return Answering(tokenizer, 16, 8, tokenizer.sep_token_id)
 
 
-def test_the_prompt_ends_a_chunk(asking: Answering) -> None:
-    frame = asking.frame(["who built the tower", "when"])
-    first = [*asking.tokens.bare(["question: who built the tower answer:"])[0]]
+def test_the_prompt_ends_a_chunk(answering: Answering) -> None:
+    frame = answering.frame(["who built the tower", "when"])
+    first = [*answering.tokens.bare(["question: who built the tower answer:"])[0]]
     assert frame.ids.shape == (2, 16)
     assert frame.ids[0, -len(first) :].tolist() == first
     assert frame.mask.sum(1).tolist() == [len(first), len(first) - 3]
     assert frame.ids[0, -1] == frame.ids[1, -1]
 
 
-def test_a_passage_before_the_prompt_is_cut(asking: Answering) -> None:
+def test_a_passage_before_the_prompt_is_cut(answering: Answering) -> None:
     best = Passage("p", "the river of the old king was opened in the north", "bridge")
-    frame = asking.frame(["when"], [best])
+    frame = answering.frame(["when"], [best])
     assert frame.ids.shape[1] == 16
     assert int(frame.mask.sum()) == 8 + 5
-    assert frame.ids[0, 3 : 3 + 8].tolist() == asking.tokens.bare([best.full_text])[0][:8]
+    assert frame.ids[0, 3 : 3 + 8].tolist() == answering.tokens.bare([best.full_text])[0][:8]
 
 
-def test_rows_with_fewer_passages_are_masked(asking: Answering) -> None:
+def test_rows_with_fewer_passages_are_masked(answering: Answering) -> None:
     one, two = Passage("a", "the river", "old"), Passage("b", "a king of the north")
-    found = asking.neighbours([[one, two], [one], []], torch.device("cpu"))
-    assert found is not None
-    assert found.ids is not None
-    assert found.mask.shape == found.ids.shape == (3, 1, 2, 7)
-    assert found.mask.sum(-1)[:, 0].tolist() == [[5, 7], [5, 0], [0, 0]]
-    assert found.ids[0, 0, 0, :5].tolist() == asking.read([one])[0]
-    assert asking.neighbours([[], []], torch.device("cpu")) is None
+    neighbours = answering.neighbours([[one, two], [one], []], torch.device("cpu"))
+    assert neighbours is not None
+    assert neighbours.ids is not None
+    assert neighbours.mask.shape == neighbours.ids.shape == (3, 1, 2, 7)
+    assert neighbours.mask.sum(-1)[:, 0].tolist() == [[5, 7], [5, 0], [0, 0]]
+    assert neighbours.ids[0, 0, 0, :5].tolist() == answering.read([one])[0]
+    assert answering.neighbours([[], []], torch.device("cpu")) is None
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_rows_with_fewer_passages_are_masked(asking: Answering) -> None:
     ],
 )
 def test_where_tokens_stand(
-    asking: Answering, answer: str, text: str, place: tuple[int, int] | None
+    answering: Answering, answer: str, text: str, place: tuple[int, int] | None
 ) -> None:
-    (ids,) = asking.tokens.bare([answer])
-    assert asking.locate(ids, text) == place
-    assert asking.locate([], text) is None
+    (ids,) = answering.tokens.bare([answer])
+    assert answering.locate(ids, text) == place
+    assert answering.locate([], text) is None

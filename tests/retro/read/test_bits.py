@@ -22,10 +22,10 @@ def batch(case: Case, neighbours: bool = True) -> dict[str, Tensor]:
     targets = case.ids.roll(-1, 1)
     targets[:, -1] = -100
     targets[0, 20:] = -100
-    found = {"ids": case.ids, "targets": targets}
+    tensors = {"ids": case.ids, "targets": targets}
     if neighbours:
-        found |= {"neighbours": case.neighbours, "neighbour_mask": case.neighbour_mask}
-    return found
+        tensors |= {"neighbours": case.neighbours, "neighbour_mask": case.neighbour_mask}
+    return tensors
 
 
 def test_equally_likely_tokens_cost_the_logarithm_of_the_vocabulary() -> None:
@@ -40,26 +40,26 @@ def test_equally_likely_tokens_cost_the_logarithm_of_the_vocabulary() -> None:
 
 @pytest.mark.parametrize("neighbours", [True, False])
 def test_bits_are_those_of_the_softmax(case: Case, neighbours: bool) -> None:
-    given = batch(case, neighbours)
-    found = (case.neighbours, case.neighbour_mask) if neighbours else (None, None)
+    tensors = batch(case, neighbours)
+    passages = (case.neighbours, case.neighbour_mask) if neighbours else (None, None)
     with torch.no_grad():
-        logits = case.model(case.ids, None, *found).logits
-        bits = sequence_bits(case.model, given)
+        logits = case.model(case.ids, None, *passages).logits
+        bits = sequence_bits(case.model, tensors)
     for row in range(len(logits)):
-        spent = 0.0
-        for t, target in enumerate(given["targets"][row].tolist()):
+        expected = 0.0
+        for t, target in enumerate(tensors["targets"][row].tolist()):
             if target >= 0:
-                spent -= math.log2(float(logits[row, t].softmax(-1)[target]))
-        assert float(bits[row]) == pytest.approx(spent)
+                expected -= math.log2(float(logits[row, t].softmax(-1)[target]))
+        assert float(bits[row]) == pytest.approx(expected)
 
 
 def test_documents_cost_the_same_alone_and_together(case: Case) -> None:
-    whole = batch(case)
+    tensors = batch(case)
 
     def collate(rows: Sequence[int]) -> dict[str, Tensor]:
-        return {name: tensor[list(rows)] for name, tensor in whole.items()}
+        return {name: tensor[list(rows)] for name, tensor in tensors.items()}
 
     together = document_bits(case.model, [0, 1], collate, per_forward=2)
     alone = document_bits(case.model, [0, 1], collate, per_forward=1)
     assert together == pytest.approx(alone)
-    assert together == pytest.approx(sequence_bits(case.model, whole).tolist())
+    assert together == pytest.approx(sequence_bits(case.model, tensors).tolist())

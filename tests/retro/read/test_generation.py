@@ -32,13 +32,13 @@ def prompts() -> tuple[Tensor, Tensor]:
 def slow_greedy(case: Case, steps: int, first_chunk: int) -> list[list[int]]:
     """Full forward for each token; chunks from ``first_chunk`` on see the passages."""
     ids, mask = prompts()
-    found = passages(case)
+    neighbours = passages(case)
     for _ in range(steps):
         chunks = ids.shape[1] // case.m
-        seen = found.mask.repeat(1, chunks, 1, 1)
-        seen[:, :first_chunk] = False
-        assert found.ids is not None
-        logits = case.model(ids, mask, found.ids.repeat(1, chunks, 1, 1), seen).logits
+        token_mask = neighbours.mask.repeat(1, chunks, 1, 1)
+        token_mask[:, :first_chunk] = False
+        assert neighbours.ids is not None
+        logits = case.model(ids, mask, neighbours.ids.repeat(1, chunks, 1, 1), token_mask).logits
         ids = torch.cat((ids, logits[:, -1:].argmax(-1)), 1)
         mask = torch.cat((mask, torch.ones(2, 1, dtype=torch.bool)), 1)
     return ids[:, 16:].tolist()
@@ -51,13 +51,13 @@ def test_greedy_equals_full_forwards_over_three_chunk_ends(
     kind: tuple[str, str], first_chunk: int
 ) -> None:
     case = tiny_case(tiny_config(*kind))
-    found = generate(
+    generated = generate(
         case.model,
         *prompts(),
         retrieve=same_passages(passages(case), first_chunk),
         max_new_tokens=20,
     )
-    assert [list(g.tokens) for g in found] == slow_greedy(case, 20, first_chunk)
+    assert [list(g.tokens) for g in generated] == slow_greedy(case, 20, first_chunk)
 
 
 @torch.no_grad()
@@ -80,19 +80,21 @@ def test_beam_search_finds_the_best_of_all_continuations() -> None:
     case = tiny_case()
     ids, mask = prompts()
     ids, mask = ids[:1], mask[:1]
-    found = Neighbours(case.neighbour_mask[:1, :1], case.neighbours[:1, :1])
+    neighbours = Neighbours(case.neighbour_mask[:1, :1], case.neighbours[:1, :1])
     steps, vocab, best = 2, case.model.config.vocab_size, (float("-inf"), (0, 0))
     pairs = torch.tensor(list(itertools.product(range(vocab), repeat=steps)))
     many = torch.cat((ids.expand(len(pairs), -1), pairs), 1)
     masks = torch.ones_like(many, dtype=torch.bool)
     masks[:, :16] = mask
-    spread = [t.expand(len(pairs), 2, -1, -1) for t in (found.ids, found.mask) if t is not None]
+    spread = [
+        t.expand(len(pairs), 2, -1, -1) for t in (neighbours.ids, neighbours.mask) if t is not None
+    ]
     logits = case.model(many, masks, *spread).logits.log_softmax(-1)
     scores = sum(logits[:, 15 + s].gather(1, pairs[:, s, None]).squeeze(1) for s in range(steps))
     assert isinstance(scores, Tensor)
     best = float(scores.max()), tuple(pairs[scores.argmax()].tolist())
     beam = generate(
-        case.model, ids, mask, retrieve=same_passages(found, 0), max_new_tokens=2, beams=vocab
+        case.model, ids, mask, retrieve=same_passages(neighbours, 0), max_new_tokens=2, beams=vocab
     )[0]
     assert beam.tokens == best[1]
     assert beam.score == pytest.approx(best[0], rel=1e-5)
@@ -102,30 +104,30 @@ def test_beam_search_finds_the_best_of_all_continuations() -> None:
 def test_beams_of_one_question_do_not_touch_another() -> None:
     case = tiny_case()
     ids, mask = prompts()
-    found = passages(case)
-    assert found.ids is not None
+    neighbours = passages(case)
+    assert neighbours.ids is not None
     options = {"max_new_tokens": 10, "beams": 3, "end_token": 5}
-    both = generate(case.model, ids, mask, retrieve=same_passages(found, 0), **options)
+    together = generate(case.model, ids, mask, retrieve=same_passages(neighbours, 0), **options)
     for row in range(2):
         one = slice(row, row + 1)
-        own = Neighbours(found.mask[one], found.ids[one])
+        own = Neighbours(neighbours.mask[one], neighbours.ids[one])
         alone = generate(
             case.model, ids[one], mask[one], retrieve=same_passages(own, 0), **options
         )[0]
-        assert alone.tokens == both[row].tokens
-        assert alone.score == pytest.approx(both[row].score, rel=1e-5)
+        assert alone.tokens == together[row].tokens
+        assert alone.score == pytest.approx(together[row].score, rel=1e-5)
 
 
 @torch.no_grad()
 def test_encoded_passages_of_the_ranker_serve_the_reader() -> None:
     case = tiny_case(tiny_config(conditioned=False))
-    found = passages(case)
-    assert found.ids is not None
-    encoded = case.model.encode(found.ids[:, 0], found.mask[:, 0], None, None)[:, None]
-    ready = Neighbours(found.mask, None, encoded)
+    neighbours = passages(case)
+    assert neighbours.ids is not None
+    encoded = case.model.encode(neighbours.ids[:, 0], neighbours.mask[:, 0], None, None)[:, None]
+    precomputed = Neighbours(neighbours.mask, None, encoded)
     fresh, reused = (
         generate(case.model, *prompts(), retrieve=same_passages(n, 1), max_new_tokens=9)
-        for n in (found, ready)
+        for n in (neighbours, precomputed)
     )
     assert [g.tokens for g in fresh] == [g.tokens for g in reused]
 
@@ -137,8 +139,8 @@ def test_chunks_aligned_right_end_with_the_prompt() -> None:
     right = aligned_right(case)
     retrieve = same_passages(passages(case), 0)
     short = generate(right.model, ids[:, 3:], mask[:, 3:], retrieve=retrieve, max_new_tokens=5)
-    whole = generate(case.model, ids, mask, retrieve=retrieve, max_new_tokens=5)
-    assert short[0].tokens == whole[0].tokens
+    full = generate(case.model, ids, mask, retrieve=retrieve, max_new_tokens=5)
+    assert short[0].tokens == full[0].tokens
 
 
 @torch.no_grad()
@@ -147,7 +149,7 @@ def test_work_for_a_token_does_not_grow_with_a_rebuilt_projection() -> None:
     decoder = CachedDecoder(case.model)
     attention = case.model.decoder.block(1).self_attention.positions
     calls: list[int] = []
-    attention.r_proj.register_forward_hook(lambda _m, given, _o: calls.append(len(given[0])))
+    attention.r_proj.register_forward_hook(lambda _m, inputs, _o: calls.append(len(inputs[0])))
     for token in range(200):
         decoder.feed(torch.full((1, 1), token % 50))
     # Distances up to 0, 1, 2, 4 … 256: ten tables instead of two hundred.

@@ -16,10 +16,19 @@ from safetensors.torch import load_file
 from odqa.errors import CheckpointError, RunError, SpecError
 from odqa.retro.model.model import RetroModel
 from odqa.testing.tiny_checkpoints import tiny_bert
-from odqa.training.bits import OFF, ON, OTHER, RANDOM, Judged, judge, judge_model, write_judged
-from odqa.training.recipe import load_recipe
-from odqa.training.run import train
+from odqa.training.load_recipe import load_recipe
 from odqa.training.tasks.retro_lm import RetroLmTask
+from odqa.training.trainer.bits_per_byte import (
+    OFF,
+    ON,
+    OTHER_TITLES,
+    RANDOM,
+    BitsPerByte,
+    evaluate_model,
+    evaluate_run,
+    save,
+)
+from odqa.training.trainer.run import train
 
 THINGS = ["river", "city", "tower", "engine", "poem", "bridge"]
 
@@ -65,10 +74,10 @@ def changed(recipe: Path, key: str, value: object) -> Path:
     return write(recipe.with_name("changed.yaml"), content)
 
 
-def test_killed_resumed_and_judged(
+def test_killed_resumed_and_evaluated(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(recipe, tmp_path / "whole") / "small-lm"
+    uninterrupted = train(recipe, tmp_path / "whole") / "small-lm"
     curve = json.loads((tmp_path / "whole" / "curve.json").read_text("utf-8"))
     assert [row["step"] for row in curve] == [2, 4]
     assert all(row["bits_per_byte"] > 0 and row["bits_per_byte_off"] > 0 for row in curve)
@@ -87,25 +96,27 @@ def test_killed_resumed_and_judged(
         train(recipe, tmp_path / "run")
     monkeypatch.setattr(RetroLmTask, "loss", usual)
     resumed = train(recipe, tmp_path / "run", resume=True) / "small-lm"
-    expected, found = (load_file(f / "model.safetensors") for f in (whole, resumed))
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    expected, resumed_tensors = (
+        load_file(f / "model.safetensors") for f in (uninterrupted, resumed)
+    )
+    assert expected.keys() == resumed_tensors.keys()
+    assert all(torch.equal(expected[name], resumed_tensors[name]) for name in expected)
 
-    judged = judge(recipe, tmp_path / "run")
-    write_judged(judged, tmp_path / "out")
+    result = evaluate_run(recipe, tmp_path / "run")
+    save(result, tmp_path / "out")
     rows = pd.read_parquet(tmp_path / "out" / "bits.parquet")
     assert list(rows.columns) == ["retrieval", "passage", "metric", "value"]
-    held_out = [p.id for p in RetroLmTask.load(load_recipe(recipe)).split.held_out]
-    for mode in (OFF, ON, OTHER, RANDOM):
-        assert rows[rows.retrieval == mode].passage.tolist() == held_out
+    test_ids = [p.id for p in RetroLmTask.load(load_recipe(recipe)).split.test]
+    for mode in (OFF, ON, OTHER_TITLES, RANDOM):
+        assert rows[rows.retrieval == mode].passage.tolist() == test_ids
     table = (tmp_path / "out" / "bits.md").read_text("utf-8")
-    assert f"| {ON} | {judged.total[ON]:.4f} |" in table
-    assert {each.candidate for each in judged.against_off} == {ON, OTHER, RANDOM}
+    assert f"| {ON} | {result.total[ON]:.4f} |" in table
+    assert {pair.candidate for pair in result.against_off} == {ON, OTHER_TITLES, RANDOM}
 
     with pytest.raises(RunError, match="other data or settings"):
-        judge(changed(recipe, "vocabulary", 270), tmp_path / "run")
+        evaluate_run(changed(recipe, "vocabulary", 270), tmp_path / "run")
     with pytest.raises(CheckpointError):
-        judge(recipe, tmp_path / "nowhere")
+        evaluate_run(recipe, tmp_path / "nowhere")
 
 
 def test_equal_odds_give_bits_by_hand(recipe: Path) -> None:
@@ -114,15 +125,15 @@ def test_equal_odds_give_bits_by_hand(recipe: Path) -> None:
     assert isinstance(model, RetroModel)
     with torch.no_grad():
         model.token_table().zero_()
-    judged = judge_model(task, model.eval())
-    passages = task.split.held_out
+    result = evaluate_model(task, model.eval())
+    passages = task.split.test
     tokens = [len(ids) - 1 for ids in task.tokenizer.encode([p.text for p in passages])]
     sizes = [len(p.text.encode()) for p in passages]
-    each = math.log2(len(task.tokenizer))
-    for mode in (OFF, ON, OTHER, RANDOM):
-        assert judged.total[mode] == pytest.approx(sum(tokens) * each / sum(sizes), rel=1e-5)
-    values = [row.value for row in judged.rows if row.pipeline == ON]
-    expected = [n * each / size for n, size in zip(tokens, sizes, strict=True)]
+    per_token = math.log2(len(task.tokenizer))
+    for mode in (OFF, ON, OTHER_TITLES, RANDOM):
+        assert result.total[mode] == pytest.approx(sum(tokens) * per_token / sum(sizes), rel=1e-5)
+    values = [row.value for row in result.rows if row.pipeline == ON]
+    expected = [n * per_token / size for n, size in zip(tokens, sizes, strict=True)]
     assert values == pytest.approx(expected, rel=1e-5)
 
 
@@ -134,18 +145,18 @@ def test_only_retrieval_on_changes_the_likelihood_of_what_follows_a_chunk(recipe
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(8)  # large enough for neighbours to matter
-    judged = judge_model(task, model)
-    assert len({round(total, 6) for total in judged.total.values()}) >= 3
-    assert judged.total[ON] != pytest.approx(judged.total[OFF], rel=1e-6)
+    result = evaluate_model(task, model)
+    assert len({round(total, 6) for total in result.total.values()}) >= 3
+    assert result.total[ON] != pytest.approx(result.total[OFF], rel=1e-6)
 
 
 def test_a_recipe_of_another_task_is_refused(recipe: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(recipe.read_text("utf-8")) | {"task": "dpr", "settings": {}}
     with pytest.raises(SpecError, match="gives text no probability"):
-        judge(write(tmp_path / "dpr.yaml", content), tmp_path)
+        evaluate_run(write(tmp_path / "dpr.yaml", content), tmp_path)
 
 
 def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(RunError, match="cannot be written"):
-        write_judged(Judged([], {}), tmp_path / "file")
+        save(BitsPerByte([], {}), tmp_path / "file")

@@ -14,8 +14,9 @@ from odqa.checkpoints.delta import read_delta, write_delta
 from odqa.checkpoints.retro import build_retro
 from odqa.data.corpus import Corpus
 from odqa.rankers.retro import RetroRanker, RetroRankerConfig
-from odqa.training.examples import Example, Examples
-from odqa.training.recipe import Recipe
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import TrainingData
+from odqa.training.recipes import Recipe
 from odqa.training.tasks.retro_ranker import RetroRankerTask
 from odqa.types import Hit, Passage, Question
 
@@ -26,8 +27,8 @@ PASSAGES = [
     Passage("p3", "The Severn is the longest river of Great Britain.", "Severn"),
 ]
 TRAIN = [
-    Example(Question("t0", "which river flows through london", ("Thames",)), "p0", "nq"),
-    Example(Question("t1", "who wrote emma", ("Jane Austen",)), "p2", "nq"),
+    LabelledQuestion(Question("t0", "which river flows through london", ("Thames",)), "p0", "nq"),
+    LabelledQuestion(Question("t1", "who wrote emma", ("Jane Austen",)), "p2", "nq"),
 ]
 HITS = [Hit(passage.id, 0.5) for passage in PASSAGES]
 
@@ -53,7 +54,7 @@ def make(conditioned: tuple[int, ...] = (3,), **settings: Any) -> RetroRankerTas
     )
     hits = {example.question.id: HITS for example in TRAIN}
     passages = {passage.id: passage for passage in PASSAGES}
-    return RetroRankerTask(recipe, Examples(passages, {"nq": TRAIN}, TRAIN, hits))
+    return RetroRankerTask(recipe, TrainingData(passages, {"nq": TRAIN}, TRAIN, hits))
 
 
 def batch(task: RetroRankerTask) -> dict[str, Any]:
@@ -80,9 +81,11 @@ def test_training_and_ranking_give_the_same_scores(
 ) -> None:
     task, model = make(readout=readout), trained[1]
     with torch.no_grad():
-        ours = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
-    (kept,) = task.trained(model).values()
-    write_delta(tmp_path / "delta", kept.tensors, {**kept.config, "lora": {"r": 2, "alpha": 4.0}})
+        task_scores = {hit.passage_id: hit.score for hit in task.rank(model, TRAIN[0], HITS)}
+    (trained,) = task.trained(model).values()
+    write_delta(
+        tmp_path / "delta", trained.tensors, {**trained.config, "lora": {"r": 2, "alpha": 4.0}}
+    )
     (tmp_path / "model").mkdir()
     build_retro(base_model_dir(), read_delta(tmp_path / "delta"), tmp_path / "model")
     ranker = RetroRanker(RetroRankerConfig(checkpoint=str(tmp_path / "model")))
@@ -90,8 +93,8 @@ def test_training_and_ranking_give_the_same_scores(
     (ranked,) = ranker.rank([TRAIN[0].question], [HITS], 4)
     # The change is kept in float16.
     for hit in ranked:
-        assert hit.score == pytest.approx(ours[hit.passage_id], abs=0.02)
-    assert np.ptp(list(ours.values())) > 0.5
+        assert hit.score == pytest.approx(task_scores[hit.passage_id], abs=0.02)
+    assert np.ptp(list(task_scores.values())) > 0.5
 
 
 def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Module]) -> None:
@@ -106,7 +109,7 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
     assert figures["R@5"] == 1.0
     with torch.no_grad():
         alone = make(similarity=0.0).evaluate(model)
-        _, by_head = task._orders(model, TRAIN[0], HITS)
+        _, by_head = task._orders(model, TRAIN[0].question, HITS)
         assert by_head == make(similarity=0.0).rank(model, TRAIN[0], HITS)
     assert by_head != ranked
     assert alone == {name: figures[f"head {name}"] for name in names}
@@ -114,11 +117,11 @@ def test_rank_falls_and_evaluate_counts(trained: tuple[RetroRankerTask, nn.Modul
 
 def test_only_the_changes_and_the_new_parts_are_trained() -> None:
     names = [n for n, p in make().build().named_parameters() if p.requires_grad]
-    whole = {n for n in names if ".lora_" not in n}
+    fully_trained = {n for n in names if ".lora_" not in n}
     parts = ("cross.norm", "cross.source_norm", "cross.gate", "score_head")
-    assert all(any(part in n for part in parts) for n in whole)
-    assert "score_head.weight" in whole
-    assert "decoder.blocks.2.cross.gate.weight" in whole
+    assert all(any(part in n for part in parts) for n in fully_trained)
+    assert "score_head.weight" in fully_trained
+    assert "decoder.blocks.2.cross.gate.weight" in fully_trained
     for layer in (
         "decoder.blocks.0.self_attention.q_proj",
         "decoder.blocks.5.cross.attention.v_proj",
@@ -157,7 +160,7 @@ def test_it_learns_and_the_teacher_pulls() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
-    against = dict(items, teacher=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
+    against = dict(items, teacher_scores=torch.tensor([[0.0, 9.0, 0.0, 0.0]] * 2))
     with torch.no_grad():
         assert float(task.loss(model, against)) > losses[-1] + 1
 
@@ -175,7 +178,7 @@ def test_the_head_alone_has_a_loss_of_its_own(trained: tuple[RetroRankerTask, nn
 def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
     from odqa.retro.model.model import RetroModel
 
-    for conditioned, seen in (((), False), ((3,), True)):
+    for conditioned, is_conditioned in (((), False), ((3,), True)):
         model = make(conditioned).build()
         assert isinstance(model, RetroModel)
-        assert model.config.conditioned is seen
+        assert model.config.conditioned is is_conditioned

@@ -1,4 +1,4 @@
-"""A pre-trained stack in our own names, and the reading of its checkpoint folder."""
+"""A pre-trained stack under this package's names, and the checkpoint folder it is read from."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Base:
     """Read-out matrix [V, d] where it is not the embedding."""
 
 
-class Foreign:
-    """The tensors and settings of a checkpoint folder, with clear errors for what is missing."""
+class SourceCheckpoint:
+    """Tensors and settings of another family's folder; what is missing is a CheckpointError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +36,7 @@ class Foreign:
         self.tensors = read_tensors(folder)
 
     def setting(self, name: str, default: object = None) -> Any:
-        """A setting, or ``default`` where one is given, else a CheckpointError."""
+        """A setting; where it is missing ``default``, without one a CheckpointError."""
         if name in self.settings and self.settings[name] is not None:
             return self.settings[name]
         if default is None:
@@ -44,7 +44,7 @@ class Foreign:
         return default
 
     def demand(self, name: str, *allowed: object) -> None:
-        """Refuse a model whose setting we cannot express."""
+        """Refuse a model with a setting that `StackConfig` cannot express."""
         value = self.settings.get(name)
         if value is not None and value not in allowed:
             raise CheckpointError(
@@ -56,10 +56,10 @@ class Foreign:
         names = list(self.tensors)
         prefix = next((p for p in prefixes if any(n.startswith(p) for n in names)), "")
         stripped = {n.removeprefix(prefix): t for n, t in self.tensors.items()}
-        return _Complaining(stripped, self.folder)
+        return _CheckedTensors(stripped, self.folder)
 
 
-class _Complaining(dict[str, Tensor]):
+class _CheckedTensors(dict[str, Tensor]):
     def __init__(self, tensors: Mapping[str, Tensor], folder: Path) -> None:
         super().__init__(tensors)
         self.folder = folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odqa.retro.create.bases.base import Base, Foreign, copy_linear
+from odqa.retro.create.bases.base import Base, SourceCheckpoint, copy_linear
 from odqa.retro.model.config import FeedForwardKind, StackConfig
 
 ACTIVATIONS: dict[str, FeedForwardKind] = {
@@ -22,15 +22,15 @@ PARTS = {
 }
 
 
-def read_bert(foreign: Foreign) -> Base:
+def read_bert(checkpoint: SourceCheckpoint) -> Base:
     """The stack of a BERT-like checkpoint; token type 0 is folded into the positions."""
-    foreign.demand("hidden_act", *ACTIVATIONS)
-    foreign.demand("position_embedding_type", "absolute")
-    d, heads = foreign.setting("hidden_size"), foreign.setting("num_attention_heads")
-    source = foreign.without_prefix("bert.", "roberta.")
-    pad = foreign.setting("pad_token_id", 0)
+    checkpoint.demand("hidden_act", *ACTIVATIONS)
+    checkpoint.demand("position_embedding_type", "absolute")
+    d, heads = checkpoint.setting("hidden_size"), checkpoint.setting("num_attention_heads")
+    source = checkpoint.without_prefix("bert.", "roberta.")
+    pad = checkpoint.setting("pad_token_id", 0)
     places = source["embeddings.position_embeddings.weight"]
-    if foreign.setting("model_type") == "roberta":
+    if checkpoint.setting("model_type") == "roberta":
         # Its positions count from the padding index + 1.
         places = places[pad + 1 :]
     weights = {
@@ -38,7 +38,7 @@ def read_bert(foreign: Foreign) -> Base:
         "embedding.places.weight": places + source["embeddings.token_type_embeddings.weight"][0],
     }
     copy_linear(weights, "embedding.norm", source, "embeddings.LayerNorm")
-    layers = foreign.setting("num_hidden_layers")
+    layers = checkpoint.setting("num_hidden_layers")
     for layer in range(layers):
         for ours, theirs in PARTS.items():
             copy_linear(
@@ -49,11 +49,11 @@ def read_bert(foreign: Foreign) -> Base:
         heads=heads,
         head_dim=d // heads,
         layers=layers,
-        d_ffw=foreign.setting("intermediate_size"),
+        d_ffw=checkpoint.setting("intermediate_size"),
         position="absolute",
-        ffw=ACTIVATIONS[foreign.setting("hidden_act", "gelu")],
+        ffw=ACTIVATIONS[checkpoint.setting("hidden_act", "gelu")],
         norm="layer",
-        norm_eps=foreign.setting("layer_norm_eps", 1e-12),
+        norm_eps=checkpoint.setting("layer_norm_eps", 1e-12),
         norm_order="post",
         embed_norm=True,
         final_norm=False,

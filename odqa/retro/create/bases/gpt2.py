@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odqa.retro.create.bases.base import Base, Foreign, copy_linear
+from odqa.retro.create.bases.base import Base, SourceCheckpoint, copy_linear
 from odqa.retro.create.bases.bert import ACTIVATIONS
 from odqa.retro.model.config import StackConfig
 
@@ -13,19 +13,19 @@ TRANSPOSED = {
 }
 
 
-def read_gpt2(foreign: Foreign) -> Base:
+def read_gpt2(checkpoint: SourceCheckpoint) -> Base:
     """The stack of a GPT-2 checkpoint."""
-    foreign.demand("activation_function", *ACTIVATIONS)
-    foreign.demand("scale_attn_weights", True)
-    foreign.demand("scale_attn_by_inverse_layer_idx", False)
-    d, heads = foreign.setting("n_embd"), foreign.setting("n_head")
-    source = foreign.without_prefix("transformer.")
+    checkpoint.demand("activation_function", *ACTIVATIONS)
+    checkpoint.demand("scale_attn_weights", True)
+    checkpoint.demand("scale_attn_by_inverse_layer_idx", False)
+    d, heads = checkpoint.setting("n_embd"), checkpoint.setting("n_head")
+    source = checkpoint.without_prefix("transformer.")
     weights = {
         "embedding.tokens.weight": source["wte.weight"],
         "embedding.places.weight": source["wpe.weight"],
     }
     copy_linear(weights, "norm", source, "ln_f")
-    layers = foreign.setting("n_layer")
+    layers = checkpoint.setting("n_layer")
     for layer in range(layers):
         ours, theirs = f"blocks.{layer}", f"h.{layer}"
         copy_linear(weights, f"{ours}.self_norm", source, f"{theirs}.ln_1")
@@ -45,16 +45,16 @@ def read_gpt2(foreign: Foreign) -> Base:
         layers=layers,
         d_ffw=weights["blocks.0.ffw.up_proj.weight"].shape[0],
         position="absolute",
-        ffw=ACTIVATIONS[foreign.setting("activation_function", "gelu_new")],
+        ffw=ACTIVATIONS[checkpoint.setting("activation_function", "gelu_new")],
         norm="layer",
-        norm_eps=foreign.setting("layer_norm_epsilon", 1e-5),
+        norm_eps=checkpoint.setting("layer_norm_epsilon", 1e-5),
         bias=True,
         max_positions=weights["embedding.places.weight"].shape[0],
     )
     vocab = weights["embedding.tokens.weight"].shape[0]
-    pad = foreign.settings.get("pad_token_id")
-    end = foreign.settings.get("eos_token_id") or 0
+    pad = checkpoint.settings.get("pad_token_id")
+    end = checkpoint.settings.get("eos_token_id") or 0
     pad = min(end, vocab - 1) if pad is None else pad
-    tied = bool(foreign.settings.get("tie_word_embeddings", True))
-    readout = None if tied else foreign.tensors.get("lm_head.weight")
+    tied = bool(checkpoint.settings.get("tie_word_embeddings", True))
+    readout = None if tied else checkpoint.tensors.get("lm_head.weight")
     return Base(stack, vocab, pad, weights, readout)

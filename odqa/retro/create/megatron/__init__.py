@@ -1,1 +1,1 @@
-"""NVIDIA's Retro checkpoints (Megatron-LM, legacy format) as RETRO models of ours."""
+"""NVIDIA's Retro checkpoints (Megatron-LM, legacy format) converted to `RetroModel`."""

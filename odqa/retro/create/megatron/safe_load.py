@@ -1,8 +1,8 @@
-"""Reading a checkpoint file of torch without running anything that is pickled in it.
+"""Reading a checkpoint file of torch without running any code pickled in it.
 
 Torch's own restricted unpickler rebuilds tensors and plain containers and nothing else. Megatron
-also pickles its command line and a few enums: the command line is read as a bare namespace, and
-enums become objects that do nothing. Whatever else a file names is refused before it is opened.
+also pickles its command line and a few enums: the command line is read as a plain namespace, and
+enums become objects that do nothing. A file with any other global is refused before it is loaded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ INERT_NAMES = (
     "numpy.dtype",
     "builtins.getattr",
 )
-"""States of random generators, and how some versions of Python write a member of an enum: nothing
-reads either. What is named is never looked up: `Inert` is called instead."""
+"""States of random generators, and how some versions of Python pickle a member of an enum; neither
+is used. These globals are never imported: `Inert` is called instead."""
 
 
 class Inert:
-    """Stands where the file names something that is not needed; takes anything, does nothing."""
+    """Placeholder for an object that is not needed: accepts any arguments, does nothing."""
 
     def __new__(cls, *_: object) -> Self:
         return super().__new__(cls)
@@ -47,7 +47,7 @@ class Inert:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """The dictionary that was saved; its tensors are memory-mapped and read when they are used.
+    """The saved dictionary; its tensors are memory-mapped and read when they are used.
 
     Raises:
         CheckpointError: the file is missing, damaged, not a dictionary, or names anything beyond
@@ -59,9 +59,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not zipfile.is_zipfile(path):
         raise CheckpointError("not a checkpoint of torch 1.6 or later", where=where)
     try:
-        named = torch.serialization.get_unsafe_globals_in_checkpoint(where)
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(where)
         allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-            (stand_in(name, where), name) for name in sorted(named)
+            (stand_in(name, where), name) for name in sorted(names)
         ]
         with torch.serialization.safe_globals(allowed):
             saved = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
@@ -73,7 +73,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def stand_in(name: str, where: str) -> type:
-    """What takes the place of a global the file names, or a refusal."""
+    """The class that replaces a global of the file; CheckpointError for one that is not allowed."""
     if name in NAMESPACES:
         return argparse.Namespace
     if name in INERT_NAMES or name.startswith(INERT_MODULES):

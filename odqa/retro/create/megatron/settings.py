@@ -1,4 +1,4 @@
-"""Megatron's command line as our configuration; what it cannot say is refused."""
+"""Megatron's command line as a `RetroConfig`; what that cannot express is refused."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Settings:
     """The command line a checkpoint was trained with."""
 
     def __init__(self, args: Namespace, where: str) -> None:
-        self.known = vars(args)
+        self.args = vars(args)
         self.where = where
 
     def get(self, *names: str, default: object = None) -> Any:
-        """The first of ``names`` that is set; without ``default`` one has to be."""
+        """The first of ``names`` that is set, else ``default``; without one a CheckpointError."""
         for name in names:
-            if self.known.get(name) is not None:
-                return self.known[name]
+            if self.args.get(name) is not None:
+                return self.args[name]
         if default is None:
             raise CheckpointError(f"its arguments lack {names[0]!r}", where=self.where)
         return default
 
     def on(self, name: str) -> bool:
         """Whether a switch is set."""
-        return bool(self.known.get(name))
+        return bool(self.args.get(name))
 
-    def refuse(self, what: str) -> CheckpointError:
-        """The error for what cannot be expressed."""
-        return CheckpointError(f"{what} are not supported", where=self.where)
+    def refuse(self, feature: str) -> CheckpointError:
+        """The error for a feature that cannot be expressed."""
+        return CheckpointError(f"{feature} are not supported", where=self.where)
 
 
 def read_config(
@@ -59,31 +59,31 @@ def read_config(
 
     Args:
         args: Megatron's arguments.
-        names: its weights; they tell which layers have cross-attention.
+        names: of its weights; they show which layers have cross-attention.
         where: for errors.
         vocab_size: tokens of the tokenizer; None keeps Megatron's padded vocabulary.
         gate: factor on the decoder's cross-attention, None for the one in ``args``.
 
     Raises:
-        CheckpointError: a missing size, or a feature `RetroConfig` has no words for.
+        CheckpointError: a missing size, or a feature that `RetroConfig` cannot express.
     """
     settings = Settings(args, where)
-    for switch, what in REFUSED.items():
+    for switch, feature in REFUSED.items():
         if settings.on(switch):
-            raise settings.refuse(what)
+            raise settings.refuse(feature)
     if settings.on("add_qkv_bias") and not settings.on("add_bias_linear"):
         raise settings.refuse("biases of self-attention only")
     names = list(names)
-    cross = sorted(int(found[1]) + 1 for name in names if (found := CROSS.fullmatch(name)))
-    inner = [found for name in names if (found := RETRIEVER.fullmatch(name))]
-    if not cross or {int(found[1]) + 1 for found in inner} != {cross[0]}:
+    cross = sorted(int(match[1]) + 1 for name in names if (match := CROSS.fullmatch(name)))
+    retriever = [match for name in names if (match := RETRIEVER.fullmatch(name))]
+    if not cross or {int(match[1]) + 1 for match in retriever} != {cross[0]}:
         raise CheckpointError(
             "has no retriever in its first layer with cross-attention",
             where=where,
             cure="give a checkpoint trained with --retro-add-retriever",
         )
     position = self_position(settings)
-    opening = retrieval_factor(settings, gate)
+    factor = retrieval_factor(settings, gate)
     common: dict[str, Any] = {
         "d_model": settings.get("hidden_size"),
         "heads": settings.get("num_attention_heads"),
@@ -110,12 +110,12 @@ def read_config(
             layers=settings.get("num_layers"),
             cross_layers=tuple(cross),
             position=position,
-            gated=opening != 1,
+            gated=factor != 1,
             **common,
         ),
         encoder=StackConfig(
-            layers=1 + max(int(found[2]) for found in inner),
-            cross_layers=conditioned(inner),
+            layers=1 + max(int(match[2]) for match in retriever),
+            cross_layers=conditioned(retriever),
             # Rotary angles never reach the retriever; learned positions come with the embedding.
             position="absolute" if position == "absolute" else "none",
             final_norm=False,
@@ -129,14 +129,14 @@ def read_config(
     )
 
 
-def conditioned(inner: Iterable[re.Match[str]]) -> tuple[int, ...]:
-    """Layers of the retriever that look at the retrieving chunk."""
+def conditioned(retriever: Iterable[re.Match[str]]) -> tuple[int, ...]:
+    """Layers of the retriever that attend to the retrieving chunk."""
     query = "inter_attention.query.weight"
-    return tuple(sorted(int(found[2]) + 1 for found in inner if found[3] == query))
+    return tuple(sorted(int(match[2]) + 1 for match in retriever if match[3] == query))
 
 
 def head_dim(settings: Settings) -> int:
-    """Size of a head, set apart from the width or following from it."""
+    """Size of a head: its own setting, or else width / heads."""
     implied = settings.get("hidden_size") // settings.get("num_attention_heads")
     size: int = settings.get("kv_channels", default=implied)
     return size
@@ -147,7 +147,7 @@ def self_position(settings: Settings) -> SelfPosition:
     kind = settings.get("position_embedding_type", default="learned_absolute")
     if kind == "rope" or settings.on("use_rotary_position_embeddings"):
         return "rope"
-    if kind == "none" or settings.known.get("add_position_embedding") is False:
+    if kind == "none" or settings.args.get("add_position_embedding") is False:
         return "none"
     if kind != "learned_absolute":
         raise settings.refuse(f"positions of kind {kind!r}")
@@ -155,7 +155,7 @@ def self_position(settings: Settings) -> SelfPosition:
 
 
 def feed_forward(settings: Settings) -> FeedForwardKind:
-    """The activation, in the order Megatron asks its switches."""
+    """The activation, in the order in which Megatron checks its switches."""
     if settings.on("openai_gelu"):
         return "gelu_tanh"
     if settings.on("onnx_safe"):

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: one of every tensor-parallel rank, merged tensor by tensor."""
+"""The files of a checkpoint, one per tensor-parallel rank, merged tensor by tensor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from odqa.retro.create.megatron.safe_load import load_checkpoint
 TRACKER = "latest_checkpointed_iteration.txt"
 FILE = "model_optim_rng.pt"
 HEADS_FIRST = 2.0
-"""Since this version fused projections are laid out by head."""
+"""Since this version fused projections are ordered by head."""
 
 
 def everything(share: Tensor) -> Tensor:
@@ -27,18 +27,18 @@ def everything(share: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a tensor of ours comes from those of the ranks."""
+    """How one tensor of a RETRO model is merged from those of the ranks."""
 
     source: str
     """Megatron's name, below ``language_model``."""
     dim: int | None = None
-    """Dimension the ranks divide among them; None where each of them holds the whole."""
+    """Dimension that is split over the ranks; None where every rank holds all of it."""
     part: Callable[[Tensor], Tensor] = everything
     """What to take of each rank's share."""
 
 
 class Shards:
-    """What all ranks hold, under Megatron's names; nothing is read before it is merged."""
+    """The tensors of all ranks under Megatron's names; each is read when it is merged."""
 
     def __init__(self, ranks: Sequence[Mapping[str, Tensor]], where: str) -> None:
         self.ranks = ranks
@@ -95,10 +95,10 @@ def open_checkpoint(source: Path) -> tuple[Namespace, Shards]:
             where=str(paths[0]),
             cure=f"save it with a Megatron that writes version {HEADS_FIRST} or later",
         )
-    told = getattr(args, "tensor_model_parallel_size", len(paths))
-    if told != len(paths):
+    expected = getattr(args, "tensor_model_parallel_size", len(paths))
+    if expected != len(paths):
         raise CheckpointError(
-            f"{len(paths)} of {told} tensor-parallel ranks are there", where=str(source)
+            f"{len(paths)} of {expected} tensor-parallel ranks are there", where=str(source)
         )
     ranks = [weights(saved, str(path)) for saved, path in zip(files, paths, strict=True)]
     return args, Shards(ranks, str(source))
@@ -109,30 +109,30 @@ def rank_files(source: Path) -> list[Path]:
     folder = source
     tracker = source / TRACKER
     if tracker.is_file():
-        named = tracker.read_text(encoding="utf-8").strip()
-        folder = source / (f"iter_{int(named):07d}" if named.isdecimal() else "release")
-    found = sorted(folder.glob(f"mp_rank_*/{FILE}"))
-    if not found:
+        iteration = tracker.read_text(encoding="utf-8").strip()
+        folder = source / (f"iter_{int(iteration):07d}" if iteration.isdecimal() else "release")
+    paths = sorted(folder.glob(f"mp_rank_*/{FILE}"))
+    if not paths:
         raise CheckpointError(
             f"no mp_rank_XX/{FILE}", where=str(folder), cure="give a Megatron legacy checkpoint"
         )
-    for rank, path in enumerate(found):
+    for rank, path in enumerate(paths):
         number = re.fullmatch(r"mp_rank_(\d+)", path.parent.name)
         if number is None:
             raise CheckpointError("pipeline-parallel checkpoints cannot be merged", where=str(path))
         if int(number[1]) != rank:
             raise CheckpointError(f"tensor-parallel rank {rank} is missing", where=str(folder))
-    return found
+    return paths
 
 
 def weights(saved: Mapping[str, object], where: str) -> dict[str, Tensor]:
-    """All tensors of a rank by dotted name; names from before norms of other kinds are renewed."""
+    """All tensors of a rank by dotted name; names of older versions are replaced by newer ones."""
     model = saved.get("model")
     inner = model.get("language_model") if isinstance(model, Mapping) else None
     if not isinstance(inner, Mapping):
         raise CheckpointError("holds no 'language_model' of the legacy format", where=where)
-    renewed = {"encoder" if key == "transformer" else key: value for key, value in inner.items()}
-    return {name.replace("layernorm", "norm"): t.detach() for name, t in flat(renewed)}
+    renamed = {"encoder" if key == "transformer" else key: value for key, value in inner.items()}
+    return {name.replace("layernorm", "norm"): t.detach() for name, t in flat(renamed)}
 
 
 def flat(nested: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, Tensor]]:

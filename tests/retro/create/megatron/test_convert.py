@@ -43,9 +43,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 class Megatron:
     """States are [s, b, h], as in Megatron."""
 
-    def __init__(self, args: Namespace, whole: dict[str, Tensor]) -> None:
+    def __init__(self, args: Namespace, tensors: dict[str, Tensor]) -> None:
         self.args = args
-        self.w = {name: tensor.double() for name, tensor in whole.items()}
+        self.w = {name: tensor.double() for name, tensor in tensors.items()}
         self.crossing = cross_layers(args.num_layers)
 
     def norm(self, name: str, x: Tensor) -> Tensor:
@@ -122,8 +122,8 @@ class Megatron:
                 per_neighbour = []
                 for j in range(K):
                     query = normed.view(R, -1, K, normed.shape[-1])[:, :, j]
-                    got = self.inter_attention(f"{layer}.inter_attention", query, chunk)
-                    per_neighbour.append(x.view(R, -1, K, x.shape[-1])[:, :, j] + got)
+                    attended = self.inter_attention(f"{layer}.inter_attention", query, chunk)
+                    per_neighbour.append(x.view(R, -1, K, x.shape[-1])[:, :, j] + attended)
                 x = torch.stack(per_neighbour, dim=1).reshape(x.shape)
                 normed = self.norm(f"{layer}.post_inter_attention_norm", x)
             x = x + self.mlp(f"{layer}.mlp", normed)
@@ -145,24 +145,24 @@ class Megatron:
                 if i + 1 == self.crossing[0]:
                     first = length % M or M
                     chunks = [normed[:first], *normed[first:].split(M)]
-                    found = [
+                    encodings = [
                         self.retrieve(
                             f"{layer}.retriever", self.embed(neighbours[:, u].reshape(-1, R)), chunk
                         )
                         for u, chunk in enumerate(chunks)
                     ]
                     # The retriever leaves neighbours outermost: [r, k * bs, h] for each chunk.
-                    encoded = torch.stack([e.reshape(R * K, batch, d) for e in found], dim=2)
+                    encoded = torch.stack([e.reshape(R * K, batch, d) for e in encodings], dim=2)
                     encoded = encoded.reshape(R * K, batch * count, d)
                 pad = (length - 1) % M
-                late = F.pad(normed[pad:], (0, 0, 0, 0, 0, M - 1))
-                late = late.reshape(count, M, batch, d).permute(1, 2, 0, 3)
-                late = late.reshape(M, batch * count, d)
-                got = self.inter_attention(f"{layer}.inter_attention", late, encoded)
-                got = got.reshape(M, batch, count, d).permute(2, 0, 1, 3)
-                got = got.reshape(M * count, batch, d)
-                got = F.pad(got, (0, 0, 0, 0, pad, 0))[:length]
-                h = h + getattr(self.args, "retro_attention_gate", 1.0) * got
+                attending = F.pad(normed[pad:], (0, 0, 0, 0, 0, M - 1))
+                attending = attending.reshape(count, M, batch, d).permute(1, 2, 0, 3)
+                attending = attending.reshape(M, batch * count, d)
+                attended = self.inter_attention(f"{layer}.inter_attention", attending, encoded)
+                attended = attended.reshape(M, batch, count, d).permute(2, 0, 1, 3)
+                attended = attended.reshape(M * count, batch, d)
+                attended = F.pad(attended, (0, 0, 0, 0, pad, 0))[:length]
+                h = h + getattr(self.args, "retro_attention_gate", 1.0) * attended
                 normed = self.norm(f"{layer}.post_inter_attention_norm", h)
             h = h + self.mlp(f"{layer}.mlp", normed)
         table = self.w.get("output_layer.weight", self.w["embedding.word_embeddings.weight"])
@@ -184,13 +184,13 @@ def converted(source: Path, target: Path, **options: Any) -> RetroModel:
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_logits_are_megatrons(variant: str, ranks: int, tmp_path: Path) -> None:
-    args, whole = write_checkpoint(tmp_path / "megatron", ranks=ranks, **VARIANTS[variant])
+    args, tensors = write_checkpoint(tmp_path / "megatron", ranks=ranks, **VARIANTS[variant])
     model = converted(tmp_path / "megatron", tmp_path / "ours")
     ids, neighbours = batch()
     with torch.no_grad():
         ours = model(ids, neighbour_ids=neighbours).logits
         off = model(ids).logits
-    theirs = Megatron(args, whole).logits(ids, neighbours)
+    theirs = Megatron(args, tensors).logits(ids, neighbours)
     # Megatron's tanh GELU rounds its constant, and a gate is stored in float32.
     tolerance = 1e-5 if variant in ("gpt", "gated") else 1e-9
     torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance)
@@ -199,12 +199,12 @@ def test_logits_are_megatrons(variant: str, ranks: int, tmp_path: Path) -> None:
 
 
 def test_padding_of_the_vocabulary_is_cut_off(tmp_path: Path) -> None:
-    args, whole = write_checkpoint(tmp_path / "megatron")
+    args, tensors = write_checkpoint(tmp_path / "megatron")
     model = converted(tmp_path / "megatron", tmp_path / "ours", vocab_size=60)
     ids, neighbours = batch()
     with torch.no_grad():
         ours = model(ids, neighbour_ids=neighbours).logits
-    theirs = Megatron(args, whole).logits(ids, neighbours)
+    theirs = Megatron(args, tensors).logits(ids, neighbours)
     torch.testing.assert_close(ours, theirs[..., :60], rtol=0, atol=1e-9)
     with pytest.raises(CheckpointError, match="not within the 64 tokens"):
         convert_megatron(tmp_path / "megatron", tmp_path / "other", vocab_size=65)
@@ -215,31 +215,31 @@ def test_chunks_end_with_the_sequence(tmp_path: Path) -> None:
 
     The reference leaves out the zeros Megatron fills that chunk up with, which we mask.
     """
-    args, whole = write_checkpoint(tmp_path / "megatron")
+    args, tensors = write_checkpoint(tmp_path / "megatron")
     model = converted(tmp_path / "megatron", tmp_path / "ours")
     ids, neighbours = batch(4 * M - 5)
     with torch.no_grad():
         on = model(ids, neighbour_ids=neighbours).logits
         off = model(ids).logits
-    theirs = Megatron(args, whole).logits(ids, neighbours)
+    theirs = Megatron(args, tensors).logits(ids, neighbours)
     torch.testing.assert_close(on, theirs, rtol=0, atol=1e-9)
     changed = (on != off).any(-1).any(0)
     assert changed.tolist() == [False] * 2 + [True] * (4 * M - 5 - 2)
 
 
 def test_gate_of_an_instructed_model_can_be_opened(tmp_path: Path) -> None:
-    args, whole = write_checkpoint(tmp_path / "megatron", retro_attention_gate=0.0)
+    args, tensors = write_checkpoint(tmp_path / "megatron", retro_attention_gate=0.0)
     model = converted(tmp_path / "megatron", tmp_path / "ours", gate=1.0)
     args.retro_attention_gate = 1.0
     ids, neighbours = batch()
     with torch.no_grad():
         ours = model(ids, neighbour_ids=neighbours).logits
-    theirs = Megatron(args, whole).logits(ids, neighbours)
+    theirs = Megatron(args, tensors).logits(ids, neighbours)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
 
 
 def test_half_precision_is_kept(tmp_path: Path) -> None:
-    _, whole = write_checkpoint(tmp_path / "source")
+    _, tensors = write_checkpoint(tmp_path / "source")
     for path in (tmp_path / "source").glob("release/*/*.pt"):
         saved = torch.load(path, weights_only=False)
         language = saved["model"]["language_model"]
@@ -251,7 +251,7 @@ def test_half_precision_is_kept(tmp_path: Path) -> None:
     folder = convert_megatron(tmp_path / "source", tmp_path / "ours")
     model = RetroModel.from_pretrained(folder)
     assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.bfloat16}
-    assert torch.equal(model.readout.weight, whole["output_layer.weight"].bfloat16())
+    assert torch.equal(model.readout.weight, tensors["output_layer.weight"].bfloat16())
 
 
 def test_configuration_says_what_megatron_means(tmp_path: Path) -> None:
@@ -269,15 +269,15 @@ def test_configuration_says_what_megatron_means(tmp_path: Path) -> None:
 
 def test_progress_sees_every_tensor_once(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "megatron")
-    seen: list[str] = []
+    names: list[str] = []
 
-    def watch(promises: list[Any]) -> Any:
-        for promise in promises:
-            seen.append(promise.name)
-            yield promise
+    def watch(tensors: list[Any]) -> Any:
+        for tensor in tensors:
+            names.append(tensor.name)
+            yield tensor
 
     folder = convert_megatron(tmp_path / "megatron", tmp_path / "ours", progress=watch)
-    assert sorted(seen) == sorted(RetroModel.from_pretrained(folder).state_dict())
+    assert sorted(names) == sorted(RetroModel.from_pretrained(folder).state_dict())
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 

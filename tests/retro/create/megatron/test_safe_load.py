@@ -123,11 +123,11 @@ def test_what_megatron_saves_is_read(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", SAVING, str(tmp_path / "rank.pt")], check=True)
     saved = load_checkpoint(tmp_path / "rank.pt")
     assert torch.equal(saved["w"], torch.arange(6.0).bfloat16())
-    read = saved["args"]
-    assert isinstance(read, Namespace)
-    assert (read.num_layers, read.betas, read.params_dtype) == (9, (0.9, 0.95), torch.bfloat16)
-    assert read.names == ["a", None, True]
-    assert isinstance(read.model_type, Inert)
+    args = saved["args"]
+    assert isinstance(args, Namespace)
+    assert (args.num_layers, args.betas, args.params_dtype) == (9, (0.9, 0.95), torch.bfloat16)
+    assert args.names == ["a", None, True]
+    assert isinstance(args.model_type, Inert)
 
 
 def test_stand_ins_are_forgotten(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What Megatron's arguments mean, and which of them cannot be followed."""
+"""Megatron's arguments as a configuration, and those that are refused."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from odqa.testing.megatron_checkpoint import SIZES, tiny_weights
 
 def read(names: list[str] | None = None, **change: Any) -> RetroConfig:
     args = Namespace(**{**SIZES, **change})
-    given = list(tiny_weights(Namespace(**SIZES))) if names is None else names
-    return read_config(args, given, "here")
+    weights = list(tiny_weights(Namespace(**SIZES))) if names is None else names
+    return read_config(args, weights, "here")
 
 
 @pytest.mark.parametrize(

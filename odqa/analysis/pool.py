@@ -1,0 +1,102 @@
+"""The pool of a finished run: the passages that it found or that are judged, as a corpus.
+
+Exact search over the pool returns the same best k as over the whole corpus, so that rankers whose
+offline side is large (keys and values of every passage) can be compared at a fraction of its cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odqa.analysis.judged_run import Run
+from odqa.data.dpr_tsv import write_passages
+from odqa.data.qrels import Qrels, read_qrels, write_qrels
+from odqa.data.trec import read_run, write_run
+from odqa.errors import DataError, RunError
+from odqa.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from odqa.data.corpus import Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that a pipeline of a finished run retrieved.
+
+    Attributes:
+        pipeline: its name.
+        hits: question id -> best passages.
+        qrels: relevance judgements; empty where the run has none.
+    """
+
+    pipeline: str
+    hits: Run
+    qrels: Qrels
+
+    def pooled_ids(self) -> set[str]:
+        """Ids of the passages that the hits or the judgements name."""
+        retrieved = {hit.passage_id for hits in self.hits.values() for hit in hits}
+        return retrieved | {passage for grades in self.qrels.values() for passage in grades}
+
+
+def read_retrieved(folder: Path, pipeline: str, k: int) -> Retrieved:
+    """The best k retrieved passages of each question of a run, and its judgements.
+
+    Args:
+        folder: of a finished run or comparison.
+        pipeline: whose retriever is taken.
+        k: passages per question.
+
+    Raises:
+        RunError: there is no such run or pipeline. DataError: a file is broken.
+    """
+    if not (folder / "pipelines").is_dir():
+        raise RunError(
+            "is no run folder",
+            where=str(folder),
+            cure="pass one that odqa run or odqa compare finished",
+        )
+    names = [path.name for path in (folder / "pipelines").iterdir()]
+    if pipeline not in names:
+        raise RunError(
+            f"no pipeline '{pipeline}'", where=str(folder), cure=did_you_mean(pipeline, names)
+        )
+    hits = read_run(folder / "pipelines" / pipeline / "retrieved.trec")
+    qrels = folder / "gold.qrels"
+    return Retrieved(
+        pipeline,
+        {question: best[:k] for question, best in hits.items()},
+        read_qrels(qrels) if qrels.is_file() else {},
+    )
+
+
+def write_pool(retrieved: Retrieved, corpus: Corpus, out: Path) -> int:
+    """Write ``passages.tsv``, in the order of the corpus, ``first-stage.run`` and ``gold.qrels``.
+
+    Without judgements there is no ``gold.qrels``.
+
+    Args:
+        retrieved: what is pooled.
+        corpus: the passages that were searched.
+        out: folder to write into.
+
+    Returns:
+        How many passages the pool has.
+
+    Raises:
+        DataError: the corpus is another one, or ``out`` cannot be written.
+    """
+    rows = sorted(corpus.rows(sorted(retrieved.pooled_ids())))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot be made ({error.strerror})", where=str(out), cure="choose another --out"
+        ) from None
+    write_passages(out / "passages.tsv", (corpus[row] for row in rows))
+    write_run(out / "first-stage.run", retrieved.hits, retrieved.pipeline)
+    if retrieved.qrels:
+        write_qrels(out / "gold.qrels", retrieved.qrels)
+    return len(rows)

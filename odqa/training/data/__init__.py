@@ -1,0 +1,1 @@
+"""What is trained on: labelled questions, hard negatives, training instances, batches."""

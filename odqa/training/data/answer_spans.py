@@ -1,0 +1,37 @@
+"""Where the answers of a question are in a window of a passage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from odqa.readers.windows import Window
+
+
+def find_answers(text: str, answers: Iterable[str]) -> list[tuple[int, int]]:
+    """Character ranges (end exclusive) of all places where an answer stands as whole words.
+
+    Case is ignored only where an answer has no occurrence in its own case.
+    """
+    ranges: set[tuple[int, int]] = set()
+    for answer in answers:
+        if not answer.strip():
+            continue
+        pattern = rf"(?<!\w){re.escape(answer.strip())}(?!\w)"
+        matches = list(re.finditer(pattern, text)) or list(re.finditer(pattern, text, re.I))
+        ranges |= {match.span() for match in matches}
+    return sorted(ranges)
+
+
+def span_targets(window: Window, ranges: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """First and last tokens of the answers that lie in a window as a whole, as 0/1 per token."""
+    starts, ends = (np.zeros(len(window.allowed), dtype=np.int64) for _ in range(2))
+    for start, end in ranges:
+        first = np.flatnonzero(window.allowed & (window.starts <= start) & (window.ends > start))
+        last = np.flatnonzero(window.allowed & (window.starts < end) & (window.ends >= end))
+        if len(first) and len(last):
+            starts[first[0]] = 1
+            ends[last[-1]] = 1
+    return starts.tolist(), ends.tolist()

@@ -1,0 +1,129 @@
+"""Mining hard negatives: what a sentence encoder finds for training questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from odqa.cache import Cache
+from odqa.data.trec import write_run
+from odqa.training.data.hard_negatives import filter_false_negatives
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.training_data import NQ, TrainingData, load_training_data
+from odqa.training.load_recipe import load_recipe
+from odqa.types import Hit, Question
+
+#: Texts -> float32 [n, dim].
+Encode = Callable[[Sequence[str]], np.ndarray]
+#: Questions and a depth -> hits of each.
+Search = Callable[[Sequence[Question], int], list[list[Hit]]]
+
+_QUESTIONS_PER_BATCH = 256
+
+
+def mine_hard_negatives(
+    recipe_path: Path,
+    out: Path | None = None,
+    *,
+    checkpoint: str = "embedded:minilm",
+    depth: int = 100,
+    with_corpus: Collection[str] = ("qed",),
+    true_negatives_only: bool = False,
+    cache: Cache | None = None,
+) -> list[Path]:
+    """Search the candidates of all sources of a recipe and write one run file each.
+
+    Questions of the retrieval data are searched in the corpus; those of a reading source in the
+    contexts of that source, which look like its gold passages, and in the corpus if asked for.
+    The corpus is indexed as by the `sentence` retriever, so a comparison and a mining share its
+    vectors, and an interrupted one goes on.
+
+    Args:
+        recipe_path: where the data is named.
+        out: folder for ``SOURCE.run``, TREC format; default: where the recipe looks for them.
+        checkpoint: sentence encoder.
+        depth: hits per question.
+        with_corpus: reading sources whose questions are searched in the corpus too.
+        true_negatives_only: leave out the gold passage and what holds an accepted answer. Training
+            filters anyway; this is for other uses of the files.
+        cache: where the vectors of the corpus are kept; default: the usual one.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SpecError, DataError: recipe or data are wrong.
+        CheckpointError: the encoder cannot be loaded.
+    """
+    from odqa.data.corpora import open_corpus
+    from odqa.encoders.text import TextEncoder
+    from odqa.retrievers.sentence import SentenceConfig, SentenceRetriever
+
+    recipe = load_recipe(recipe_path)
+    part = recipe.data.model_copy(update={"candidates": [], "teacher": []})
+    data = load_training_data(part, recipe.split_seed)
+    cache = cache or Cache()
+    encoder = TextEncoder(checkpoint)
+    encoder.load(cache)
+    retriever = SentenceRetriever(SentenceConfig(checkpoint=checkpoint))
+    retriever.prepare(open_corpus(str(part.root / part.corpus), cache), cache)
+    out = out or part.mined
+    out.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for source in data.train:
+        search = retriever.retrieve if source == NQ or source in with_corpus else None
+        run = search_candidates(data, source, encoder.encode, depth, search)
+        if true_negatives_only:
+            run = _without_false_negatives(data, source, run)
+        paths.append(out / f"{source}.run")
+        write_run(paths[-1], run, checkpoint)
+    return paths
+
+
+def search_candidates(
+    data: TrainingData, source: str, encode: Encode, depth: int, search: Search | None
+) -> dict[str, list[Hit]]:
+    """Nearest passages of every question of a source, by inner product, exact.
+
+    Args:
+        data: questions and passages.
+        source: one of ``data.train``.
+        encode: for the contexts of a reading source.
+        depth: hits per question.
+        search: finds passages of the corpus, by the same vectors; none: only the contexts.
+    """
+    labelled = _questions_of(data, source)
+    run: dict[str, list[Hit]] = {row.question.id: [] for row in labelled}
+    ids = [] if source == NQ else sorted({row.gold_id for row in labelled})
+    contexts = encode([data.passages[pid].full_text for pid in ids]) if ids else None
+    for start in range(0, len(labelled), _QUESTIONS_PER_BATCH):
+        questions = [row.question for row in labelled[start : start + _QUESTIONS_PER_BATCH]]
+        if contexts is not None:
+            scores = encode([question.text for question in questions]) @ contexts.T
+            best = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+            for n, question in enumerate(questions):
+                run[question.id] = [Hit(ids[i], float(scores[n, i])) for i in best[n]]
+        if search is not None:
+            for question, hits in zip(questions, search(questions, depth), strict=True):
+                merged = sorted([*run[question.id], *hits], key=lambda hit: -hit.score)
+                run[question.id] = merged[:depth]
+    return run
+
+
+def _without_false_negatives(
+    data: TrainingData, source: str, run: dict[str, list[Hit]]
+) -> dict[str, list[Hit]]:
+    filtered: dict[str, list[Hit]] = {}
+    for labelled in _questions_of(data, source):
+        hits = run[labelled.question.id]
+        negatives = set(filter_false_negatives(data, labelled, hits))
+        filtered[labelled.question.id] = [hit for hit in hits if hit.passage_id in negatives]
+    return filtered
+
+
+def _questions_of(data: TrainingData, source: str) -> list[LabelledQuestion]:
+    """Training questions of a source; of NQ those of the validation split too."""
+    validation = data.validation if source == NQ else []
+    return [*data.train[source], *validation]

@@ -1,0 +1,114 @@
+"""The card beside a model's weights: what it is, what it was trained on, how well it did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from odqa.training.recipes import Recipe
+
+# Source -> what it is and its licence; text of none of them is in the package.
+LICENCES = {
+    "nq": "Natural Questions (CC BY-SA 3.0) over English Wikipedia passages (CC BY-SA 3.0)",
+    "squad": "SQuAD 1.1 (CC BY-SA 4.0)",
+    "xquad": "XQuAD, English part (CC BY-SA 4.0)",
+    "qed": "QED, explanations of Natural Questions (CC BY-SA 3.0)",
+    "nq-swap": "NQ-Swap, contexts with exchanged answers (Apache-2.0)",
+}
+
+_LIMITS = (
+    "English only. Trained for minutes on two CPU cores, on about 1,500 Natural Questions and what "
+    "is named above: a working default and a fair object of comparison, not a strong model.",
+    "Six layers of width 384: the size of the base model bounds what it can do.",
+)
+
+
+def write_card(
+    folder: Path,
+    name: str,
+    recipe: Recipe,
+    curve: Sequence[Mapping[str, float]],
+    metric: str,
+    measurements: Sequence[str] = (),
+) -> None:
+    """Write ``card.md`` from the recipe, the learning curve and ``config.json`` in ``folder``.
+
+    Args:
+        folder: holds the model's change already.
+        name: of the model.
+        recipe: what trained it.
+        curve: figures on the validation split by step.
+        metric: the one the checkpoint was chosen by.
+        measurements: lines about figures on other questions, each with its command.
+    """
+    best = max(curve, key=lambda row: row.get(metric, float("-inf")), default={})
+    sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
+    weights = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
+    optim, lora = recipe.optim, recipe.lora
+    lines = [
+        f"# {name}",
+        "",
+        recipe.description or f"Trained by the recipe of the same name, task `{recipe.task}`.",
+        "",
+        f"`delta.safetensors`, sha256 `{sha256}`",
+        "",
+        "## Trained on",
+        *(
+            f"- {LICENCES.get(source, source)}: weight {weight:g}"
+            for source, weight in weights.items()
+        ),
+        "",
+        "No text of these sources is part of the package.",
+        "",
+        "## How",
+        f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
+        *_stages(recipe),
+        f"- low-rank change (rank {lora.r}, alpha {lora.alpha:g}) of all linear layers of "
+        "all-MiniLM-L6-v2, new layers whole; stored in float16",
+        f"- at most {optim.steps} steps of {optim.batch * optim.accumulate} questions; the kept "
+        f"checkpoint is the one with the best held-out {metric}: step {int(best.get('step', 0))}",
+        "",
+        f"## Held-out figures ({recipe.data.held_out} questions cut from the training part)",
+        *_table(curve),
+        "",
+        *(["## Measured", *measurements, ""] if measurements else []),
+        "## Limits",
+        *(f"- {line}" for line in _LIMITS),
+        "",
+    ]
+    (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _stages(recipe: Recipe) -> list[str]:
+    """What it started from, which negatives it saw, what its loss has beside labels."""
+    lines = []
+    if recipe.start is not None:
+        lines.append(f"- trained on from `eval/recipes/{recipe.start.name}.yaml`")
+    if recipe.negatives.with_answers:
+        lines.append("- its negatives may hold an accepted answer, if they are no gold passage")
+    if others := recipe.negatives.others:
+        lines.append(f"- gold passages of other questions are negatives too, {others} each time")
+    if teachers := recipe.data.teacher:
+        runs = " and ".join(f"`{run}`" for run in teachers)
+        whose = "of a teacher" if len(teachers) == 1 else f"that {len(teachers)} teachers agree on"
+        lines.append(f"- learns the scores {whose} ({runs}) too")
+    if prior := recipe.settings.get("prior"):
+        lines.append(
+            f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
+        )
+    if weight := recipe.settings.get("head_alone"):
+        lines.append(
+            f"- the head learnt to rank by itself (weight {weight:g}), and together with "
+            f"{recipe.settings['similarity']:g} times the cosine of mean encodings"
+        )
+    return lines
+
+
+def _table(curve: Sequence[Mapping[str, float]]) -> list[str]:
+    names = [key for key in (curve[0] if curve else {}) if key != "step"]
+    header = [f"| step | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"] if names else []
+    return header + [
+        f"| {int(row['step'])} | " + " | ".join(f"{row[name]:.3f}" for name in names) + " |"
+        for row in curve
+    ]

@@ -1,0 +1,1 @@
+"""Trainings run, and what they left evaluated and put to use."""
