@@ -1,4 +1,4 @@
-"""Which questions become traces, and where traces go: nowhere by default.
+"""Which questions become traces, and where traces go.
 
 Stages run in batches, so a trace is built afterwards from what the comparison recorded. Where the
 question was also timed alone those times are used; else each question gets an equal share of the
@@ -99,11 +99,3 @@ class Tracer(ABC):
     @abstractmethod
     def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
         """One trace per pipeline and question; counts what was sent and what arrived."""
-
-
-class NullTracer(Tracer):
-    """Takes them nowhere."""
-
-    def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
-        """Nothing is sent."""
-        return TraceCount(0, 0)

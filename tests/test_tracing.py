@@ -6,7 +6,7 @@ from odqa.comparison.result import Comparison
 from odqa.errors import RunError, SpecError
 from odqa.metrics.attribution import outcomes
 from odqa.testing.synthetic import synthetic_comparison
-from odqa.tracing import NullTracer, TraceCount, TracePolicy
+from odqa.tracing import TraceCount, TracePolicy
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,3 @@ def test_a_difference_of_counts_is_an_error() -> None:
     TraceCount(5, 5).check("there")
     with pytest.raises(RunError, match="there: 4 of 5 traces were stored"):
         TraceCount(5, 4).check("there")
-
-
-def test_the_null_tracer_sends_nothing(comparison: Comparison) -> None:
-    assert NullTracer().send(comparison, ["syn-0000"]) == TraceCount(0, 0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from odqa.data.lines import file_stem, json_objects, text_field
 from odqa.data.questions import QuestionSet, check_question
-from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
 from odqa.types import Question
 
@@ -24,15 +22,6 @@ def read_questions(path: Path) -> QuestionSet:
             questions at all.
     """
     return collect(path, json_objects(path))
-
-
-def write_questions(path: Path, questions: Iterable[Question]) -> None:
-    """Write one JSON object a line, with ids."""
-    with whole_file(path) as file:
-        for question in questions:
-            answers = list(question.answers)
-            row = {"id": question.id, "question": question.text, "answer": answers}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def collect(path: Path, rows: Iterable[PlacedRow]) -> QuestionSet:

@@ -139,15 +139,14 @@ class LateInteractionEncoder:
             "similarity": self.settings.similarity,
         }
 
-    def encode_queries(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of questions: float32 [n, query_maxlen, dim], unit rows."""
         import torch
 
         self.load()
         settings = self.settings
         out = np.empty((len(texts), settings.query_maxlen, self.dim), dtype=np.float32)
-        steps = range(0, len(texts), self._batch_size)
-        for start in progress(steps, desc, len(steps), unit="batch") if desc else steps:
+        for start in range(0, len(texts), self._batch_size):
             ids, mask = self._query_inputs(texts[start : start + self._batch_size])
             out[start : start + len(ids)] = self._forward(torch.tensor(ids), torch.tensor(mask))
         return out

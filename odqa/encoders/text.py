@@ -110,18 +110,15 @@ class TextEncoder:
         self.truncated = 0
         self._model = model.to(self.device, self.dtype)
 
-    def encode(
-        self, texts: Sequence[str], desc: str = "", *, titles: Sequence[str] | None = None
-    ) -> np.ndarray:
+    def encode(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
         """Vectors of texts: float32 [n, dim], in their order.
 
         Args:
             texts: what to encode.
             desc: label of the progress bar; none without a label.
-            titles: a text with a title that is not empty is encoded as the pair (title, text).
         """
         self.load()
-        tokens = self.tokens(texts, titles)
+        tokens = self.tokens(texts)
         self.truncated += tokens.truncated
         return self.encode_tokens(tokens, desc)
 

@@ -104,11 +104,6 @@ def differences(rows: Iterable[MetricRow], baseline: str, candidate: str) -> lis
     return [_difference(q, theirs[q], ours[q]) for q in theirs if q in ours]
 
 
-def responsible(found: Sequence[Difference]) -> Mapping[tuple[Change, str], int]:
-    """(change, stage) -> how many questions, most frequent first."""
-    return dict(Counter((each.change, each.stage) for each in found).most_common())
-
-
 def _outcome(em: float, retrieved: float | bool, ranked: float | bool) -> Outcome:
     if em == 1.0:
         return "answered"

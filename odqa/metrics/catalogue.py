@@ -1,4 +1,4 @@
-"""Every metric of odqa by name: what it means, its unit, and which direction is better.
+"""Every metric of odqa by name, and what it means.
 
 Names say first what is judged: ``retrieved_…`` the hits that leave the retriever's slot,
 ``ranked_…`` those that leave the ranker's (the same in a pipeline without ranker), ``ID/…`` those
@@ -10,33 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from odqa.errors import RunError
 from odqa.suggest import did_you_mean
 
-Unit = Literal["fraction", "words"]
-
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric.
-
-    ``higher_is_better`` is `None` where neither direction is better. ``unit`` ``"fraction"``
-    means 0 to 1.
-    """
+    """One metric; all but lengths are fractions, and more is better."""
 
     name: str
     meaning: str
-    unit: Unit = "fraction"
-    higher_is_better: bool | None = True
 
 
 _ANSWER = (
     Metric("em", "The answer equals an accepted one (SQuAD's rules), or fits its expression."),
     Metric("f1", "Token overlap of the answer with the accepted one that fits best."),
     Metric("answered", "The reader returned an answer at all."),
-    Metric("answer_length", "Words in the answer.", "words", None),
+    Metric("answer_length", "Words in the answer."),
     Metric("reader_em_given_answer", "em, over questions whose passages held an accepted answer."),
     Metric("reader_f1_given_answer", "f1, over questions whose passages held an accepted answer."),
 )

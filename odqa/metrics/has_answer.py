@@ -20,6 +20,9 @@ from odqa.types import Hit, Matching, Question
 if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
+#: Tokenised passages that are kept, of about 1 KB each.
+_REMEMBERED = 200_000
+
 
 def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens") -> bool:
     """Whether any of the answers is in the text.
@@ -41,15 +44,12 @@ class AnswerFinder:
     Args:
         corpus: where the text of hits is looked up.
         matching: see `has_answer`.
-        remembered: how many tokenised passages are kept (about 1 KB each).
     """
 
-    def __init__(
-        self, corpus: Corpus, matching: Matching = "tokens", remembered: int = 200_000
-    ) -> None:
+    def __init__(self, corpus: Corpus, matching: Matching = "tokens") -> None:
         self._corpus = corpus
         self._matching = matching
-        self._text = lru_cache(maxsize=remembered)(self._prepared)
+        self._text = lru_cache(maxsize=_REMEMBERED)(self._prepared)
 
     def first(self, question: Question, hits: Sequence[Hit]) -> int | None:
         """Position of the first hit that holds an accepted answer; `None` when none does.

@@ -11,14 +11,15 @@ from odqa.types import Hit
 if TYPE_CHECKING:
     from odqa.data.qrels import Qrels
 
-DEFAULT_CUTS = (1, 5, 20, 100)
+#: The ``k`` of metrics with a cut.
+CUTS = (1, 5, 20, 100)
 
 #: Figures of an order of passages by their short names, and the metrics whose means they are.
 RANKING_FIGURES = {"R@1": "recall@1", "R@5": "recall@5", "MRR@10": "mrr@10"}
 
 
 def score_ranking(
-    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = DEFAULT_CUTS
+    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = CUTS
 ) -> dict[str, dict[str, float]]:
     """Scores of each question's hits.
 

@@ -19,7 +19,7 @@ from odqa.metrics.answers import (
     best_pattern_match,
 )
 from odqa.metrics.has_answer import AnswerFinder
-from odqa.metrics.retrieval import DEFAULT_CUTS, score_ranking
+from odqa.metrics.retrieval import CUTS, score_ranking
 from odqa.types import Answer, Hit, Matching, Question
 
 if TYPE_CHECKING:
@@ -39,46 +39,25 @@ class MetricRow:
     value: float
 
 
-def score_hits(
-    pipeline: str,
-    stage: Stage,
-    questions: Sequence[Question],
-    hits: Hits,
-    finder: AnswerFinder,
-    qrels: Qrels | None = None,
-    *,
-    cuts: Sequence[int] = DEFAULT_CUTS,
-    depth: int | None = None,
-) -> list[MetricRow]:
-    """Rows for the hits of one stage.
-
-    Args:
-        pipeline: its name.
-        stage: whose hits these are.
-        questions: all that were asked.
-        hits: question id -> hits, best first; a question that is missing counts as having none.
-        finder: looks for accepted answers in passages.
-        qrels: relevance judgements, where there are any.
-        cuts: the ``k`` of metrics with a cut.
-        depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
-            of a ranker that returns 20 says nothing about rank 100.
-    """
-    return hit_rows(
-        pipeline, f"{stage}_", judge_hits(questions, hits, finder, qrels, cuts=cuts, depth=depth)
-    )
-
-
 def judge_hits(
     questions: Sequence[Question],
     hits: Hits,
     finder: AnswerFinder,
     qrels: Qrels | None = None,
     *,
-    cuts: Sequence[int] = DEFAULT_CUTS,
     depth: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Question id -> metric -> value, for the hits of any stage; see `score_hits`."""
-    cuts = [k for k in cuts if depth is None or k <= depth]
+    """Question id -> metric -> value, for the hits of any stage.
+
+    Args:
+        questions: all that were asked.
+        hits: question id -> hits, best first; a question that is missing counts as having none.
+        finder: looks for accepted answers in passages.
+        qrels: relevance judgements, where there are any.
+        depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
+            of a ranker that returns 20 says nothing about rank 100.
+    """
+    cuts = [k for k in CUTS if depth is None or k <= depth]
     asked = {question.id: hits.get(question.id, ()) for question in questions}
     judged = score_ranking(asked, qrels, cuts) if qrels else {}
     values = {}
@@ -135,42 +114,6 @@ def score_answers(
             for name in right if held else ():
                 values[f"reader_{name}_given_answer"] = right[name]
         rows += _rows(pipeline, question.id, values)
-    return rows
-
-
-def score_pipeline(
-    pipeline: str,
-    questions: Sequence[Question],
-    retrieved: Sequence[Sequence[Hit]],
-    ranked: Sequence[Sequence[Hit]],
-    answers: Sequence[Answer] | None,
-    finder: AnswerFinder,
-    qrels: Qrels | None = None,
-    *,
-    cuts: Sequence[int] = DEFAULT_CUTS,
-    depths: Mapping[Stage, int] | None = None,
-    matching: Matching = "tokens",
-) -> list[MetricRow]:
-    """Rows for everything a pipeline returned, each list with one entry per question, in order.
-
-    Args:
-        depths: how many passages each stage was asked for; see `score_hits`.
-        matching: see `score_answers`.
-    """
-    ids = [question.id for question in questions]
-    depths = depths or {}
-    stages: dict[Stage, Hits] = {
-        "retrieved": dict(zip(ids, retrieved, strict=True)),
-        "ranked": dict(zip(ids, ranked, strict=True)),
-    }
-    rows = []
-    for stage, hits in stages.items():
-        rows += score_hits(
-            pipeline, stage, questions, hits, finder, qrels, cuts=cuts, depth=depths.get(stage)
-        )
-    if answers is not None:
-        said = dict(zip(ids, answers, strict=True))
-        rows += score_answers(pipeline, questions, said, stages["ranked"], finder, matching)
     return rows
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from odqa.retro.model.capture import capture_attention
 from odqa.retro.model.decoding import CachedDecoder
 from odqa.retro.model.model import Neighbours
-from odqa.retro.rank.scores import score_candidates, score_naive
 from odqa.testing.retro_loop import cross_attention_loop
 from odqa.testing.retro_model import Case
+from odqa.testing.retro_ranking import score_candidates, score_naive
 
 CLOSE = 1e-10
 

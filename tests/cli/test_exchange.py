@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from typer.testing import CliRunner
 
 from odqa.cli.main import app
 from odqa.comparison.result import Comparison
-from odqa.data.nq_open import write_questions
 from odqa.data.qrels import write_qrels
 from odqa.errors import DataError, RunError
 from odqa.testing.toys import PASSAGES, QRELS, QUESTIONS
@@ -30,7 +30,8 @@ def odqa(toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command
     rows = "".join(f"{p.id}\t{p.text}\t{p.title}\n" for p in PASSAGES)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "passages.tsv").write_text("id\ttext\ttitle\n" + rows)
-    write_questions(tmp_path / "set" / "dev.jsonl", QUESTIONS)
+    lines = ({"id": q.id, "question": q.text, "answer": q.answers} for q in QUESTIONS)
+    (tmp_path / "set" / "dev.jsonl").write_text("\n".join(map(json.dumps, lines)))
     write_qrels(tmp_path / "set" / "dev.qrels", QRELS)
     for name, weight in (("good", 1.0), ("blind", 0.0)):
         (tmp_path / f"{name}.yaml").write_text(SPEC.format(name, weight))

@@ -17,12 +17,6 @@ def test_cut_is_filled_in() -> None:
     metric = describe("ranked_recall@20")
     assert metric.name == "ranked_recall@20"
     assert "first 20 passages after ranking" in metric.meaning
-    assert describe("retrieved_has_answer@7").higher_is_better is True
-
-
-def test_length_has_no_better_direction() -> None:
-    assert describe("answer_length").higher_is_better is None
-    assert describe("answer_length").unit == "words"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from odqa.data.corpus import Corpus
 from odqa.metrics.catalogue import describe
 from odqa.metrics.has_answer import AnswerFinder
-from odqa.metrics.rows import MetricRow, score_answers, score_hits, score_pipeline
+from odqa.metrics.rows import MetricRow, hit_rows, judge_hits, score_answers
 from odqa.types import Answer, Hit, Passage, Question
 
 QUESTIONS = [
@@ -29,24 +30,28 @@ def hits(*ids: str) -> list[Hit]:
     return [Hit(each, float(-i)) for i, each in enumerate(ids)]
 
 
+def score_hits(stage: str, *given: Any, depth: int | None = None) -> list[MetricRow]:
+    return hit_rows("p", f"{stage}_", judge_hits(*given, depth=depth))
+
+
 def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
     return {row.metric: row.value for row in rows if row.question_id == question}
 
 
 def test_hits_by_hand(finder: AnswerFinder) -> None:
     found = {"q1": hits("p2", "p1"), "q3": hits("p2")}
-    rows = score_hits("bm25", "retrieved", QUESTIONS, found, finder, QRELS, cuts=(1, 2))
-    assert {row.pipeline for row in rows} == {"bm25"}
+    rows = score_hits("retrieved", QUESTIONS, found, finder, QRELS, depth=5)
+    assert {row.pipeline for row in rows} == {"p"}
     first = values(rows, "q1")
     assert first["retrieved_has_answer@1"] == 0.0
-    assert first["retrieved_has_answer@2"] == first["retrieved_oracle"] == 1.0
-    assert first["retrieved_recall@2"] == 0.5
-    assert first["retrieved_success@2"] == 1.0
+    assert first["retrieved_has_answer@5"] == first["retrieved_oracle"] == 1.0
+    assert first["retrieved_recall@5"] == 0.5
+    assert first["retrieved_success@5"] == 1.0
     assert first["retrieved_mrr@10"] == 0.5
     # No hits, no qrels: 0 where defined, and still there.
     assert values(rows, "q2") == {
         "retrieved_has_answer@1": 0.0,
-        "retrieved_has_answer@2": 0.0,
+        "retrieved_has_answer@5": 0.0,
         "retrieved_oracle": 0.0,
     }
     # No accepted answers: judged by qrels alone.
@@ -56,7 +61,7 @@ def test_hits_by_hand(finder: AnswerFinder) -> None:
 
 
 def test_cuts_beyond_the_depth_of_the_stage_are_left_out(finder: AnswerFinder) -> None:
-    rows = score_hits("p", "ranked", QUESTIONS, {}, finder, QRELS, cuts=(1, 5, 20), depth=5)
+    rows = score_hits("ranked", QUESTIONS, {}, finder, QRELS, depth=5)
     cut = {row.metric for row in rows if "@" in row.metric and not row.metric.endswith("@10")}
     assert cut == {f"ranked_{m}@{k}" for m in ("has_answer", "recall", "success") for k in (1, 5)}
 
@@ -80,42 +85,36 @@ def test_answers_by_hand(finder: AnswerFinder) -> None:
     assert values(rows, "q3") == {}
 
 
-def test_whole_pipeline_equals_its_isolated_stages(finder: AnswerFinder) -> None:
-    retrieved = [hits("p2", "p1"), hits("p3", "p2"), hits("p2")]
-    ranked = [hits("p1"), hits("p2"), hits("p2")]
-    answers = [Answer("Shelley", 1.0), Answer("", 0.0), Answer("x", 1.0)]
-    ids = [question.id for question in QUESTIONS]
-    before, after = dict(zip(ids, retrieved, strict=True)), dict(zip(ids, ranked, strict=True))
-    said = dict(zip(ids, answers, strict=True))
-    depths = {"retrieved": 20, "ranked": 1}
-    whole = score_pipeline("p", QUESTIONS, retrieved, ranked, answers, finder, QRELS, depths=depths)
-    parts = [
-        *score_hits("p", "retrieved", QUESTIONS, before, finder, QRELS, depth=20),
-        *score_hits("p", "ranked", QUESTIONS, after, finder, QRELS, depth=1),
-        *score_answers("p", QUESTIONS, said, after, finder),
+def test_every_row_is_one_metric_of_one_question(finder: AnswerFinder) -> None:
+    found = {"q1": hits("p2", "p1"), "q2": hits("p3", "p2"), "q3": hits("p2")}
+    answers = {"q1": Answer("Shelley", 1.0), "q2": Answer("", 0.0)}
+    rows = [
+        *score_hits("retrieved", QUESTIONS, found, finder, QRELS, depth=20),
+        *score_hits("ranked", QUESTIONS, found, finder, QRELS, depth=1),
+        *score_answers("p", QUESTIONS, answers, found, finder),
     ]
-    assert sorted(whole, key=repr) == sorted(parts, key=repr)
-    assert len({(row.question_id, row.metric) for row in whole}) == len(whole)
-    assert {row.metric for row in whole} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
-    for row in whole:
+    assert len({(row.question_id, row.metric) for row in rows}) == len(rows)
+    assert {row.metric for row in rows} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
+    for row in rows:
         assert describe(row.metric).name == row.metric
 
 
-def test_without_reader_and_qrels(finder: AnswerFinder) -> None:
-    found = [hits("p1"), [], []]
-    rows = score_pipeline("p", QUESTIONS, found, found, None, finder)
-    assert {row.metric.split("@")[0] for row in rows} == {
-        *("retrieved_has_answer", "retrieved_oracle", "ranked_has_answer", "ranked_oracle")
-    }
-    assert score_pipeline("p", [], [], [], [], finder) == []
+def test_without_qrels(finder: AnswerFinder) -> None:
+    rows = score_hits("ranked", QUESTIONS, {"q1": hits("p1")}, finder)
+    assert {row.metric.split("@")[0] for row in rows} == {"ranked_has_answer", "ranked_oracle"}
+    assert score_hits("ranked", [], {}, finder) == score_answers("p", [], {}) == []
 
 
 def test_regular_expressions_have_no_f1() -> None:
     asked = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
     corpus = Corpus.from_passages([Passage("p", "It came out in 1818.")])
     finder = AnswerFinder(corpus, "regex")
-    said, read = [Answer("1818", 1.0), Answer("1818", 1.0)], [hits("p"), hits("p")]
-    rows = score_pipeline("p", asked, read, read, said, finder, matching="regex")
+    read = {"q": hits("p"), "r": hits("p")}
+    said = {"q": Answer("1818", 1.0), "r": Answer("1818", 1.0)}
+    rows = [
+        *score_hits("ranked", asked, read, finder),
+        *score_answers("p", asked, said, read, finder, "regex"),
+    ]
     found = values(rows, "q")
     assert found["em"] == found["reader_em_given_answer"] == found["ranked_oracle"] == 1.0
     assert values(rows, "r")["em"] == values(rows, "r")["ranked_oracle"] == 0.0

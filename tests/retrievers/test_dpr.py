@@ -124,7 +124,9 @@ def test_plain_bert_folders_are_pooled_at_the_first_token(tmp_path: Path) -> Non
         [QUESTIONS[0].text]
     )
     tower = TextEncoder(str(passage), pooling="cls", normalize=False)
-    vectors = tower.encode([p.text for p in PASSAGES], titles=[p.title for p in PASSAGES])
+    tower.load()
+    pairs = tower.tokens([p.text for p in PASSAGES], [p.title for p in PASSAGES])
+    vectors = tower.encode_tokens(pairs)
     expected = dict(zip("123456", (vectors @ question_vectors[0]).tolist(), strict=True))
     assert {hit.passage_id: hit.score for hit in hits} == pytest.approx(expected, abs=1e-4)
 

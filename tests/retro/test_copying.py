@@ -10,7 +10,7 @@ from torch import Tensor
 
 from odqa.retro.model.config import RetroConfig, StackConfig
 from odqa.retro.model.model import RetroModel
-from odqa.retro.rank.scores import score_candidates
+from odqa.testing.retro_ranking import score_candidates
 
 ANSWERS, CUE, SCORE, M, KEYS = 8, 8, 9, 4, 2
 

@@ -14,10 +14,9 @@ from odqa.metrics.rows import MetricRow
 from odqa.metrics.statistics.bootstrap import Interval, mean_interval
 from odqa.metrics.statistics.effect import WinTieLoss, cohens_dz, win_tie_loss
 from odqa.metrics.statistics.holm import holm
-from odqa.metrics.statistics.mcnemar import mcnemar
+from odqa.metrics.statistics.mcnemar import mcnemar_mid_p
 from odqa.metrics.statistics.permutation import sign_flip_p
 from odqa.metrics.statistics.power import questions_needed
-from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 from odqa.suggest import did_you_mean
 
 Test = Literal["McNemar mid-p", "sign-flip permutation"]
@@ -50,16 +49,7 @@ class PairedComparison:
     questions_needed: int | None
 
 
-def compare_pairs(
-    rows: Iterable[MetricRow],
-    baseline: str,
-    metric: str,
-    *,
-    level: float = LEVEL,
-    resamples: int = DRAWS,
-    permutations: int = DRAWS,
-    seed: int = SEED,
-) -> list[PairedComparison]:
+def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list[PairedComparison]:
     """All other pipelines against the baseline, in the order of their first rows.
 
     The p-value is McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip
@@ -89,7 +79,7 @@ def compare_pairs(
             )
         pair = np.array([[base[q], theirs[q]] for q in shared])
         d = pair[:, 1] - pair[:, 0]
-        test, p = _test(pair, permutations, seed)
+        test, p = _test(pair)
         effect = cohens_dz(d)
         found.append(
             PairedComparison(
@@ -101,7 +91,7 @@ def compare_pairs(
                 baseline_mean=float(pair[:, 0].mean()),
                 candidate_mean=float(pair[:, 1].mean()),
                 difference=float(d.mean()),
-                interval=mean_interval(d, level=level, resamples=resamples, seed=seed),
+                interval=mean_interval(d),
                 p_value=p,
                 p_corrected=p,
                 test=test,
@@ -119,9 +109,9 @@ def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]
     return [replace(each, p_corrected=p) for each, p in zip(comparisons, adjusted, strict=True)]
 
 
-def _test(pair: NDArray[np.float64], permutations: int, seed: int) -> tuple[Test, float]:
+def _test(pair: NDArray[np.float64]) -> tuple[Test, float]:
     d = pair[:, 1] - pair[:, 0]
     if np.isin(pair, (0.0, 1.0)).all():
         counts = win_tie_loss(d)
-        return "McNemar mid-p", mcnemar(counts.wins, counts.losses).mid_p
-    return "sign-flip permutation", sign_flip_p(d, permutations=permutations, seed=seed)
+        return "McNemar mid-p", mcnemar_mid_p(counts.wins, counts.losses)
+    return "sign-flip permutation", sign_flip_p(d)

@@ -10,7 +10,6 @@ import numpy as np
 from odqa.metrics.catalogue import in_order
 from odqa.metrics.rows import MetricRow
 from odqa.metrics.statistics.bootstrap import Interval, mean_intervals
-from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,7 @@ class Summary:
     interval: Interval
 
 
-def summarise(
-    rows: Iterable[MetricRow], *, level: float = LEVEL, resamples: int = DRAWS, seed: int = SEED
-) -> list[Summary]:
+def summarise(rows: Iterable[MetricRow]) -> list[Summary]:
     """One `Summary` per pipeline and metric: pipelines as they come, metrics by the catalogue."""
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
@@ -39,8 +36,7 @@ def summarise(
             by_length.setdefault(len(column), []).append((pipeline, metric))
     for n, keys in by_length.items():
         matrix = np.array([values[pipeline][metric] for pipeline, metric in keys]).T
-        intervals = mean_intervals(matrix, level=level, resamples=resamples, seed=seed)
-        for key, column, interval in zip(keys, matrix.T, intervals, strict=True):
+        for key, column, interval in zip(keys, matrix.T, mean_intervals(matrix), strict=True):
             found[key] = Summary(*key, n, float(column.mean()), interval)
     return [
         found[pipeline, metric]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 
 from odqa.errors import CheckpointError
@@ -61,35 +60,3 @@ def preset(name: str) -> RetroConfig:
         cure = f"did you mean {similar[0]!r}?" if similar else f"known: {', '.join(PRESETS)}"
         raise CheckpointError(f"no RETRO preset {name!r}", cure=cure)
     return PRESETS[key]
-
-
-def without_retrieval(config: RetroConfig) -> int:
-    """Parameters of the plain decoder a RETRO of this size is compared with."""
-    return stack_parameters(replace(config.decoder, cross_layers=()), 0)
-
-
-def parameters(config: RetroConfig) -> int:
-    """Parameters without embeddings and read-out, computed from the configuration."""
-    decoder = stack_parameters(config.decoder, config.encoder.d_model)
-    encoder = stack_parameters(config.encoder, config.decoder.d_model, norm_source=True)
-    return decoder + encoder + (config.decoder.d_model + 1 if config.score_head else 0)
-
-
-def stack_parameters(c: StackConfig, d_source: int, *, norm_source: bool = False) -> int:
-    """Parameters of one stack; its cross-attentions read states of width ``d_source``."""
-    norm = 1 if c.norm == "rms" else 2
-    out_bias = c.bias if c.out_bias is None else c.out_bias
-    gated = 3 if c.ffw in ("geglu", "swiglu") else 2
-    ffw = gated * c.d_model * c.d_ffw + out_bias * ((gated - 1) * c.d_ffw + c.d_model)
-    block = _attention(c, c.position, c.d_model, out_bias) + ffw + 2 * norm * c.d_model
-    cross = _attention(c, c.cross_position, d_source, out_bias) + norm * c.d_model + c.gated
-    cross += norm * d_source if norm_source else 0
-    ends = (c.final_norm + c.embed_norm) * norm * c.d_model
-    return c.layers * block + len(c.cross_layers) * cross + ends
-
-
-def _attention(c: StackConfig, position: str, source: int, out_bias: bool) -> int:
-    places = {"xl": c.d_model * c.width + 2 * c.width, "bias": c.buckets * c.heads}
-    projections = 2 * c.d_model * c.width + 2 * source * c.width
-    biases = c.bias * 3 * c.width + out_bias * c.d_model
-    return projections + biases + places.get(position, 0)

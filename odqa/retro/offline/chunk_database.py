@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from odqa.encoders.sharded import Shard, VectorFile, encode_shards
-from odqa.indexes.config import FlatIndex, IndexConfig, Metric
+from odqa.indexes.config import FlatIndex, Metric
 from odqa.indexes.dense import DenseIndex
 from odqa.retro.offline.chunks import chunk_document, neighbours_elsewhere
 from odqa.types import Passage
@@ -66,7 +66,6 @@ class ChunkDatabase:
         tokenizer: cuts the texts (without titles) into the language model's tokens.
         encoder: frozen; its mean-pooled vector of a chunk's text is the key.
         chunk_length: m, in the language model's tokens.
-        index: how keys are searched.
         metric: ``l2`` as in the paper, or ``ip``.
     """
 
@@ -76,13 +75,12 @@ class ChunkDatabase:
         encoder: KeyEncoder,
         *,
         chunk_length: int,
-        index: IndexConfig | None = None,
         metric: Metric = "l2",
     ) -> None:
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.chunk_length = chunk_length
-        self._search: tuple[IndexConfig, Metric] = (index or FlatIndex(), metric)
+        self._metric = metric
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Cut and embed the corpus, or open the cached result.
@@ -107,12 +105,12 @@ class ChunkDatabase:
 
         tokens_identity = {**identity, "corpus": corpus.fingerprint}
         file = VectorFile(cache.artifact("chunk-tokens", tokens_identity, tokens))
-        config, metric = self._search
+        index = FlatIndex()
         self._index = DenseIndex.open(
             corpus,
             cache,
-            config,
-            metric,
+            index,
+            self._metric,
             what="chunk keys",
             identity=keys_identity,
             dim=self.encoder.dim,
@@ -124,7 +122,7 @@ class ChunkDatabase:
         self.documents: NDArray[np.int64] = file.items_of(np.arange(len(file.vectors)))
         #: [passages + 1]: chunks ``starts[i]`` to ``starts[i + 1]`` belong to passage i.
         self.starts: NDArray[np.int64] = np.searchsorted(self.documents, np.arange(file.items + 1))
-        search = {"index": dict(config.identity()), "metric": metric}
+        search = {"index": dict(index.identity()), "metric": self._metric}
         self._identity = {**keys_identity, "corpus": corpus.fingerprint, "search": search}
         self._cache = cache
 
@@ -182,22 +180,20 @@ class ChunkDatabase:
         _, rows = self._index.search(keys, k + extra)
         return neighbours_elsewhere(rows, owners, own, k)
 
-    def own_neighbours(
-        self, k: int, groups: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def own_neighbours(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """`nearest` of every chunk of the database, [chunks, k]; stored in the cache."""
-        owners = self.documents if groups is None else groups[self.documents]
         keys = self._index.file.vectors
 
         def search(start: int, stop: int) -> Shard:
-            rows, real = self.nearest(np.asarray(keys[start:stop]), owners[start:stop], k, groups)
+            own = self.documents[start:stop]
+            rows, real = self.nearest(np.asarray(keys[start:stop]), own, k)
             return Shard(np.where(real, rows, -1), np.ones(stop - start, np.int64))
 
         def build(folder: Path) -> None:
             encode_shards(folder, len(self), k, search, _QUERIES, np.int64)
 
-        group_list = None if groups is None else groups.tolist()
-        identity = {**self._identity, "k": k, "groups": group_list}
+        # Documents could once be grouped here: the entry keeps existing artifacts valid.
+        identity = {**self._identity, "k": k, "groups": None}
         rows = VectorFile(self._cache.artifact("chunk-neighbours", identity, build)).vectors
         return np.maximum(rows, 0), np.asarray(rows >= 0)
 

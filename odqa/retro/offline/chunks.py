@@ -11,20 +11,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Chunks:
-    """Chunks of one or several documents.
+    """Chunks of one document, in order.
 
-    Row i: ``tokens`` [i, :m] is the chunk (the source of its key) and [i, m:2m] its continuation in
-    the same document, padded where the document ends; ``mask`` is true on real tokens. ``document``
-    is the chunk's document, ``place`` its number within that document.
+    Row i: ``tokens`` [i, :m] is the chunk (the source of its key) and [i, m:2m] its continuation,
+    padded where the document ends; ``mask`` is true on real tokens.
     """
 
     tokens: NDArray[np.int32]
     mask: NDArray[np.bool_]
-    document: NDArray[np.int64]
-    place: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return len(self.document)
+        return len(self.tokens)
 
     @property
     def chunk_length(self) -> int:
@@ -37,19 +34,9 @@ class Chunks:
         m = self.chunk_length
         return self.tokens[:, :m], self.mask[:, :m]
 
-    def text_tokens(self, document: int) -> NDArray[np.int32]:
-        """All tokens of a document."""
-        tokens, mask = self.keys
-        rows = self.document == document
-        document_tokens: NDArray[np.int32] = tokens[rows][mask[rows]]
-        return document_tokens
-
 
 def chunk_document(
-    tokens: Sequence[int] | NDArray[np.integer],
-    chunk_length: int,
-    document: int = 0,
-    pad_id: int = 0,
+    tokens: Sequence[int] | NDArray[np.integer], chunk_length: int, *, pad_id: int = 0
 ) -> Chunks:
     """Cut one document; the last chunk may be short, and an empty document has none.
 
@@ -68,18 +55,6 @@ def chunk_document(
     return Chunks(
         np.concatenate((pieces[:-1], pieces[1:]), axis=1),
         np.concatenate((masks[:-1], masks[1:]), axis=1),
-        np.full(count, document, np.int64),
-        np.arange(count, dtype=np.int32),
-    )
-
-
-def concatenate(parts: Sequence[Chunks]) -> Chunks:
-    """Chunks of several documents in one table; at least one part."""
-    return Chunks(
-        np.concatenate([part.tokens for part in parts]),
-        np.concatenate([part.mask for part in parts]),
-        np.concatenate([part.document for part in parts]),
-        np.concatenate([part.place for part in parts]),
     )
 
 

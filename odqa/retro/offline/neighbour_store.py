@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
+#: Passages that are encoded, and lost by a kill, together.
+_SHARD = 512
+
 
 class NeighbourStore(TokenStore):
     """The opened store of one corpus and one checkpoint.
@@ -41,25 +44,6 @@ class NeighbourStore(TokenStore):
         out = np.zeros((len(rows), longest, self.dim), dtype=packed.dtype)
         out[mask] = packed
         return out, mask
-
-
-def build_neighbour_store(
-    folder: Path,
-    n_passages: int,
-    dim: int,
-    encode: Callable[[int, int], Shard],
-    shard: int = 512,
-) -> None:
-    """Write a store into ``folder``, resuming after the last finished shard.
-
-    Args:
-        folder: where to write; may hold the shards of a killed build of the same store.
-        n_passages: rows ``0 .. n_passages - 1`` are encoded in order.
-        dim: numbers per token.
-        encode: called once per unfinished shard with a range ``start, stop`` of rows.
-        shard: passages per shard.
-    """
-    build_token_store(folder, n_passages, dim, encode, shard)
 
 
 def passage_neighbours(
@@ -92,6 +76,6 @@ def passage_neighbours(
         return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), truncated)
 
     def build(folder: Path) -> None:
-        build_neighbour_store(folder, len(corpus), dim, encode)
+        build_token_store(folder, len(corpus), dim, encode, _SHARD)
 
     return NeighbourStore(cache.artifact("neighbour-store", identity, build))

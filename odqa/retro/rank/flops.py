@@ -106,12 +106,3 @@ def ranking_gflop(config: RetroConfig, ranking: Ranking | None = None) -> dict[s
         "attention mass": once + n * encode + mass,
     }
     return {name: value / 1e9 for name, value in flop.items()}
-
-
-def stored_bytes(config: RetroConfig, passage: int = 128, width: int = 2) -> dict[str, int]:
-    """Bytes a passage takes offline, as encodings and as keys and values of all cross layers."""
-    d = config.decoder
-    return {
-        "encodings": passage * config.encoder.d_model * width,
-        "keys and values": len(d.cross_layers) * 2 * passage * d.width * width,
-    }

@@ -6,59 +6,33 @@ import torch
 from torch import Tensor
 
 from odqa.retro.model.model import RetroModel
-from odqa.retro.model.neighbour_keys import project_neighbours
-from odqa.retro.rank.shared_prefix import SharedPrefix, encode_candidates, push, share_prefix
+from odqa.retro.rank.shared_prefix import SharedPrefix
 
 READOUT_ROWS = 512
 """Rows read out at a time: the logits of all candidates together would not fit."""
 
 
-def continuation_likelihood(
-    model: RetroModel,
-    ids: Tensor,
-    mask: Tensor,
-    candidates: Tensor,
-    candidate_mask: Tensor,
-    *,
-    average: bool = True,
+def suffix_likelihood(
+    model: RetroModel, shared: SharedPrefix, hidden: Tensor, ids: Tensor, mask: Tensor
 ) -> Tensor:
-    """Log-likelihood of the tokens after chunk 0 under each candidate.
+    """Mean log-likelihood of the tokens behind the shared prefix, under each candidate.
 
     Question likelihood has a prompt in chunk 0 and the question after it; answer likelihood has
     the question in chunk 0 and an answer after it (`odqa.retro.model.layouts.frame_pairs`).
 
     Args:
-        ids: [B, m + q] int64 with 1 <= q <= m.
+        hidden: suffix states [B, n, S, d] of `push`.
+        ids: [B, m + q] int64 with 1 <= q <= m; the last token of all is not in ``shared``.
         mask: [B, m + q], true on real tokens.
-        candidates: [B, n, r] int64.
-        candidate_mask: [B, n, r].
-        average: mean over the continuation's tokens instead of their sum.
 
     Returns:
         [B, n], natural logarithms.
     """
-    shared = share_prefix(model, ids[:, :-1], mask[:, :-1])
-    encoded = encode_candidates(model, shared, candidates, candidate_mask)
-    kvs = project_neighbours(model, encoded)
-    hidden = push(model, shared, kvs, candidate_mask)
-    return suffix_likelihood(model, shared, hidden, ids, mask, average=average)
-
-
-def suffix_likelihood(
-    model: RetroModel,
-    shared: SharedPrefix,
-    hidden: Tensor,
-    ids: Tensor,
-    mask: Tensor,
-    *,
-    average: bool = True,
-) -> Tensor:
-    """`continuation_likelihood` from the suffix states ``hidden`` [B, n, S, d] of `push`."""
     batch, n, size, _ = hidden.shape
     targets = ids[:, None, shared.start + 1 :].expand(batch, n, size)
     real = mask[:, None, shared.start + 1 :].expand(batch, n, size)
     total = (gold_log_likelihood(model, hidden, targets) * real).sum(-1)
-    return total / real.sum(-1).clamp(min=1) if average else total
+    return total / real.sum(-1).clamp(min=1)
 
 
 def gold_log_likelihood(model: RetroModel, hidden: Tensor, targets: Tensor) -> Tensor:

@@ -123,8 +123,9 @@ def test_neighbours_are_the_nearest_chunks_of_other_documents(tmp_path: Path) ->
 def test_a_group_counts_as_one_document(tmp_path: Path) -> None:
     database = build(tmp_path)
     groups = np.array([0, 0, 1, 1, 2])
-    rows, real = database.own_neighbours(3, groups)
     owners = groups[database.documents]
+    keys = np.asarray(database._index.file.vectors)
+    rows, real = database.nearest(keys, owners, 3, groups)
     assert real.all()
     assert (owners[rows] != owners[:, None]).all()
     # Without groups, the twin passage is what a chunk of the first one finds.

@@ -7,31 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odqa.retro.offline.chunks import chunk_document, concatenate, neighbours_elsewhere
+from odqa.retro.offline.chunks import chunk_document, neighbours_elsewhere
 
 
 def test_continuation_stops_at_the_end_of_the_document() -> None:
-    chunks = chunk_document([1, 2, 3, 4, 5, 6, 7], 3, document=4)
+    chunks = chunk_document([1, 2, 3, 4, 5, 6, 7], 3)
     assert chunks.tokens.tolist() == [[1, 2, 3, 4, 5, 6], [4, 5, 6, 7, 0, 0], [7, 0, 0, 0, 0, 0]]
     assert chunks.mask.sum(1).tolist() == [6, 4, 1]
-    assert chunks.document.tolist() == [4, 4, 4]
-    assert chunks.place.tolist() == [0, 1, 2]
     keys, mask = chunks.keys
     assert keys.tolist() == [[1, 2, 3], [4, 5, 6], [7, 0, 0]]
     assert mask.sum(1).tolist() == [3, 3, 1]
 
 
-def test_continuation_never_enters_the_next_document() -> None:
-    chunks = concatenate([chunk_document([1, 2], 2, 0), chunk_document([3, 4, 5], 2, 1, pad_id=9)])
-    assert chunks.tokens.tolist() == [[1, 2, 0, 0], [3, 4, 5, 9], [5, 9, 9, 9]]
-    assert len(chunks) == 3
-    assert chunks.chunk_length == 2
+def test_padding_has_the_given_id() -> None:
+    chunks = chunk_document([3, 4, 5], 2, pad_id=9)
+    assert chunks.tokens.tolist() == [[3, 4, 5, 9], [5, 9, 9, 9]]
+    assert len(chunks) == chunks.chunk_length == 2
 
 
 @given(st.lists(st.integers(1, 99), max_size=40), st.integers(1, 9))
 def test_round_trip(tokens: list[int], m: int) -> None:
-    chunks = chunk_document(tokens, m, document=2)
-    assert chunks.text_tokens(2).tolist() == tokens
+    chunks = chunk_document(tokens, m)
+    keys, seen = chunks.keys
+    assert keys[seen].tolist() == tokens
     assert len(chunks) == -(-len(tokens) // m)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from odqa.encoders.sharded import Shard
-from odqa.retro.offline.neighbour_store import NeighbourStore, build_neighbour_store
+from odqa.indexes.token_store import build_token_store
+from odqa.retro.offline.neighbour_store import NeighbourStore
 
 LENGTHS = [2, 1, 4, 3, 2]
 ROWS = [np.full((n, 3), 10.0 * i) + np.arange(n)[:, None] for i, n in enumerate(LENGTHS)]
@@ -17,7 +18,7 @@ def encode(start: int, stop: int) -> Shard:
 
 
 def test_padded_rows_come_in_the_order_of_the_request(tmp_path: Path) -> None:
-    build_neighbour_store(tmp_path, 5, 3, encode, shard=2)
+    build_token_store(tmp_path, 5, 3, encode, shard=2)
     store = NeighbourStore(tmp_path)
     rows, mask = store.padded([3, 1])
     assert rows.dtype == np.float16
@@ -37,15 +38,15 @@ def test_a_killed_build_goes_on(tmp_path: Path) -> None:
         return encode(start, stop)
 
     with pytest.raises(KeyboardInterrupt):
-        build_neighbour_store(tmp_path, 5, 3, killed, shard=2)
-    build_neighbour_store(tmp_path, 5, 3, killed, shard=2)
+        build_token_store(tmp_path, 5, 3, killed, shard=2)
+    build_token_store(tmp_path, 5, 3, killed, shard=2)
     assert starts == [0, 2, 4, 4]
     rows, mask = NeighbourStore(tmp_path).padded(range(5))
     np.testing.assert_array_equal(rows[mask], np.concatenate(ROWS))
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    build_neighbour_store(tmp_path, 5, 3, encode)
+    build_token_store(tmp_path, 5, 3, encode)
     rows, mask = NeighbourStore(tmp_path).padded([])
     assert rows.shape == (0, 0, 3)
     assert mask.shape == (0, 0)

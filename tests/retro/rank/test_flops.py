@@ -8,7 +8,7 @@ import pytest
 
 from odqa.retro.model.config import RetroConfig, StackConfig
 from odqa.retro.model.presets import preset
-from odqa.retro.rank.flops import Ranking, UnitCosts, ranking_gflop, stored_bytes
+from odqa.retro.rank.flops import Ranking, UnitCosts, ranking_gflop
 
 TOY = RetroConfig(
     vocab_size=10,
@@ -72,7 +72,3 @@ def test_published_estimates(name: str, expected: tuple[int, ...]) -> None:
         "attention mass",
     )
     assert [gflop[key] for key in order] == pytest.approx(expected, abs=1.5)
-
-
-def test_storage() -> None:
-    assert stored_bytes(preset("172m")) == {"encodings": 229_376, "keys and values": 1_572_864}

@@ -13,13 +13,12 @@ from odqa.retro.model.neighbour_keys import project_neighbours
 from odqa.retro.offline.encodings import encode_neighbours, prompt_chunk, stack_kv, unstack_kv
 from odqa.retro.rank.scores import (
     read_out,
-    score_candidates,
     score_encoded,
-    score_naive,
     score_projected,
 )
 from odqa.retro.rank.shared_prefix import encode_candidates, share_prefix
 from odqa.testing.retro_model import Case, tiny_case, tiny_config
+from odqa.testing.retro_ranking import score_candidates, score_naive
 
 QUESTIONS = [[4, 5, 6], [7, 8, 9, 10, 11, 12]]
 KINDS = [
