@@ -15,8 +15,8 @@ def comparison() -> Comparison:
 
 
 def _answered(comparison: Comparison) -> list[tuple[str, set[bool]]]:
-    fates = outcomes(comparison.rows).values()
-    return [(q.id, {f[q.id] == "answered" for f in fates}) for q in comparison.questions]
+    by_question = outcomes(comparison.rows).values()
+    return [(q.id, {f[q.id] == "answered" for f in by_question}) for q in comparison.questions]
 
 
 def test_policies_choose_questions(comparison: Comparison) -> None:
@@ -28,8 +28,8 @@ def test_policies_choose_questions(comparison: Comparison) -> None:
     assert chosen("sample: 3") == ["syn-0000", "syn-0010", "syn-0020"]
     assert chosen("sample:99") == ids
     answered = _answered(comparison)
-    assert chosen("failures") == [q for q, seen in answered if False in seen]
-    assert chosen("disagreements") == [q for q, seen in answered if len(seen) == 2]
+    assert chosen("failures") == [q for q, values in answered if False in values]
+    assert chosen("disagreements") == [q for q, values in answered if len(values) == 2]
     assert 0 < len(chosen("disagreements")) < len(chosen("failures")) < 30
 
 

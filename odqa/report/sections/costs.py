@@ -58,7 +58,7 @@ def offline_table(comparison: Comparison) -> Table:
                 name(pipeline),
                 name(cost.role),
                 name(_component(cost)),
-                name(cost.offline_words),
+                name(cost.stored_names),
                 number(cost.offline_seconds, 1),
                 number(cost.stored_bytes / 1e6, 1, _parts(cost)),
                 significant(cost.parameters / 1e6 if cost.parameters else None),
