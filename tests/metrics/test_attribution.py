@@ -44,16 +44,16 @@ def test_loss_table_sums_to_all_questions() -> None:
 
 
 def test_differences_name_the_stage_that_lost_the_question() -> None:
-    found = differences(rows(), "old", "new")
-    assert found == [
+    question_differences = differences(rows(), "old", "new")
+    assert question_differences == [
         Difference("a", "fixed", "retriever", "retriever miss", "answered"),
         Difference("b", "both wrong", "reader", "ranker drop", "reader miss"),
         Difference("c", "fixed", "reader", "reader miss", "answered"),
         Difference("d", "broken", "ranker", "answered", "ranker drop"),
         Difference("e", "both right", "", "answered", "answered"),
     ]
-    assert responsible(found)["fixed", "retriever"] == 1
-    assert sum(responsible(found).values()) == len(found)
+    assert responsible(question_differences)["fixed", "retriever"] == 1
+    assert sum(responsible(question_differences).values()) == len(question_differences)
 
 
 def test_incomplete_questions_are_left_out_and_strange_pipelines_refused() -> None:

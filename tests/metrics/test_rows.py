@@ -26,7 +26,7 @@ def finder() -> AnswerFinder:
 
 
 def hits(*ids: str) -> list[Hit]:
-    return [Hit(each, float(-i)) for i, each in enumerate(ids)]
+    return [Hit(passage_id, float(-i)) for i, passage_id in enumerate(ids)]
 
 
 def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
@@ -34,8 +34,8 @@ def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
 
 
 def test_hits_by_hand(finder: AnswerFinder) -> None:
-    found = {"q1": hits("p2", "p1"), "q3": hits("p2")}
-    rows = score_hits("bm25", "retrieved", QUESTIONS, found, finder, QRELS, cuts=(1, 2))
+    retrieved = {"q1": hits("p2", "p1"), "q3": hits("p2")}
+    rows = score_hits("bm25", "retrieved", QUESTIONS, retrieved, finder, QRELS, cuts=(1, 2))
     assert {row.pipeline for row in rows} == {"bm25"}
     first = values(rows, "q1")
     assert first["retrieved_has_answer@1"] == 0.0
@@ -63,8 +63,8 @@ def test_cuts_beyond_the_depth_of_the_stage_are_left_out(finder: AnswerFinder) -
 
 def test_answers_by_hand(finder: AnswerFinder) -> None:
     answers = {"q1": Answer("by Shelley", 1.0), "q3": Answer("whatever", 1.0)}
-    read = {"q1": hits("p2", "p1"), "q2": hits("p2")}
-    rows = score_answers("p", QUESTIONS, answers, read, finder)
+    reader_hits = {"q1": hits("p2", "p1"), "q2": hits("p2")}
+    rows = score_answers("p", QUESTIONS, answers, reader_hits, finder)
     assert values(rows, "q1") == pytest.approx(
         {
             "em": 0.0,
@@ -85,25 +85,28 @@ def test_whole_pipeline_equals_its_isolated_stages(finder: AnswerFinder) -> None
     ranked = [hits("p1"), hits("p2"), hits("p2")]
     answers = [Answer("Shelley", 1.0), Answer("", 0.0), Answer("x", 1.0)]
     ids = [question.id for question in QUESTIONS]
-    before, after = dict(zip(ids, retrieved, strict=True)), dict(zip(ids, ranked, strict=True))
-    said = dict(zip(ids, answers, strict=True))
+    retrieved_by_id, ranked_by_id = (
+        dict(zip(ids, retrieved, strict=True)),
+        dict(zip(ids, ranked, strict=True)),
+    )
+    answers_by_id = dict(zip(ids, answers, strict=True))
     depths = {"retrieved": 20, "ranked": 1}
-    whole = score_pipeline("p", QUESTIONS, retrieved, ranked, answers, finder, QRELS, depths=depths)
-    parts = [
-        *score_hits("p", "retrieved", QUESTIONS, before, finder, QRELS, depth=20),
-        *score_hits("p", "ranked", QUESTIONS, after, finder, QRELS, depth=1),
-        *score_answers("p", QUESTIONS, said, after, finder),
+    rows = score_pipeline("p", QUESTIONS, retrieved, ranked, answers, finder, QRELS, depths=depths)
+    stage_rows = [
+        *score_hits("p", "retrieved", QUESTIONS, retrieved_by_id, finder, QRELS, depth=20),
+        *score_hits("p", "ranked", QUESTIONS, ranked_by_id, finder, QRELS, depth=1),
+        *score_answers("p", QUESTIONS, answers_by_id, ranked_by_id, finder),
     ]
-    assert sorted(whole, key=repr) == sorted(parts, key=repr)
-    assert len({(row.question_id, row.metric) for row in whole}) == len(whole)
-    assert {row.metric for row in whole} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
-    for row in whole:
+    assert sorted(rows, key=repr) == sorted(stage_rows, key=repr)
+    assert len({(row.question_id, row.metric) for row in rows}) == len(rows)
+    assert {row.metric for row in rows} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
+    for row in rows:
         assert describe(row.metric).name == row.metric
 
 
 def test_without_reader_and_qrels(finder: AnswerFinder) -> None:
-    found = [hits("p1"), [], []]
-    rows = score_pipeline("p", QUESTIONS, found, found, None, finder)
+    retrieved = [hits("p1"), [], []]
+    rows = score_pipeline("p", QUESTIONS, retrieved, retrieved, None, finder)
     assert {row.metric.split("@")[0] for row in rows} == {
         *("retrieved_has_answer", "retrieved_oracle", "ranked_has_answer", "ranked_oracle")
     }
@@ -111,12 +114,12 @@ def test_without_reader_and_qrels(finder: AnswerFinder) -> None:
 
 
 def test_regular_expressions_have_no_f1() -> None:
-    asked = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
+    questions = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
     corpus = Corpus.from_passages([Passage("p", "It came out in 1818.")])
     finder = AnswerFinder(corpus, "regex")
-    said, read = [Answer("1818", 1.0), Answer("1818", 1.0)], [hits("p"), hits("p")]
-    rows = score_pipeline("p", asked, read, read, said, finder, matching="regex")
-    found = values(rows, "q")
-    assert found["em"] == found["reader_em_given_answer"] == found["ranked_oracle"] == 1.0
+    answers, retrieved = [Answer("1818", 1.0), Answer("1818", 1.0)], [hits("p"), hits("p")]
+    rows = score_pipeline("p", questions, retrieved, retrieved, answers, finder, matching="regex")
+    first = values(rows, "q")
+    assert first["em"] == first["reader_em_given_answer"] == first["ranked_oracle"] == 1.0
     assert values(rows, "r")["em"] == values(rows, "r")["ranked_oracle"] == 0.0
     assert not any("f1" in row.metric for row in rows)

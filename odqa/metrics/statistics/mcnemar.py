@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class McNemar:
     """Two-sided p-values of one 2x2 table.
 
-    ``exact`` never rejects too often, but with few discordant questions it rejects far too
-    seldom (3.5 % instead of 5 % at 100 of them). ``mid_p`` counts half of the observed outcome's
+    ``exact`` never exceeds the nominal level, but with few discordant questions it stays far
+    below (3.5 % instead of 5 % at 100 of them). ``mid_p`` counts half of the observed outcome's
     probability and stays close to the nominal level; Fagerland, Lydersen and Laake (2013)
     recommend it.
     """
@@ -31,7 +31,7 @@ def mcnemar(fixed: int, broken: int) -> McNemar:
     discordant = fixed + broken
     if discordant == 0:
         return McNemar(1.0, 1.0)
-    fewer = min(fixed, broken)
-    tail = float(binom.cdf(fewer, discordant, 0.5))
-    observed = float(binom.pmf(fewer, discordant, 0.5))
+    smaller = min(fixed, broken)
+    tail = float(binom.cdf(smaller, discordant, 0.5))
+    observed = float(binom.pmf(smaller, discordant, 0.5))
     return McNemar(min(1.0, 2 * tail), min(1.0, 2 * tail - observed))

@@ -15,7 +15,7 @@ from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A figure of the result table: the mean over ``questions`` questions."""
+    """The mean of one metric of one pipeline over ``questions`` questions."""
 
     pipeline: str
     metric: str
@@ -31,7 +31,7 @@ def summarise(
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         values.setdefault(row.pipeline, {}).setdefault(row.metric, []).append(row.value)
-    found: dict[tuple[str, str], Summary] = {}
+    summaries: dict[tuple[str, str], Summary] = {}
     # Columns over equally many questions share one set of resamples and one matrix product.
     by_length: dict[int, list[tuple[str, str]]] = {}
     for pipeline, metrics in values.items():
@@ -41,9 +41,9 @@ def summarise(
         matrix = np.array([values[pipeline][metric] for pipeline, metric in keys]).T
         intervals = mean_intervals(matrix, level=level, resamples=resamples, seed=seed)
         for key, column, interval in zip(keys, matrix.T, intervals, strict=True):
-            found[key] = Summary(*key, n, float(column.mean()), interval)
+            summaries[key] = Summary(*key, n, float(column.mean()), interval)
     return [
-        found[pipeline, metric]
+        summaries[pipeline, metric]
         for pipeline, metrics in values.items()
         for metric in in_order(metrics)
     ]

@@ -1,4 +1,4 @@
-"""A against A: tests that cry wolf, or never cry, are worse than none."""
+"""Equal pipelines: tests must reject as often as their level, no more and no less."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def overlap(random: np.random.Generator, right: NDArray[np.bool_]) -> NDArray[np
 def test_mid_p_mcnemar_on_exact_match() -> None:
     first, second = answered(np.random.default_rng(0))
     fixed, broken = (second & ~first).sum(axis=0), (first & ~second).sum(axis=0)
-    p = [mcnemar(int(f), int(b)) for f, b in zip(fixed, broken, strict=True)]
-    assert 0.04 <= np.mean([each.mid_p <= 0.05 for each in p]) <= 0.06
+    results = [mcnemar(int(f), int(b)) for f, b in zip(fixed, broken, strict=True)]
+    assert 0.04 <= np.mean([result.mid_p <= 0.05 for result in results]) <= 0.06
     # The exact test is discrete: with 100 discordant questions it can only be conservative.
-    assert np.mean([each.exact <= 0.05 for each in p]) <= 0.05
+    assert np.mean([result.exact <= 0.05 for result in results]) <= 0.05
 
 
 def test_sign_flips_on_f1() -> None:

@@ -8,9 +8,9 @@ from odqa.metrics.statistics.mcnemar import mcnemar
 
 def test_by_hand() -> None:
     # Five discordant questions, one fixed: P(0 or 1 of 5) = 6/32, doubled; mid-p less 5/32.
-    found = mcnemar(fixed=1, broken=4)
-    assert found.exact == pytest.approx(12 / 32)
-    assert found.mid_p == pytest.approx(7 / 32)
+    result = mcnemar(fixed=1, broken=4)
+    assert result.exact == pytest.approx(12 / 32)
+    assert result.mid_p == pytest.approx(7 / 32)
 
 
 @pytest.mark.parametrize(("fixed", "broken"), [(0, 7), (12, 30), (30, 12), (200, 260), (5, 5)])
