@@ -104,13 +104,13 @@ def _write(comparison: Comparison, file: Path, width: int | str) -> None:
 
 def _compare(comparison: Comparison, file: Path) -> bool:
     """Print what moved; whether anything did."""
-    from odqa.regression.expected import check, other_specs, read_expected
+    from odqa.regression.expected import changed_specs, check, read_expected
 
     found = read_expected(file)
     moved = check(found, comparison)
     for each in moved:
         typer.echo(str(each))
-    for name in other_specs(found, comparison):
+    for name in changed_specs(found, comparison):
         typer.echo(f"note: {name} has another spec than the one these scores are of")
     for name in (name for name in comparison.pipelines if name not in found.scores):
         typer.echo(f"note: nothing is expected of {name}")

@@ -45,8 +45,8 @@ class ComparisonData:
     @property
     def matching(self) -> Matching:
         """How accepted answers are read: texts, or regular expressions."""
-        about = self.manifest.get("dataset", {})
-        return "regex" if about.get("matching") == "regex" else "tokens"
+        entry = self.manifest.get("dataset", {})
+        return "regex" if entry.get("matching") == "regex" else "tokens"
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:

@@ -37,8 +37,8 @@ from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.types import Answer, Hit, Passage, Question
 
-#: Keys of the manifest that are fields of a comparison of their own.
-_ABOUT = ("comparison", "baseline", "pipelines")
+#: Keys of the manifest file that are fields of a comparison, not of its manifest.
+_HEAD = ("comparison", "baseline", "pipelines")
 #: Subfolder of the hits and texts of stages inside of compositions.
 _STAGES = "stages"
 
@@ -61,9 +61,9 @@ def save(comparison: ComparisonData, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
-        about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
-        about["pipelines"] = list(comparison.pipelines)
-        _write_json(folder / "manifest.json", {**about, **comparison.manifest})
+        head: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
+        head["pipelines"] = list(comparison.pipelines)
+        _write_json(folder / "manifest.json", {**head, **comparison.manifest})
     except OSError as error:
         raise RunError(
             f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"
@@ -95,7 +95,7 @@ def load(folder: Path) -> ComparisonData:
 def _load(folder: Path, manifest: dict[str, Any]) -> ComparisonData:
     import pandas as pd
 
-    comparison_name, baseline, pipelines = (manifest.pop(key) for key in _ABOUT)
+    comparison_name, baseline, pipelines = (manifest.pop(key) for key in _HEAD)
     questions = tuple(
         Question(d["id"], d["question"], tuple(d["answer"]))
         for d in _read_lines(folder / "questions.jsonl")
