@@ -49,7 +49,7 @@ def make_manifest(
         "machine": machine(),
         "code": code,
         "command": {
-            "words": [_PASSWORD.sub("…@", word) for word in sys.argv],
+            "words": [_PASSWORD.sub("…@", arg) for arg in sys.argv],
             "folder": str(Path.cwd()),
         },
     }

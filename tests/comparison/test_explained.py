@@ -1,4 +1,4 @@
-"""What a ranker saw, in a terminal and in a notebook."""
+"""Explanations of rankers in a terminal and in a notebook."""
 
 from __future__ import annotations
 

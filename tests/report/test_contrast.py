@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA by computation: every text on every ground it can stand on, in both themes."""
+"""WCAG 2.2 AA by computation: every text on every background it can have, in both themes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Colour = tuple[float, float, float]
 
 
 def theme(block: str) -> dict[str, Colour]:
-    found = re.findall(r"--([\w-]+): #([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2});", block)
-    return {name: tuple(int(part, 16) / 255 for part in parts) for name, *parts in found}  # type: ignore[misc]
+    colours = re.findall(r"--([\w-]+): #([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2});", block)
+    return {name: tuple(int(part, 16) / 255 for part in parts) for name, *parts in colours}  # type: ignore[misc]
 
 
 LIGHT = theme(CSS.split("}")[0])
