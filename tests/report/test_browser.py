@@ -55,19 +55,19 @@ def open_page(report: Path, profile: Path, fragment: str = "") -> str:
 
 
 def listed_questions(page: str) -> int:
-    return page.count('class="asked"')
+    return page.count('class="question"')
 
 
 def test_opens_with_the_first_page_of_questions(report: Path, tmp_path: Path) -> None:
     page = open_page(report, tmp_path)
     assert listed_questions(page) == 50
     assert "120 questions" in page and "page 1 of 3" in page
-    assert 'class="shown"' not in page  # passages are rendered when asked for
+    assert 'class="question-view"' not in page  # passages are rendered when asked for
 
 
 def test_shows_a_question_with_marked_answers(report: Path, tmp_path: Path) -> None:
     page = open_page(report, tmp_path, "#q=syn-0077")
-    assert "page 2 of 3" in page and page.count('class="shown"') == 1
+    assert "page 2 of 3" in page and page.count('class="question-view"') == 1
     assert page.count('class="column"') == 4
     assert re.search(r"<mark[^>]*>answer77</mark>", page)
     assert "holds an answer" in page and "(was " in page and "5 more passages" in page
@@ -105,7 +105,7 @@ def test_tables_sort(report: Path, tmp_path: Path) -> None:
 def test_explanations_wait_under_their_passages(explained: Path, tmp_path: Path) -> None:
     page = open_page(explained, tmp_path, "#q=syn-0003")
     # Two pipelines of ColBERT and one of RETRO, three passages each.
-    assert page.count('<details class="seen">') == 9
+    assert page.count('<details class="explanation">') == 9
     assert page.count("<summary>Token alignment</summary>") == 6
     assert [f"Attention {share} %" in page for share in (50, 38, 13)] == [True] * 3
     assert 'style="width: 37.5%;"' in page  # the bar
@@ -115,8 +115,8 @@ def test_explanations_wait_under_their_passages(explained: Path, tmp_path: Path)
 
 def test_question_tokens_stand_over_the_tokens_they_chose(explained: Path, tmp_path: Path) -> None:
     page = open_page(explained, tmp_path, "#q=syn-0003&seen=1")
-    assert page.count('<details class="seen" open="">') == 9
-    html = page.split('class="seen" open=""')[1].split("</details>")[0]
+    assert page.count('<details class="explanation" open="">') == 9
+    html = page.split('class="explanation" open=""')[1].split("</details>")[0]
     explanation = EXPLAINED.result("sbert-colbert").explanations["syn-0003"][0]
     passage_text = EXPLAINED.passages[explanation.passage_id].full_text
     tokens = re.findall(r'class="token"[^>]*>(.*?) → (.*?) <b>(.*?)</b>', html)
@@ -147,7 +147,7 @@ def test_attention_is_shaded_and_its_heaviest_words_are_named(
     html = page.split("Attention 50 %")[1].split("</details>")[0]
     passage_text = EXPLAINED.passages[explanation.passage_id].full_text
     deepest = max(explanation.pieces, key=lambda piece: piece.weight)
-    (word,) = re.findall(r'--deep: 100%;"[^>]*>(.*?)</mark>', html)
+    (word,) = re.findall(r'--strength: 100%;"[^>]*>(.*?)</mark>', html)
     assert word == passage_text[deepest.start : deepest.end]
     sums: dict[str, float] = {}
     for piece in explanation.pieces:
@@ -179,7 +179,7 @@ def test_offsets_hold_where_a_character_is_two_for_javascript(
     marks = re.findall(r"<mark[^>]*>(.*?)</mark>", html)
     words = [escape(word, quote=False) for word in passage.full_text.split()]
     assert "".join(marks) == "".join(words) and "😀" in marks
-    assert '<mark class="looked accepted"' in html
+    assert '<mark class="shaded accepted"' in html
 
 
 def test_filters_what_is_explained(explained: Path, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_filters_what_is_explained(explained: Path, tmp_path: Path) -> None:
 def test_without_explanations_nothing_speaks_of_them(report: Path, tmp_path: Path) -> None:
     page = open_page(report, tmp_path, "#q=syn-0003&seen=1")
     body = page.split("<body>")[1].split("<script>")[0]
-    assert "what the ranker" not in body and 'class="seen"' not in body
+    assert "what the ranker" not in body and 'class="explanation"' not in body
     assert '<label hidden="">Explained' in body
 
 
