@@ -1,7 +1,7 @@
-"""What a component can say about one passage it judged: which parts of it it looked at.
+"""Explanations of a ranker: which parts of a passage its score comes from.
 
-An explanation is made after the fact, for people to read. It enters no score, no metric and no
-cost, and it says where a model looked, not why it decided.
+An explanation is computed after ranking, for people to read. It enters no score, no metric and
+no cost, and it shows where a model looked, not why it decided.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A question token and the piece (by its place among the pieces) that it found most similar."""
+    """A question token and the piece (its index among the pieces) most similar to it."""
 
     token: str
     piece: int
@@ -37,14 +37,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a ranker saw in one passage; pieces stand in the order of the text.
+    """What a ranker looked at in one passage; pieces are in the order of the text.
 
-    ``kind`` says what the numbers mean:
+    ``kind`` decides what the numbers mean:
 
     * ``alignment`` (late interaction): ``matches`` has one entry per question token, in order;
       ``pieces`` are the passage tokens that were chosen, each with its highest similarity.
     * ``attention``: every token with its share of the question's attention. ``share`` is their
-      sum: what this passage got of the attention to all passages that were read together.
+      sum: this passage's share of the attention to all passages that were read together.
     """
 
     passage_id: str

@@ -1,4 +1,4 @@
-"""Sort hits by a new score: the one place where every ranker does it."""
+"""Sort hits by a new score, for every ranker."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def interpolated(incoming: Sequence[Hit], ranked: Sequence[Hit], alpha: float, k
     """The best ``k`` hits by ``own + alpha * incoming`` score.
 
     Args:
-        incoming: what the ranker was given, best first; its order breaks ties.
+        incoming: hits that the ranker got, best first; their order breaks ties.
         ranked: the same passages with the ranker's own scores.
     """
     own = {hit.passage_id: hit.score for hit in ranked}
-    kept = [hit for hit in incoming if hit.passage_id in own]
-    return reranked(kept, [own[hit.passage_id] + alpha * hit.score for hit in kept], k)
+    shared = [hit for hit in incoming if hit.passage_id in own]
+    return reranked(shared, [own[hit.passage_id] + alpha * hit.score for hit in shared], k)

@@ -1,8 +1,8 @@
-"""Which questions become traces, and where traces go.
+"""Which questions become traces, and the interface of what stores them.
 
 Stages run in batches, so a trace is built afterwards from what the comparison recorded. Where the
 question was also timed alone those times are used; else each question gets an equal share of the
-batched time. Every span says which.
+batched time. An attribute of every span names which.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class TracePolicy:
         """
         if isinstance(text, TracePolicy):
             return text
-        word, _, number = (part.strip() for part in text.partition(":"))
-        if word == "sample" and number.isdecimal():
+        name, _, number = (part.strip() for part in text.partition(":"))
+        if name == "sample" and number.isdecimal():
             return cls("sample", int(number))
         for choice in get_args(Choice):
-            if word == choice and choice != "sample" and not number:
+            if name == choice and choice != "sample" and not number:
                 return cls(choice)
         raise SpecError(
             f"no trace policy '{text}'",
@@ -64,9 +64,9 @@ class TracePolicy:
         if self.choice == "sample":
             return [ids[i * len(ids) // self.n] for i in range(self.n)]
         answered: dict[str, set[bool]] = {}
-        for fates in outcomes(comparison.rows).values():
-            for question, fate in fates.items():
-                answered.setdefault(question, set()).add(fate == "answered")
+        for by_question in outcomes(comparison.rows).values():
+            for question, outcome in by_question.items():
+                answered.setdefault(question, set()).add(outcome == "answered")
         if self.choice == "failures":
             return [q for q in ids if False in answered.get(q, ())]
         return [q for q in ids if len(answered.get(q, ())) == 2]
@@ -74,13 +74,13 @@ class TracePolicy:
 
 @dataclass(frozen=True, slots=True)
 class TraceCount:
-    """How many traces were handed over, and how many the other side then had."""
+    """How many traces were sent, and how many were stored."""
 
     sent: int
     stored: int
 
     def check(self, where: str) -> None:
-        """Refuse silent loss.
+        """Raise where traces were lost.
 
         Raises:
             RunError: the counts differ.
@@ -94,7 +94,7 @@ class TraceCount:
 
 
 class Tracer(ABC):
-    """Takes the traces of a comparison somewhere."""
+    """Sends the traces of a comparison to a store."""
 
     @abstractmethod
     def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:

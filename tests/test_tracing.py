@@ -15,8 +15,8 @@ def comparison() -> Comparison:
 
 
 def _answered(comparison: Comparison) -> list[tuple[str, set[bool]]]:
-    fates = outcomes(comparison.rows).values()
-    return [(q.id, {f[q.id] == "answered" for f in fates}) for q in comparison.questions]
+    by_question = outcomes(comparison.rows).values()
+    return [(q.id, {f[q.id] == "answered" for f in by_question}) for q in comparison.questions]
 
 
 def test_policies_choose_questions(comparison: Comparison) -> None:

@@ -104,13 +104,13 @@ def _write(comparison: Comparison, file: Path, width: int | str) -> None:
 
 def _compare(comparison: Comparison, file: Path) -> bool:
     """Print the scores that moved; returns whether any did."""
-    from odqa.regression.expected import check, other_specs, read_expected
+    from odqa.regression.expected import changed_specs, check, read_expected
 
     expected = read_expected(file)
     moved = check(expected, comparison)
     for change in moved:
         typer.echo(str(change))
-    for name in other_specs(expected, comparison):
+    for name in changed_specs(expected, comparison):
         typer.echo(f"note: {name} has another spec than the one these scores are of")
     for name in (name for name in comparison.pipelines if name not in expected.scores):
         typer.echo(f"note: nothing is expected of {name}")

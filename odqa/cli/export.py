@@ -38,7 +38,7 @@ def export(
     cache: CacheFolder = None,
 ) -> None:
     """Write TREC runs and qrels, DPR's retrieval results, SQuAD or NQ-open predictions."""
-    from odqa.comparison.export import Wish
+    from odqa.comparison.export import ExportOptions
     from odqa.comparison.export import export as write
     from odqa.comparison.result import Comparison
 
@@ -56,5 +56,5 @@ def export(
                 where="--data",
                 cure="name the data that it was run on",
             )
-    for path in write(run, form, to, Wish(tuple(pipelines or ()), stage.value, k, corpus)):
+    for path in write(run, form, to, ExportOptions(tuple(pipelines or ()), stage.value, k, corpus)):
         typer.echo(path)

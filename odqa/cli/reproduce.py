@@ -36,7 +36,13 @@ def reproduce(
     from odqa.cache import Cache
     from odqa.cli.results import keep, run_folder
     from odqa.comparison.result import Comparison
-    from odqa.regression.reproduce import cut_as, find_data, metric_changes, run_again, unchanged
+    from odqa.regression.reproduce import (
+        check_unchanged,
+        cut_to_origin,
+        find_data,
+        metric_changes,
+        run_again,
+    )
     from odqa.regression.reproduce_text import reproduction_lines
 
     before = Comparison.load(folder)
@@ -45,7 +51,7 @@ def reproduce(
         dataset = find_data(before, store)
     else:
         about = before.manifest["dataset"]
-        dataset = unchanged(cut_as(open_dataset(data, store), about), about, data)
+        dataset = check_unchanged(cut_to_origin(open_dataset(data, store), about), about, data)
     with run_folder(out, before.name) as again:
         after = run_again(before, dataset, store)
         keep(after, again)

@@ -1,4 +1,4 @@
-"""What each stage costs: offline and online apart, cached stages marked."""
+"""What each stage costs, offline and online, with cached stages marked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from odqa.execution.record import StageRecord
 from odqa.meters.meter import Spent
 from odqa.registry import Role
 
-#: Said in place of a figure that the machine has no counter for.
+#: Text in place of a figure that the machine has no counter for.
 NOT_REPORTED = "not reported by this machine"
 
 
@@ -23,7 +23,7 @@ class StageCost:
     per question, the mean over a sample; `None` where no formula applies. ``stored_bytes`` is what
     the stage keeps on disk. ``reused`` marks an online part that was read from the cache,
     ``offline_reused`` an offline part: the figures are those of the run that computed it. ``id`` is
-    the stage's in its pipeline.
+    the stage's id in its pipeline.
     """
 
     role: Role
@@ -57,13 +57,13 @@ class StageCost:
 
     @property
     def peak_bytes(self) -> int | None:
-        """The highest resident set of the process in either part, as far as it was reported."""
-        known = (self.offline.peak_bytes, self.online.peak_bytes)
-        return max((peak for peak in known if peak is not None), default=None)
+        """The highest resident set of the process in either part; `None`: not reported."""
+        peaks = (self.offline.peak_bytes, self.online.peak_bytes)
+        return max((peak for peak in peaks if peak is not None), default=None)
 
     @property
-    def offline_words(self) -> str:
-        """What this stage made offline and keeps, in words."""
+    def stored_names(self) -> str:
+        """Names of what this stage computed offline and keeps, or ``nothing``."""
         return ", ".join(self.stored) or "nothing"
 
     def throughput(self, questions: int) -> float | None:
@@ -76,8 +76,8 @@ class StageCost:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StageCost:
-        """The inverse of `to_dict`; folders of earlier versions know seconds alone, and
-        what a type of component may keep beside what this one did."""
+        """The inverse of `to_dict`; also reads earlier versions, which wrote seconds alone and a
+        list ``precomputes``."""
         values = dict(data)
         for part in ("offline", "online"):
             seconds = values.pop(f"{part}_seconds", None)
@@ -89,7 +89,7 @@ class StageCost:
 
 
 def stage_cost(record: StageRecord, shared_with: tuple[str, ...], stage_id: str) -> StageCost:
-    """The cost entry of one executed stage, which has this id in the pipeline."""
+    """The costs of one executed stage; ``stage_id`` is its id in the pipeline."""
     stage = record.stage
     return StageCost(
         stage.role,
@@ -110,5 +110,5 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...], stage_id: str)
 
 def joules_of(parts: Sequence[Spent]) -> float | None:
     """Joules of several parts; `None` as soon as one of them was not reported."""
-    known = [spent.joules for spent in parts if spent.joules is not None]
-    return sum(known) if len(known) == len(parts) else None
+    joules = [spent.joules for spent in parts if spent.joules is not None]
+    return sum(joules) if len(joules) == len(parts) else None

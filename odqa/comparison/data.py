@@ -1,4 +1,4 @@
-"""What a comparison found, as values; what is made of them for readers stands in other modules."""
+"""The results of a comparison as values; tables, traces and reports are in other modules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ComparisonData:
 
     ``rows`` is the primary result; tables, differences and statistics derive from it.
     ``passages`` holds the text of every passage that a view may show (the best few per question).
-    ``baseline`` names the pipeline the others are tested against.
+    ``baseline`` names the pipeline that the others are tested against.
     """
 
     name: str
@@ -45,23 +45,23 @@ class ComparisonData:
     @property
     def matching(self) -> Matching:
         """How accepted answers are read: texts, or regular expressions."""
-        about = self.manifest.get("dataset", {})
-        return "regex" if about.get("matching") == "regex" else "tokens"
+        entry = self.manifest.get("dataset", {})
+        return "regex" if entry.get("matching") == "regex" else "tokens"
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
         """(pipeline, metric) -> question id -> value."""
-        found: dict[tuple[str, str], dict[str, float]] = {}
+        values: dict[tuple[str, str], dict[str, float]] = {}
         for row in self.rows:
-            found.setdefault((row.pipeline, row.metric), {})[row.question_id] = row.value
-        return found
+            values.setdefault((row.pipeline, row.metric), {})[row.question_id] = row.value
+        return values
 
     @cached_property
     def summaries(self) -> Mapping[tuple[str, str], Summary]:
         """(pipeline, metric) -> mean with its 95 % interval."""
         from odqa.metrics.statistics.summary import summarise
 
-        return {(each.pipeline, each.metric): each for each in summarise(self.rows)}
+        return {(summary.pipeline, summary.metric): summary for summary in summarise(self.rows)}
 
     def values(self, pipeline: str, metric: str) -> dict[str, float]:
         """One metric of one pipeline by question id, in question order.
@@ -70,15 +70,15 @@ class ComparisonData:
             RunError: no such pipeline or metric.
         """
         self.result(pipeline)
-        found = self.by_question.get((pipeline, metric))
-        if found is None:
-            known = sorted({m for p, m in self.by_question if p == pipeline})
-            cure = did_you_mean(metric, known)
+        values = self.by_question.get((pipeline, metric))
+        if values is None:
+            metrics = sorted({m for p, m in self.by_question if p == pipeline})
+            cure = did_you_mean(metric, metrics)
             raise RunError(f"no metric '{metric}'", where=pipeline, cure=cure)
-        return {q.id: found[q.id] for q in self.questions if q.id in found}
+        return {q.id: values[q.id] for q in self.questions if q.id in values}
 
     def result(self, pipeline: str) -> PipelineResult:
-        """What one pipeline returned.
+        """The result of one pipeline.
 
         Raises:
             RunError: no such pipeline in this comparison.
@@ -96,13 +96,13 @@ class ComparisonData:
         Raises:
             RunError: no such question in this comparison.
         """
-        found = next((q for q in self.questions if q.id == question_id), None)
-        if found is None:
+        question = next((q for q in self.questions if q.id == question_id), None)
+        if question is None:
             raise RunError(
                 f"no question '{question_id}' in comparison '{self.name}'",
                 cure=did_you_mean(question_id, [q.id for q in self.questions[:50]]),
             )
-        return found
+        return question
 
     def frame(self) -> pd.DataFrame:
         """The long table: pipeline, question, metric, value."""

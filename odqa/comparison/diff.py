@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def diff(comparison: ComparisonData, a: str, b: str, metric: str = "em") -> pd.DataFrame:
     """Questions on which ``a`` and ``b`` have different values of ``metric``.
 
-    One row a question: text, both values, both answers, what became of the question in each, and
-    who wins. Where both pipelines answer, ``change`` says whether ``a`` fixed or broke the answer
-    of ``b``, ``stage`` which slot of the wrong pipeline lost it, and ``lost by`` which stages. The
+    One row a question: text, and for both pipelines value, answer and outcome, with the winner.
+    Where both pipelines have a reader, ``change`` says whether ``a`` fixed or broke the answer of
+    ``b``, ``stage`` which slot of the wrong pipeline lost it, and ``lost by`` which stages. The
     largest differences come first, those that ``a`` wins before those of ``b``.
 
     Raises:
@@ -25,17 +25,17 @@ def diff(comparison: ComparisonData, a: str, b: str, metric: str = "em") -> pd.D
     """
     import pandas as pd
 
-    left, right = comparison.values(a, metric), comparison.values(b, metric)
-    fates = outcomes(comparison.rows)
-    both = a in fates and b in fates
-    known = differences(comparison.rows, baseline=b, candidate=a) if both else []
-    changes = {each.question_id: each for each in known}
-    said = {name: comparison.result(name).answers or {} for name in (a, b)}
+    a_values, b_values = comparison.values(a, metric), comparison.values(b, metric)
+    by_pipeline = outcomes(comparison.rows)
+    attributed = a in by_pipeline and b in by_pipeline
+    changed = differences(comparison.rows, baseline=b, candidate=a) if attributed else []
+    changes = {difference.question_id: difference for difference in changed}
+    answers = {name: comparison.result(name).answers or {} for name in (a, b)}
     rows = []
     for question in comparison.questions:
-        if question.id not in left or question.id not in right:
+        if question.id not in a_values or question.id not in b_values:
             continue
-        delta = left[question.id] - right[question.id]
+        delta = a_values[question.id] - b_values[question.id]
         if delta == 0:
             continue
         row: dict[str, object] = {"question": question.id, "text": question.text}
@@ -46,11 +46,11 @@ def diff(comparison: ComparisonData, a: str, b: str, metric: str = "em") -> pd.D
         wrong = b if change is not None and change.change == "fixed" else a
         lost = comparison.lost_by.get(wrong, {}).get(question.id, ()) if row["stage"] else ()
         row["lost by"] = " + ".join(lost)
-        for name, values in ((a, left), (b, right)):
-            answer = said[name].get(question.id)
+        for name, values in ((a, a_values), (b, b_values)):
+            answer = answers[name].get(question.id)
             row[f"{metric} {name}"] = values[question.id]
             row[f"answer {name}"] = answer.text if answer else ""
-            row[f"outcome {name}"] = fates.get(name, {}).get(question.id, "")
+            row[f"outcome {name}"] = by_pipeline.get(name, {}).get(question.id, "")
         rows.append(row)
     rows.sort(key=lambda row: (row["winner"] != a, -abs(float(str(row["delta"])))))
     columns = ["question", "text", "winner", "delta", "change", "stage", "lost by"]

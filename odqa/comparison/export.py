@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """What to export.
 
-    ``pipelines``: which ones, all where empty. ``stage`` and ``k``: whose hits and how many of
-    them, for the formats that hold hits. ``corpus``: where DPR's format finds the texts of
-    passages; a run folder keeps those of the best few only.
+    ``pipelines``: their names; empty: all. ``stage`` and ``k``: whose hits and how many of
+    them, for the formats that hold hits. ``corpus``: the texts of passages for DPR's format; a
+    run folder keeps those of the best few only.
     """
 
     pipelines: tuple[str, ...] = ()
@@ -61,43 +61,48 @@ FORMATS: Mapping[str, str] = {
 _ANSWERS = ("squad", "nq-open")
 
 
-def export(comparison: Comparison, form: str, to: Path, wish: Wish | None = None) -> list[Path]:
+def export(
+    comparison: Comparison, form: str, path: Path, options: ExportOptions | None = None
+) -> list[Path]:
     """Write files and return their paths.
 
     Args:
         form: one of `FORMATS`.
-        to: a folder (made where it is missing), or, with a suffix, the one file to write.
+        path: a folder (made where it is missing), or, with a suffix, the one file to write.
+        options: which pipelines and hits; by default the ranked hits of all pipelines.
 
     Raises:
         RunError: no such format or pipeline, nothing to export, several files where one is named,
-            a file that is there already. DataError: a passage without text, a folder that cannot
-            be written.
+            a file that exists already, a folder that cannot be made.
+        DataError: a passage without text, a file that cannot be written.
     """
-    wish = wish or Wish()
+    options = options or ExportOptions()
     if form not in FORMATS:
         raise RunError(f"no format '{form}'", where="--format", cure=did_you_mean(form, FORMATS))
     if form == "qrels" and not comparison.qrels:
         raise RunError("has no qrels", where=str(comparison.folder or comparison.name))
-    names = ["gold"] if form == "qrels" else _chosen(comparison, form, wish.pipelines)
-    if to.suffix and not to.is_dir():
+    names = ["gold"] if form == "qrels" else _chosen(comparison, form, options.pipelines)
+    if path.suffix and not path.is_dir():
         if len(names) > 1:
             what = f"one file, but there are {len(names)} pipelines: {', '.join(names)}"
-            raise RunError(what, where=str(to), cure="choose one with --pipeline or name a folder")
-        targets = {names[0]: to}
+            raise RunError(
+                what, where=str(path), cure="choose one with --pipeline or name a folder"
+            )
+        targets = {names[0]: path}
     else:
-        targets = {name: to / f"{name}{FORMATS[form]}" for name in names}
+        targets = {name: path / f"{name}{FORMATS[form]}" for name in names}
     for target in targets.values():
         if target.exists():
             raise RunError("exists already", where=str(target), cure="remove it or name another")
     with _folder(targets[names[0]].parent):
         for name, target in targets.items():
-            _write(comparison, form, name, wish, target)
+            _write(comparison, form, name, options, target)
     return list(targets.values())
 
 
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
-    """A folder to write to; one that was made for it goes again when nothing could be written."""
+    """A folder to write to; one made here is removed again when writing fails."""
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,37 +118,39 @@ def _folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def _write(comparison: Comparison, form: str, name: str, wish: Wish, target: Path) -> None:
+def _write(
+    comparison: Comparison, form: str, name: str, options: ExportOptions, target: Path
+) -> None:
     match form:
         case "trec":
-            write_run(target, _hits(comparison.result(name), wish), tag=name)
+            write_run(target, _hits(comparison.result(name), options), tag=name)
         case "qrels":
             write_qrels(target, comparison.qrels or {})
         case "dpr":
-            _write_dpr(comparison, _hits(comparison.result(name), wish), wish.corpus, target)
+            _write_dpr(comparison, _hits(comparison.result(name), options), options.corpus, target)
         case "squad":
             write_squad(target, _texts(comparison, name))
         case _:
             write_nq_open(target, comparison.questions, _texts(comparison, name))
 
 
-def _chosen(comparison: Comparison, form: str, wanted: Sequence[str]) -> list[str]:
-    for name in wanted:
+def _chosen(comparison: Comparison, form: str, pipelines: Sequence[str]) -> list[str]:
+    for name in pipelines:
         comparison.result(name)
-    names = list(dict.fromkeys(wanted)) or list(comparison.pipelines)
+    names = list(dict.fromkeys(pipelines)) or list(comparison.pipelines)
     if form not in _ANSWERS:
         return names
-    read = [name for name in names if comparison.result(name).answers is not None]
-    if not read or (wanted and read != names):
-        silent = next(name for name in names if name not in read)
+    answering = [name for name in names if comparison.result(name).answers is not None]
+    if not answering or (pipelines and answering != names):
+        silent = next(name for name in names if name not in answering)
         cure = "choose a pipeline that answers, or a format of hits: trec, dpr"
         raise RunError(f"pipeline '{silent}' has no reader", where=f"format {form}", cure=cure)
-    return read
+    return answering
 
 
-def _hits(result: PipelineResult, wish: Wish) -> dict[str, Sequence[Hit]]:
-    found = result.retrieved if wish.stage == "retrieved" else result.ranked
-    return {question: hits[: wish.k] for question, hits in found.items()}
+def _hits(result: PipelineResult, options: ExportOptions) -> dict[str, Sequence[Hit]]:
+    slot_hits = result.retrieved if options.stage == "retrieved" else result.ranked
+    return {question: hits[: options.k] for question, hits in slot_hits.items()}
 
 
 def _texts(comparison: Comparison, name: str) -> Mapping[str, str]:
@@ -157,9 +164,9 @@ def _write_dpr(
     def holds(question: Question, passage: Passage) -> bool:
         return has_answer(passage.text, question.answers, comparison.matching)
 
-    kept = corpus or Corpus.from_passages(comparison.passages.values(), "of the run folder")
+    texts = corpus or Corpus.from_passages(comparison.passages.values(), "of the run folder")
     try:
-        write_dpr_results(target, comparison.questions, hits, kept, holds)
+        write_dpr_results(target, comparison.questions, hits, texts, holds)
     except DataError as error:
         if corpus is not None or not error.what.startswith("no passage"):
             raise

@@ -1,4 +1,4 @@
-"""A run folder: everything a comparison found, in files that other tools read too.
+"""A run folder: the results of a comparison in files that other tools can read too.
 
 ::
 
@@ -11,11 +11,11 @@
     pipelines/NAME/retrieved.trec, ranked.trec     TREC runs
     pipelines/NAME/answers.jsonl  one line a question
     pipelines/NAME/costs.json, latency.json
-    pipelines/NAME/explanations.jsonl    what the ranker saw in passages, where it says so
+    pipelines/NAME/explanations.jsonl    of rankers that explain themselves
     pipelines/NAME/stages/ID.trec        hits of a stage inside of a composition
     pipelines/NAME/stages/ID.jsonl       texts to search for, of a rewriter
 
-What is made for readers stands beside it, see `odqa.report.write`.
+Report, tables and figures are written into the same folder by `odqa.report.write`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from odqa.metrics.rows import MetricRow
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.types import Answer, Hit, Passage, Question
 
-#: Keys of the manifest that are fields of a comparison of their own.
-_ABOUT = ("comparison", "baseline", "pipelines")
-#: Where what stages gave stands that leave no slot.
+#: Keys of the manifest file that are fields of a comparison, not of its manifest.
+_HEAD = ("comparison", "baseline", "pipelines")
+#: Subfolder of the hits and texts of stages inside of compositions.
 _STAGES = "stages"
 
 
@@ -61,9 +61,9 @@ def save(comparison: ComparisonData, folder: Path) -> None:
         )
         for name, result in comparison.pipelines.items():
             _save_pipeline(folder / "pipelines" / name, result)
-        about: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
-        about["pipelines"] = list(comparison.pipelines)
-        _write_json(folder / "manifest.json", {**about, **comparison.manifest})
+        head: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
+        head["pipelines"] = list(comparison.pipelines)
+        _write_json(folder / "manifest.json", {**head, **comparison.manifest})
     except OSError as error:
         raise RunError(
             f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"
@@ -95,7 +95,7 @@ def load(folder: Path) -> ComparisonData:
 def _load(folder: Path, manifest: dict[str, Any]) -> ComparisonData:
     import pandas as pd
 
-    name, baseline, pipelines = (manifest.pop(key) for key in _ABOUT)
+    comparison_name, baseline, pipelines = (manifest.pop(key) for key in _HEAD)
     questions = tuple(
         Question(d["id"], d["question"], tuple(d["answer"]))
         for d in _read_lines(folder / "questions.jsonl")
@@ -103,10 +103,10 @@ def _load(folder: Path, manifest: dict[str, Any]) -> ComparisonData:
     gold = folder / "gold.qrels"
     frame = pd.read_parquet(folder / "metrics.parquet")
     return ComparisonData(
-        name,
+        comparison_name,
         questions,
         read_qrels(gold) if gold.is_file() else None,
-        {each: _load_pipeline(folder / "pipelines" / each, questions) for each in pipelines},
+        {name: _load_pipeline(folder / "pipelines" / name, questions) for name in pipelines},
         tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None)),
         {
             d["id"]: Passage(d["id"], d["text"], d["title"])
@@ -145,17 +145,17 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
 def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResult:
     spec = load_pipeline(folder / "spec.yaml")
     costs = tuple(StageCost.from_dict(cost) for cost in _read_json(folder / "costs.json"))
-    timed = folder / "latency.json"
+    latency_file = folder / "latency.json"
     latency = None
-    if timed.is_file():
-        latency = _by_stage(Latency.from_dict(_read_json(timed)), costs)
+    if latency_file.is_file():
+        latency = _by_stage(Latency.from_dict(_read_json(latency_file)), costs)
     answers = None
     if spec.reader is not None:
         answers = {
             d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
             for d in _read_lines(folder / "answers.jsonl")
         }
-    explained = folder / "explanations.jsonl"
+    explanations_file = folder / "explanations.jsonl"
     retrieved, ranked = (
         _load_hits(folder / f"{slot}.trec", questions) for slot in ("retrieved", "ranked")
     )
@@ -167,7 +167,7 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
         answers,
         costs,
         latency,
-        read_explanations(explained) if explained.is_file() else {},
+        read_explanations(explanations_file) if explanations_file.is_file() else {},
         inner,
         texts,
     )
@@ -179,25 +179,25 @@ def _load_stages(
     """Hits and texts of the stages that have a file of their own."""
     hits, texts = {}, {}
     for node in spec.graph.nodes:
-        run, lines = folder / f"{node.id}.trec", folder / f"{node.id}.jsonl"
-        if run.is_file():
-            hits[node.id] = _load_hits(run, questions)
-        elif lines.is_file():
-            texts[node.id] = {row["id"]: row["queries"] for row in _read_lines(lines)}
+        hits_file, texts_file = folder / f"{node.id}.trec", folder / f"{node.id}.jsonl"
+        if hits_file.is_file():
+            hits[node.id] = _load_hits(hits_file, questions)
+        elif texts_file.is_file():
+            texts[node.id] = {row["id"]: row["queries"] for row in _read_lines(texts_file)}
     return hits, texts
 
 
 def _by_stage(latency: Latency, costs: Sequence[StageCost]) -> Latency:
-    """By stage ids; version 0.1.0 wrote roles, of which every pipeline had one of each."""
+    """Latency by stage id; version 0.1.0 wrote roles, one stage of each."""
     roles = {cost.role: cost.stage_id for cost in costs if not cost.id}
-    seconds = {roles.get(stage, stage): each for stage, each in latency.seconds.items()}  # type: ignore[call-overload]
+    seconds = {roles.get(stage, stage): times for stage, times in latency.seconds.items()}  # type: ignore[call-overload]
     return Latency(latency.questions, seconds)
 
 
 def _load_hits(path: Path, questions: Sequence[Question]) -> dict[str, list[Hit]]:
     # A question without hits has no line in a TREC run.
-    found = read_run(path)
-    return {question.id: found.get(question.id, []) for question in questions}
+    hits = read_run(path)
+    return {question.id: hits.get(question.id, []) for question in questions}
 
 
 def _question_line(question: Question) -> dict[str, Any]:

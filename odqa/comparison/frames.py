@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from odqa.comparison.pipeline_result import PipelineResult
 
 
-#: Columns of words; all others are numbers.
-_WORDS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
+#: Columns of text; all others are numbers.
+_TEXT_COLUMNS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
 
 
 def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
@@ -26,8 +26,9 @@ def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
     ``stage`` is its role, ``component`` its type, ``id`` its name in the pipeline; ``lost`` counts
     the questions that it lost (`Comparison.lost_by`).
 
-    ``offline`` columns are spent once per corpus: ``offline`` (in words), ``offline s``,
-    ``stored MB``, ``offline peak MB``, ``offline J``. The others are for every question: ``online
+    ``offline`` columns are spent once per corpus: ``offline`` (names of what is stored),
+    ``offline s``, ``stored MB``, ``offline peak MB``, ``offline J``. The others are for every
+    question: ``online
     ms`` and ``questions / s`` in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
     ``GFLOP`` (analytic), ``peak MB`` (resident set of the process at most), ``GPU peak MB``, ``J /
     question``. ``cached`` says which part was read from the cache; its figures are those of the
@@ -42,12 +43,12 @@ def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
         for cost in result.costs
     ]
     frame = pd.DataFrame(rows)
-    # A column that nobody has a figure for is of numbers all the same.
-    return frame.astype({name: float for name in frame.columns if name not in _WORDS})
+    # A column without any figure is a column of numbers too.
+    return frame.astype({name: float for name in frame.columns if name not in _TEXT_COLUMNS})
 
 
 def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
-    """One row a metric and pipeline: everything the test against the baseline found.
+    """One row a metric and pipeline: the paired test against the baseline.
 
     ``difference`` is the pipeline minus the baseline with its 95 % interval ``low`` to ``high``;
     ``p`` is two-sided, ``p (Holm)`` corrected over the pipelines of one metric; ``d`` is Cohen's d
@@ -95,7 +96,7 @@ def _stage(
         "stage": cost.role,
         "component": cost.type,
         "id": cost.stage_id,
-        "offline": cost.offline_words,
+        "offline": cost.stored_names,
         "offline s": cost.offline.seconds,
         "stored MB": cost.stored_bytes / 1e6,
         "offline peak MB": _mega(cost.offline.peak_bytes),

@@ -20,52 +20,54 @@ def losses(
         values: (pipeline, metric) -> question id -> value, of the same rows.
     """
     by_pipeline: dict[str, dict[str, tuple[str, ...]]] = {}
-    for name, fates in outcomes(rows).items():
+    for name, by_question in outcomes(rows).items():
         result = pipelines[name]
-        held = _held(result, values)
+        has_answer = _has_answer(result, values)
         by_pipeline[name] = {
             question: _stages(
-                result, {stage: each.get(question, 0.0) for stage, each in held.items()}
+                result, {stage: flags.get(question, 0.0) for stage, flags in has_answer.items()}
             )
-            for question, outcome in fates.items()
+            for question, outcome in by_question.items()
             if outcome != "answered"
         }
     return by_pipeline
 
 
-def _held(
+def _has_answer(
     result: PipelineResult, values: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> dict[str, Mapping[str, float]]:
-    """Stage -> question -> whether its passages held an accepted answer."""
+    """Stage -> question -> 1.0 where its passages hold an accepted answer."""
     name, graph = result.spec.name, result.spec.graph
-    known: dict[str, Mapping[str, float]] = {}
-    # Version 0.1.0 judged what leaves the slots alone.
+    by_stage: dict[str, Mapping[str, float]] = {}
+    # Version 0.1.0 judged only the hits that leave the slots.
     for stage, metric in ((graph.retrieved, "retrieved"), (graph.ranked, "ranked")):
         if stage is not None:
-            known[stage] = values.get((name, f"{metric}_oracle"), {})
+            by_stage[stage] = values.get((name, f"{metric}_oracle"), {})
     for node in graph.with_hits:
-        own = values.get((name, f"{node.id}/oracle"))
-        if own is not None:
-            known[node.id] = own
-    return known
+        oracle = values.get((name, f"{node.id}/oracle"))
+        if oracle is not None:
+            by_stage[node.id] = oracle
+    return by_stage
 
 
-def _stages(result: PipelineResult, held: Mapping[str, float]) -> tuple[str, ...]:
+def _stages(result: PipelineResult, has_answer: Mapping[str, float]) -> tuple[str, ...]:
     graph = result.spec.graph
-    if graph.ranked is None or held.get(graph.ranked):
+    if graph.ranked is None or has_answer.get(graph.ranked):
         return () if graph.answers is None else (graph.answers,)
     inputs = {
-        stage: tuple(_nearest(sources, graph.hit_inputs(), held))
+        stage: tuple(_nearest(sources, graph.hit_inputs(), has_answer))
         for stage, sources in graph.hit_inputs().items()
     }
-    return lost_by(held, inputs, graph.ranked)
+    return lost_by(has_answer, inputs, graph.ranked)
 
 
 def _nearest(
-    sources: tuple[str, ...], inputs: Mapping[str, tuple[str, ...]], held: Mapping[str, float]
+    sources: tuple[str, ...], inputs: Mapping[str, tuple[str, ...]], has_answer: Mapping[str, float]
 ) -> list[str]:
-    """The stages before that were judged: those between them are passed over."""
+    """The nearest earlier stages that were judged; stages between them are skipped."""
     nearest: list[str] = []
     for source in sources:
-        nearest += [source] if source in held else _nearest(inputs[source], inputs, held)
+        nearest += (
+            [source] if source in has_answer else _nearest(inputs[source], inputs, has_answer)
+        )
     return list(dict.fromkeys(nearest))

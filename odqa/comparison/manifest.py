@@ -1,4 +1,4 @@
-"""What a run was: code, environment, machine, data, specs and settings, as plain values."""
+"""The manifest of a run: code, environment, machine, data, specs, settings as plain values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_manifest(
 ) -> dict[str, Any]:
     """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC).
 
-    ``code`` is the `code_revision` when it started: a checkout may move on under a long run.
+    ``code`` is the `code_revision` when it started: a checkout may change during a long run.
     """
     return {
         "odqa": odqa.__version__,
@@ -49,7 +49,7 @@ def make_manifest(
         "machine": machine(),
         "code": code,
         "command": {
-            "words": [_PASSWORD.sub("…@", word) for word in sys.argv],
+            "words": [_PASSWORD.sub("…@", arg) for arg in sys.argv],
             "folder": str(Path.cwd()),
         },
     }
@@ -73,14 +73,18 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
 @cache
 def installed() -> dict[str, str]:
     """Every installed package and its version, as a lock file lists them."""
-    # A half-removed package has a folder without a name in it.
-    named = (facts for facts in (each.metadata for each in distributions()) if facts["Name"])
-    return dict(sorted((facts["Name"].lower(), facts["Version"]) for facts in named))
+    # A package that was removed incompletely has metadata without a name.
+    packages = (
+        package
+        for package in (distribution.metadata for distribution in distributions())
+        if package["Name"]
+    )
+    return dict(sorted((package["Name"].lower(), package["Version"]) for package in packages))
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, threads, GPU and energy counters; what computes the results."""
-    # Whoever computed with torch has imported it; nobody else should pay for it here.
+    """Processor, cores, threads, GPU and energy counters."""
+    # A run that computed with torch has imported it; others should not import it here.
     torch = sys.modules.get("torch")
     gpu = torch is not None and torch.cuda.is_available()
     return {
@@ -98,8 +102,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor())
 
 
 def code_revision() -> str:
@@ -108,7 +112,7 @@ def code_revision() -> str:
     if not (root / ".git").exists():
         return ""
     try:
-        words = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
-        return subprocess.run(words, capture_output=True, text=True, timeout=10).stdout.strip()
+        args = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+        return subprocess.run(args, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""

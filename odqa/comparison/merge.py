@@ -1,4 +1,4 @@
-"""Finished comparisons over the same questions become one, without running anything again."""
+"""Merge finished comparisons over the same questions, without running anything again."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Rename = Callable[[str], str]
 
 
 def is_run_folder(ref: str | Path) -> bool:
-    """Whether a word names a folder rather than a spec; built-in names win."""
+    """Whether ``ref`` names a folder rather than a spec; names of built-in specs win."""
     return Path(ref).is_dir() and str(ref) not in built_in_specs()
 
 
 def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison:
     """All pipelines of all runs, tested against one baseline.
 
-    A name that several runs use gets the name of its folder in front: ``FOLDER.NAME``. Seconds
-    stay those of the run that measured them; the manifest keeps what all runs agree on and holds
-    the whole manifests under ``merged``.
+    A name that several runs use gets the name of its folder in front: ``FOLDER.NAME``. Costs
+    stay those of the run that measured them; the manifest keeps the values on which all runs
+    agree and holds the manifest of each run under ``merged``.
 
     Args:
         runs: at least one, each loaded from its folder.
@@ -45,16 +45,16 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
     for run in runs[1:]:
         _check_same_data(runs[0], run)
     labels = _labels(runs)
-    times = Counter(name for run in runs for name in run.pipelines)
-    renames = [_renaming(label, times) for label in labels]
+    uses = Counter(name for run in runs for name in run.pipelines)
+    renames = [_renaming(label, uses) for label in labels]
     pipelines: dict[str, PipelineResult] = {}
     for run, rename in zip(runs, renames, strict=True):
         for name, result in run.pipelines.items():
             pipelines[rename(name)] = _renamed(result, rename)
-    chosen = baseline or renames[0](runs[0].baseline)
-    if chosen not in pipelines:
-        cure = did_you_mean(chosen, pipelines)
-        raise RunError(f"no pipeline '{chosen}'", where="baseline", cure=cure)
+    baseline_name = baseline or renames[0](runs[0].baseline)
+    if baseline_name not in pipelines:
+        cure = did_you_mean(baseline_name, pipelines)
+        raise RunError(f"no pipeline '{baseline_name}'", where="baseline", cure=cure)
     return replace(
         runs[0],
         name="+".join(dict.fromkeys(run.name for run in runs)),
@@ -65,7 +65,7 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
             for row in run.rows
         ),
         passages={key: passage for run in runs for key, passage in run.passages.items()},
-        baseline=chosen,
+        baseline=baseline_name,
         manifest=_manifest(runs, labels, renames),
         folder=None,
     )
@@ -73,46 +73,46 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
 
 def _check_same_data(first: Comparison, other: Comparison) -> None:
     if _place(first) == _place(other):
-        raise RunError("this run is given twice", where=_shown(other), cure="name it once")
+        raise RunError("this run is given twice", where=_label(other), cure="name it once")
     ours, theirs = (run.manifest.get("dataset", {}) for run in (first, other))
-    what = ""
+    difference = ""
     if first.questions != other.questions:
         n = len({q.id for q in first.questions} & {q.id for q in other.questions})
-        what = (
+        difference = (
             f"{len(other.questions)} questions, of which {n} are among the {len(first.questions)}"
         )
     elif ours.get("corpus") != theirs.get("corpus"):
-        what = "the same questions over another corpus than that"
+        difference = "the same questions over another corpus than that"
     elif first.qrels != other.qrels:
-        what = "other qrels than those"
+        difference = "other qrels than those"
     elif ours.get("digest") != theirs.get("digest"):
-        what = "another way to judge answers than that"
-    if what:
+        difference = "another way to judge answers than that"
+    if difference:
         cure = "compare runs over the same data"
-        raise RunError(f"it has {what} of {_shown(first)}", where=_shown(other), cure=cure)
+        raise RunError(f"it has {difference} of {_label(first)}", where=_label(other), cure=cure)
 
 
 def _place(run: Comparison) -> Path | int:
     return run.folder.resolve() if run.folder is not None else id(run)
 
 
-def _shown(run: Comparison) -> str:
+def _label(run: Comparison) -> str:
     return str(run.folder) if run.folder is not None else run.name
 
 
 def _labels(runs: Sequence[Comparison]) -> list[str]:
-    """One name a run that can stand in the name of a pipeline: its folder's, made unique."""
+    """A unique label a run, for names of pipelines: from the name of its folder."""
     labels: list[str] = []
     for run in runs:
         name = run.folder.resolve().name if run.folder is not None else run.name
         label = re.sub(r"[^A-Za-z0-9._+-]", "-", name).lstrip("._+-") or "run"
         numbered = (f"{label}-{n}" if n > 1 else label for n in count(1))
-        labels.append(next(each for each in numbered if each not in labels))
+        labels.append(next(candidate for candidate in numbered if candidate not in labels))
     return labels
 
 
-def _renaming(label: str, times: Mapping[str, int]) -> Rename:
-    return lambda name: f"{label}.{name}" if times[name] > 1 else name
+def _renaming(label: str, uses: Mapping[str, int]) -> Rename:
+    return lambda name: f"{label}.{name}" if uses[name] > 1 else name
 
 
 def _renamed(result: PipelineResult, rename: Rename) -> PipelineResult:
@@ -127,7 +127,7 @@ def _manifest(
     runs: Sequence[Comparison], labels: Sequence[str], renames: Sequence[Rename]
 ) -> dict[str, Any]:
     first = runs[0].manifest
-    agreed = {
+    common = {
         key: value
         for key, value in first.items()
         if all(run.manifest.get(key) == value for run in runs)
@@ -137,5 +137,5 @@ def _manifest(
         for run, rename in zip(runs, renames, strict=True)
         for name, digest in run.manifest.get("specs", {}).items()
     }
-    whole = {label: dict(run.manifest) for label, run in zip(labels, runs, strict=True)}
-    return {**agreed, "dataset": first.get("dataset", {}), "specs": specs, "merged": whole}
+    manifests = {label: dict(run.manifest) for label, run in zip(labels, runs, strict=True)}
+    return {**common, "dataset": first.get("dataset", {}), "specs": specs, "merged": manifests}

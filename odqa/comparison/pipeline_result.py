@@ -17,7 +17,8 @@ class PipelineResult:
     """Everything one pipeline returned, by question id.
 
     ``retrieved`` and ``ranked`` are the hits that left those slots. By stage id, ``inner`` are the
-    hits of stages inside of them, and ``texts`` what rewriters gave; version 0.1.0 kept neither.
+    hits of stages inside of them, and ``texts`` the queries of rewriters; version 0.1.0 kept
+    neither.
     """
 
     spec: PipelineSpec
@@ -26,14 +27,14 @@ class PipelineResult:
     answers: Mapping[str, Answer] | None
     costs: tuple[StageCost, ...]
     latency: Latency | None = None
-    #: What the ranker saw in the best passages of some questions.
+    #: The ranker's explanations of the best passages of some questions.
     explanations: Mapping[str, tuple[Explanation, ...]] = field(default_factory=dict)
     inner: Mapping[str, Mapping[str, list[Hit]]] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
 
     def hits_of(self, stage: str) -> Mapping[str, list[Hit]]:
-        """What a stage gave, by question id; empty where the run kept nothing of it."""
+        """Hits of a stage by question id; empty where the run kept none."""
         graph = self.spec.graph
-        # What the ranker's slot gives comes last: without a ranker it is the retriever's.
+        # The ranker's slot comes last: without a ranker its stage is the retriever's.
         ends = {graph.retrieved: self.retrieved, graph.ranked: self.ranked}
         return ends[stage] if stage in ends else self.inner.get(stage, {})

@@ -30,8 +30,8 @@ from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
 
-#: Per question and stage, how many passages keep their text in the result.
-SHOWN = 10
+#: Per question and slot, of how many passages the result keeps the text.
+SHOWN_PASSAGES = 10
 
 
 def run_comparison(
@@ -50,22 +50,22 @@ def run_comparison(
 
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
-        explain: for how many questions to keep what rankers looked at; 0 leaves it out.
+        explain: for how many questions to keep explanations of rankers; 0: none.
         baseline: the pipeline the others are tested against; by default the first.
-        results: where results of stages are kept instead of ``cache``; an empty one reuses none.
+        results: the cache for results of stages, by default ``cache``; an empty one reuses none.
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
 
     Raises:
         RunError: no pipelines, two of one name, an unknown baseline, or an oracle without qrels.
-        OdqaError: whatever a component finds wrong; what was computed stays in the cache.
+        OdqaError: an error of a component; what was computed before stays in the cache.
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
-    baseline = _checked(specs, dataset, baseline)
+    baseline = _check_pipelines(specs, dataset, baseline)
     specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
-    now, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
+    started_at, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
     executor = Executor(dataset, cache, results)
     plan = executor.plan(specs)
     records = executor.run(plan)
@@ -74,10 +74,10 @@ def run_comparison(
         for s in specs
         if latency
     }
-    outcome = {}
+    pipeline_results = {}
     for spec in specs:
         stages = {stage: records[key] for stage, key in plan.keys[spec.name].items()}
-        outcome[spec.name] = _result(
+        pipeline_results[spec.name] = _result(
             spec,
             stages,
             tuple(
@@ -92,31 +92,31 @@ def run_comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
-        outcome,
-        tuple(row for result in outcome.values() for row in scorer.rows(result)),
-        _shown_passages(outcome, dataset),
+        pipeline_results,
+        tuple(row for result in pipeline_results.values() for row in scorer.rows(result)),
+        _shown_passages(pipeline_results, dataset),
         baseline,
         make_manifest(
             specs,
             dataset,
             code=code,
-            started=now,
+            started=started_at,
             seconds=time.perf_counter() - started,
             settings={"latency": latency},
         ),
     )
 
 
-def _checked(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:
-    """The baseline's name, of pipelines that can be compared on this dataset.
+def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:
+    """Check that the pipelines can be compared on this dataset; the name of the baseline.
 
     Raises:
         RunError: two pipelines of one name, no such baseline, nothing to retrieve from.
     """
     names = [spec.name for spec in specs]
-    if twice := [name for name in names if names.count(name) > 1]:
+    if duplicates := [name for name in names if names.count(name) > 1]:
         cure = "give each pipeline a name of its own"
-        raise RunError(f"two pipelines are named '{twice[0]}'", cure=cure)
+        raise RunError(f"two pipelines are named '{duplicates[0]}'", cure=cure)
     for spec in specs:
         if spec.retriever is not None and not len(dataset.corpus):
             raise RunError(
@@ -152,7 +152,11 @@ def _result(
         costs,
         latency,
         explanations,
-        {key: each for key, each in hits.items() if key not in (graph.retrieved, graph.ranked)},
+        {
+            key: inner_hits
+            for key, inner_hits in hits.items()
+            if key not in (graph.retrieved, graph.ranked)
+        },
         {node.id: stages[node.id].texts for node in graph.nodes if node.role == "rewriter"},
     )
 
@@ -164,7 +168,7 @@ def _explanations(
     cache: Cache,
     questions: int,
 ) -> Explanations:
-    """What the ranker saw whose hits leave the ranker's slot."""
+    """Explanations of the ranker whose hits leave the ranker's slot."""
     last = spec.graph.ranked
     if last is None or stages[last].stage.role != "ranker":
         return {}
@@ -176,13 +180,13 @@ def _sharers(plan: Plan, record: StageRecord, name: str) -> tuple[str, ...]:
 
 
 def _shown_passages(results: Mapping[str, PipelineResult], dataset: Dataset) -> dict[str, Passage]:
-    wanted: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for result in results.values():
         for hits in (*result.retrieved.values(), *result.ranked.values()):
-            wanted.update(dict.fromkeys(hit.passage_id for hit in hits[:SHOWN]))
+            ids.update(dict.fromkeys(hit.passage_id for hit in hits[:SHOWN_PASSAGES]))
         for answer in (result.answers or {}).values():
             if answer.passage_id is not None:
-                wanted[answer.passage_id] = None
+                ids[answer.passage_id] = None
     for gold in (dataset.qrels or {}).values():
-        wanted.update(dict.fromkeys(gold))
-    return {passage_id: dataset.corpus.get(passage_id) for passage_id in wanted}
+        ids.update(dict.fromkeys(gold))
+    return {passage_id: dataset.corpus.get(passage_id) for passage_id in ids}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from odqa.comparison.data import ComparisonData
     from odqa.comparison.pipeline_result import PipelineResult
 
-#: What a table shows first; metrics that were not measured are left out.
+#: Metrics of the summary table; those that were not measured are left out.
 HEADLINE = (
     "em",
     "f1",
@@ -28,7 +28,7 @@ HEADLINE = (
     "retrieved_oracle",
     "ranked_oracle",
 )
-#: On which of them the baseline is tested.
+#: Metrics on which pipelines are tested against the baseline.
 TESTED = ("em", "ranked_mrr@10")
 
 
@@ -43,29 +43,29 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
     against the baseline. ``offline s`` and ``stored MB`` are spent once per corpus, on what
-    ``offline`` says in words; ``online ms`` per question and ``questions / s`` are in batches,
+    ``offline`` names; ``online ms`` per question and ``questions / s`` are in batches,
     ``p50 ms``, ``p95 ms`` and ``p99 ms`` per question asked alone; ``GFLOP`` per question is
     analytic; ``peak MB`` is the highest resident set of the process in any stage, ``J / question``
     what the machine's energy counters rose by.
     """
     import pandas as pd
 
-    shown = list(metrics) if metrics is not None else headline_metrics(comparison)
+    columns = list(metrics) if metrics is not None else headline_metrics(comparison)
     tests = {metric: tests_for(comparison, metric) for metric in TESTED}
     rows = []
     for name, result in comparison.pipelines.items():
         row: dict[str, object] = {"pipeline": name}
-        for metric in shown:
+        for metric in columns:
             cell = comparison.summaries.get((name, metric))
             row[metric] = (
                 ""
                 if cell is None
                 else f"{cell.mean:.3f} [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
             )
-        for metric, against in tests.items():
-            found = next((t for t in against if t.candidate == name), None)
-            if against:
-                row[f"p({metric})"] = "baseline" if found is None else f"{found.p_corrected:.3g}"
+        for metric, paired in tests.items():
+            test = next((t for t in paired if t.candidate == name), None)
+            if paired:
+                row[f"p({metric})"] = "baseline" if test is None else f"{test.p_corrected:.3g}"
         rows.append(row | _costs(result, len(comparison.questions)))
     return pd.DataFrame(rows).set_index("pipeline")
 
@@ -96,7 +96,7 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
         "J / question": NOT_REPORTED if joules is None else f"{joules / n:.3g}",
         "device": ", ".join(dict.fromkeys(c.facts.get("device", "cpu") for c in costs)),
         "from cache": ", ".join(cost.role for cost in costs if cost.reused),
-        "offline": "; ".join(f"{c.role}: {c.offline_words}" for c in costs),
+        "offline": "; ".join(f"{c.role}: {c.stored_names}" for c in costs),
     }
 
 

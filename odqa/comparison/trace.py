@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TracedHit:
-    """One passage as a pipeline saw it; ranks count from 1, `None` where a stage dropped it.
+    """One passage in a pipeline; ranks count from 1, `None` where a stage dropped it.
 
-    ``explanation`` says what the ranker looked at, where the run kept it; ``inner`` its ranks in
-    the stages inside of compositions that have it.
+    ``explanation`` is the ranker's, where the run kept it; ``inner`` the ranks of the passage in
+    stages inside of compositions.
     """
 
     passage: Passage
@@ -37,10 +37,9 @@ class TracedHit:
 
 @dataclass(frozen=True, slots=True)
 class PipelineTrace:
-    """What one pipeline did with the question.
+    """One question in one pipeline.
 
-    ``lost_by`` are the ids of the stages that lost it; ``queries`` what was searched for, where a
-    rewriter said that.
+    ``lost_by`` are the ids of the stages that lost it; ``queries`` the texts of a rewriter.
     """
 
     pipeline: str
@@ -52,7 +51,7 @@ class PipelineTrace:
     queries: tuple[str, ...] = ()
 
     @property
-    def fate(self) -> str:
+    def outcome_text(self) -> str:
         """The outcome, with the stages that lost the question."""
         return f"{self.outcome}: {' + '.join(self.lost_by)}" if self.lost_by else self.outcome
 
@@ -67,12 +66,12 @@ class QuestionTrace:
     def __str__(self) -> str:
         lines = [f"{self.question.id}: {self.question.text}"]
         lines.append(f"accepted: {' | '.join(self.question.answers) or '(none given)'}")
-        for one in self.pipelines:
-            said = "(no reader)" if one.answer is None else one.answer.text or "(no answer)"
-            fate = f"  [{one.fate}]" if one.outcome else ""
-            lines.append(f"\n{one.pipeline}: {said}{fate}")
-            lines += [f"  searched for: {query}" for query in one.queries]
-            for hit in one.hits:
+        for trace in self.pipelines:
+            answer = "(no reader)" if trace.answer is None else trace.answer.text or "(no answer)"
+            outcome = f"  [{trace.outcome_text}]" if trace.outcome else ""
+            lines.append(f"\n{trace.pipeline}: {answer}{outcome}")
+            lines += [f"  searched for: {query}" for query in trace.queries]
+            for hit in trace.hits:
                 mark = "*" if hit.relevant else "+" if hit.holds_answer else " "
                 before = hit.retrieved_rank if hit.retrieved_rank is not None else "-"
                 lines.append(
@@ -84,7 +83,7 @@ class QuestionTrace:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        columns = "".join(_column(one) for one in self.pipelines)
+        columns = "".join(_column(trace) for trace in self.pipelines)
         accepted = escape(" | ".join(self.question.answers))
         return (
             f"<h4>{escape(self.question.text)}</h4><p>accepted: {accepted}</p>"
@@ -100,7 +99,7 @@ def trace(comparison: ComparisonData, question_id: str, depth: int = 5) -> Quest
     """
     question = comparison.question(question_id)
     rows = [row for row in comparison.rows if row.question_id == question_id]
-    fates = outcomes(rows)
+    by_pipeline = outcomes(rows)
     judged = (comparison.qrels or {}).get(question_id, {})
     relevant = {passage for passage, grade in judged.items() if grade > 0}
     traced = []
@@ -111,7 +110,7 @@ def trace(comparison: ComparisonData, question_id: str, depth: int = 5) -> Quest
             stage: {hit.passage_id: n for n, hit in enumerate(hits.get(question_id, ()), start=1)}
             for stage, hits in result.inner.items()
         }
-        seen = {one.passage_id: one for one in result.explanations.get(question_id, ())}
+        explanations = {e.passage_id: e for e in result.explanations.get(question_id, ())}
         hits = [
             replace(
                 _traced(
@@ -123,7 +122,7 @@ def trace(comparison: ComparisonData, question_id: str, depth: int = 5) -> Quest
                     relevant,
                     comparison.matching,
                 ),
-                explanation=seen.get(hit.passage_id),
+                explanation=explanations.get(hit.passage_id),
                 inner={
                     stage: ranks[hit.passage_id]
                     for stage, ranks in inner.items()
@@ -138,7 +137,7 @@ def trace(comparison: ComparisonData, question_id: str, depth: int = 5) -> Quest
                 name,
                 tuple(hits),
                 result.answers.get(question_id) if result.answers is not None else None,
-                fates.get(name, {}).get(question_id, ""),
+                by_pipeline.get(name, {}).get(question_id, ""),
                 {row.metric: row.value for row in rows if row.pipeline == name},
                 comparison.lost_by.get(name, {}).get(question_id, ()),
                 tuple(q for texts in result.texts.values() for q in texts.get(question_id, ())),
@@ -157,32 +156,34 @@ def _traced(
     matching: Matching,
 ) -> TracedHit:
     passage = passages[hit.passage_id]
-    before = next((n for n, h in enumerate(retrieved, 1) if h.passage_id == hit.passage_id), None)
+    retrieved_rank = next(
+        (n for n, h in enumerate(retrieved, 1) if h.passage_id == hit.passage_id), None
+    )
     holds = has_answer(passage.text, question.answers, matching)
-    return TracedHit(passage, hit.score, before, rank, hit.passage_id in relevant, holds)
+    return TracedHit(passage, hit.score, retrieved_rank, rank, hit.passage_id in relevant, holds)
 
 
 def _inner(hit: TracedHit) -> str:
     return "".join(f", {stage} {rank}" for stage, rank in hit.inner.items())
 
 
-def _column(one: PipelineTrace) -> str:
-    said = "" if one.answer is None else escape(one.answer.text or "(no answer)")
-    head = f"<b>{escape(one.pipeline)}</b><br>{said} <i>{escape(one.fate)}</i>"
-    head += "".join(f"<br><small>searched for: {escape(query)}</small>" for query in one.queries)
-    return f"<div style='flex:1'>{head}<ol>{''.join(map(_item, one.hits))}</ol></div>"
+def _column(trace: PipelineTrace) -> str:
+    answer = "" if trace.answer is None else escape(trace.answer.text or "(no answer)")
+    head = f"<b>{escape(trace.pipeline)}</b><br>{answer} <i>{escape(trace.outcome_text)}</i>"
+    head += "".join(f"<br><small>searched for: {escape(query)}</small>" for query in trace.queries)
+    return f"<div style='flex:1'>{head}<ol>{''.join(map(_item, trace.hits))}</ol></div>"
 
 
 def _item(hit: TracedHit) -> str:
     mark = ", gold" if hit.relevant else ", holds an answer" if hit.holds_answer else ""
-    seen = ""
+    details = ""
     if hit.explanation is not None:
         aligned = hit.explanation.kind == "alignment"
-        what = "token alignment" if aligned else attention_share(hit.explanation)
-        shown = as_html(hit.explanation, hit.passage)
-        seen = f"<details><summary>{what}</summary>{shown}</details>"
+        summary = "token alignment" if aligned else attention_share(hit.explanation)
+        html = as_html(hit.explanation, hit.passage)
+        details = f"<details><summary>{summary}</summary>{html}</details>"
     return (
         f"<li><small>was {hit.retrieved_rank or '-'}{escape(_inner(hit))}, "
         f"{hit.score:.3f}{mark}</small><br>"
-        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}{seen}</li>"
+        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}{details}</li>"
     )

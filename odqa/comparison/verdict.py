@@ -1,4 +1,4 @@
-"""Which pipeline is better, in one sentence, and what a reader of the figures must know."""
+"""Which pipeline is better, in one sentence, and notices that belong to the figures."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 #: Which metric decides, best first: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
 
-#: Said wherever results of the embedded models are shown.
+#: Notice of results of the embedded models.
 SMALL_MODELS = (
     "Models named embedded:… are small ones that ship with odqa, not the state of the art."
 )
 
 
-#: Said of every pipeline with an oracle.
+#: Notice of every pipeline with an oracle.
 ORACLE = (
     "an oracle feeds the gold passages (qrels) to the later stages; these figures are ceilings "
     "with perfect retrieval, not results of a whole pipeline."
 )
 
 
-#: Said of every pipeline with another stage that sees accepted answers, behind the stage.
+#: Notice of every pipeline with another stage that sees accepted answers, after its type.
 CEILING = "sees the accepted answers; these figures are ceilings, not results of a whole pipeline."
 
 
-#: Said of runs that were made elsewhere.
+#: Notice of merged runs of different machines.
 MACHINES = "The runs are of different machines: compare their quality, not their seconds."
 
 
@@ -44,7 +44,7 @@ def deciding_metric(comparison: Comparison) -> str | None:
 
 
 def verdict(comparison: Comparison, metric: str | None = None) -> str:
-    """Which pipeline is better, by how much and how sure, in one sentence."""
+    """Which pipeline is better, by how much, and the p-value, in one sentence."""
     metric = metric or deciding_metric(comparison)
     if metric is None:
         return "Nothing could be scored: the questions have neither answers nor qrels."
@@ -52,65 +52,65 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     real = [name for name in cells if not comparison.pipelines[name].spec.sees_answers]
     if not real:
         return f"With gold passages in place of retrieval: {_best(comparison, metric, cells)}"
-    # What an oracle reaches decides nothing between pipelines that have to retrieve.
+    # Figures of an oracle are ceilings: they do not compete with pipelines that retrieve.
     return _best(comparison, metric, {name: cells[name] for name in real})
 
 
 def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> str:
     means = {name: cell.mean for name, cell in cells.items()}
     best = max(means, key=lambda name: means[name])
-    asked = f"on {cells[best].questions} questions"
+    over = f"on {cells[best].questions} questions"
     if len(means) == 1:
-        return f"{best} has {metric} {means[best]:.3f} {asked}."
+        return f"{best} has {metric} {means[best]:.3f} {over}."
     equal = [name for name in means if means[name] == means[best]]
     base = comparison.baseline
     if len(equal) > 1:
         names = " and ".join([", ".join(equal[:-1]), equal[-1]])
         if base in equal or base not in means:
-            return f"{names} have the same {metric}, {means[best]:.3f}, {asked}."
+            return f"{names} have the same {metric}, {means[best]:.3f}, {over}."
         against = f"against {means[base]:.3f} of the baseline {base}"
-        return f"{names} share the highest {metric}, {means[best]:.3f}, {against}, {asked}."
+        return f"{names} share the highest {metric}, {means[best]:.3f}, {against}, {over}."
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
     tests = {test.candidate: test for test in tests_for(comparison, metric)}
     if best in tests:
         against = f"against {comparison.summaries[base, metric].mean:.3f} of the baseline {base}"
-        return f"{top}, {against}: {_difference(tests[best])}, {asked}."
+        return f"{top}, {against}: {_difference(tests[best])}, {over}."
     runner = max((n for n in means if n in tests), key=lambda n: means[n], default=None)
     if runner is None:
-        return f"{top}, {asked}."
+        return f"{top}, {over}."
     return (
-        f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(tests[runner])}, {asked}."
+        f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(tests[runner])}, {over}."
     )
 
 
 def notices(comparison: Comparison) -> list[str]:
-    """What a reader of the results must know: licences, small models."""
-    found = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
-    # Whole configs: a checkpoint that is embedded by default is not in the spec's text.
+    """Notices for a reader of the results: licences, small models, ceilings, machines."""
+    lines = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
+    # Configs with defaults: a checkpoint that is embedded by default is not in the spec's text.
     stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
     if any("embedded:" in stage.config.model_dump_json() for stage in stages):
-        found[SMALL_MODELS] = None
-    seeing = {name: _seeing(r.spec) for name, r in comparison.pipelines.items()}
-    oracles = [name for name, types in seeing.items() if "oracle" in types]
+        lines[SMALL_MODELS] = None
+    ceiling_types = {name: _ceiling_types(r.spec) for name, r in comparison.pipelines.items()}
+    oracles = [name for name, types in ceiling_types.items() if "oracle" in types]
     if oracles:
-        found[f"{', '.join(oracles)}: {ORACLE}"] = None
-    for name, types in seeing.items():
-        told = [kind for kind in types if kind != "oracle"]
-        if told:
-            found[f"{name}: {', '.join(told)} {CEILING}"] = None
+        lines[f"{', '.join(oracles)}: {ORACLE}"] = None
+    for name, types in ceiling_types.items():
+        kinds = [kind for kind in types if kind != "oracle"]
+        if kinds:
+            lines[f"{name}: {', '.join(kinds)} {CEILING}"] = None
     merged = comparison.manifest.get("merged", {}).values()
-    machines = [each.get("machine", {}) for each in merged]
+    machines = [manifest.get("machine", {}) for manifest in merged]
     if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
-        found[MACHINES] = None
-    return list(found)
+        lines[MACHINES] = None
+    return list(lines)
 
 
 def _difference(test: PairedComparison) -> str:
-    sure = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
+    p_value = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
     interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
-    return f"difference {test.difference:+.3f} {interval}, {sure}"
+    return f"difference {test.difference:+.3f} {interval}, {p_value}"
 
 
-def _seeing(spec: PipelineSpec) -> list[str]:
+def _ceiling_types(spec: PipelineSpec) -> list[str]:
     """Types of the stages that are told accepted answers or relevant passages."""
     return [stage.type for stage in spec.stages if stage.config.sees_answers]

@@ -1,1 +1,1 @@
-"""What a piece of work takes from the machine: time, memory, energy; measured, never estimated."""
+"""Meters of time, memory and energy; all values are measured, none is estimated."""

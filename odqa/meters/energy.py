@@ -1,9 +1,8 @@
 """Energy from counters of the hardware: RAPL of the processor, NVML of NVIDIA GPUs.
 
-Both count everything that runs on the same processor or GPU, not this process alone. A machine
-that does not let us read them reports nothing, and nothing is put in their place: virtual machines
-have no RAPL, and Linux lets only root read it (``/sys/class/powercap/*/energy_uj``) until root
-gives others the right.
+Both count everything that runs on the same processor or GPU, not this process alone. Where they
+cannot be read, no energy is reported and none is estimated: virtual machines have no RAPL, and on
+Linux only root can read it (``/sys/class/powercap/*/energy_uj``) until root permits others.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import Protocol
 from odqa.meters.nvml import open_gpus
 
 _POWERCAP = Path("/sys/class/powercap")
-#: A package counter of 65 kJ at 300 W goes round in under four minutes.
-_LOOK_EVERY_SECONDS = 30.0
+#: A package counter with a range of 65 kJ overflows in under four minutes at 300 W.
+_POLL_SECONDS = 30.0
 
 
 class EnergyCounter(Protocol):
-    """A counter that only rises."""
+    """A counter that never falls."""
 
     name: str
 
@@ -30,7 +29,7 @@ class EnergyCounter(Protocol):
 
 
 class RaplZone:
-    """One powercap zone: its register in microjoules goes round at its range."""
+    """One powercap zone: its register in microjoules starts again at 0 after its range."""
 
     def __init__(self, folder: Path) -> None:
         self._register = folder / "energy_uj"
@@ -41,11 +40,11 @@ class RaplZone:
         self._lock = threading.Lock()
 
     def joules(self) -> float:
-        """Joules since this object was made; right while nobody waits for a whole round."""
+        """Joules since this object was made; correct when read at least once per overflow."""
         with self._lock:
             now = int(self._register.read_text())
-            risen = now - self._last
-            self._total += risen if risen >= 0 else risen + self._range
+            rise = now - self._last
+            self._total += rise if rise >= 0 else rise + self._range
             self._last = now
             return self._total / 1e6
 
@@ -53,32 +52,32 @@ class RaplZone:
 def rapl_zones(root: Path = _POWERCAP) -> list[RaplZone]:
     """Packages and their memory, as far as they can be read.
 
-    Cores and graphics are parts of their package, and psys contains all of it: none is counted
-    twice.
+    Cores and graphics are parts of their package, and psys contains all of them: they are left
+    out, so that nothing is counted twice.
     """
-    found = []
+    zones = []
     for folder in sorted(root.glob("intel-rapl:*")):
         try:
             name = (folder / "name").read_text().strip()
             if name.startswith("package") or name == "dram":
-                found.append(RaplZone(folder))
+                zones.append(RaplZone(folder))
         except (OSError, ValueError):
             continue
-    return found
+    return zones
 
 
 @cache
 def energy_counters() -> tuple[EnergyCounter, ...]:
-    """All counters of this machine; opened once, and then looked at often enough."""
+    """All counters of this machine; opened once, then read often enough to see every overflow."""
     zones = rapl_zones()
     if zones:
-        threading.Thread(target=_keep_looking, args=(zones,), daemon=True, name="rapl").start()
+        threading.Thread(target=_poll, args=(zones,), daemon=True, name="rapl").start()
     return (*zones, *open_gpus())
 
 
-def _keep_looking(zones: list[RaplZone]) -> None:
+def _poll(zones: list[RaplZone]) -> None:
     pause = threading.Event()
-    while not pause.wait(_LOOK_EVERY_SECONDS):
+    while not pause.wait(_POLL_SECONDS):
         for zone in zones:
             zone.joules()
 

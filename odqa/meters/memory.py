@@ -1,10 +1,10 @@
 """Peak memory: of this process, and of its GPU where it has one.
 
-The kernel keeps the highest resident set of a process (``VmHWM``) and lets the process itself set
-that mark back (proc(5), ``/proc/self/clear_refs``, value 5), so that the peak of one piece of work
-is exact: nothing is sampled, and nothing can be missed between two samples. It counts the whole
-process: interpreter, corpus, every open component, pages of memory-mapped files that were touched,
-and a JVM inside the process.
+The kernel records the highest resident set of a process (``VmHWM``), and the process can reset it
+(proc(5), ``/proc/self/clear_refs``, value 5). So the peak of one piece of work is exact: nothing
+is sampled, and no peak between two samples is missed. It counts the whole process: interpreter,
+corpus, every open component, pages of memory-mapped files that were read, and a JVM inside the
+process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _MARK = Path("/proc/self/clear_refs")
 
 
 def take_peak(status: Path = _STATUS, mark: Path = _MARK) -> int | None:
-    """Bytes of the highest resident set since the last call, and set the mark back.
+    """Bytes of the highest resident set since the last call; resets the kernel's record.
 
-    `None` where the machine does not report it: no Linux, or a kernel that keeps the mark.
+    `None` where the machine does not report it: no Linux, or a kernel that does not reset it.
     """
     if not _resets(mark):
         return None

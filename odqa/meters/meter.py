@@ -1,4 +1,4 @@
-"""One context manager that measures what the block inside it takes.
+"""A context manager that measures the time, memory and energy of a block.
 
 ::
 
@@ -25,11 +25,12 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What some work took; `None` is what the machine did not report.
+    """Time, memory and energy of some work; `None` where the machine did not report a value.
 
     ``seconds`` is wall time. ``peak_bytes`` is the highest resident set of the whole process
-    while the work ran, ``gpu_peak_bytes`` what torch had allocated on the GPU at most. ``joules``
-    is what ``counters`` (their names) rose by: the energy of processor and GPUs, whoever used them.
+    while the work ran, ``gpu_peak_bytes`` the most that torch had allocated on the GPU. ``joules``
+    is the rise of ``counters`` (their names): the energy of processor and GPUs, used by this and
+    by all other processes.
     """
 
     seconds: float = 0.0
@@ -39,19 +40,19 @@ class Spent:
     counters: str = ""
 
     def __add__(self, other: Spent) -> Spent:
-        """One piece of work after another; a part that is not known makes the sum unknown."""
+        """One piece of work after another; a value missing in one part is missing in the sum."""
         if NOTHING in (self, other):
             return other if self == NOTHING else self
-        known = self.counters == other.counters
+        same_counters = self.counters == other.counters
         joules = None
-        if known and self.joules is not None and other.joules is not None:
+        if same_counters and self.joules is not None and other.joules is not None:
             joules = self.joules + other.joules
         return Spent(
             self.seconds + other.seconds,
             _larger(self.peak_bytes, other.peak_bytes),
             _larger(self.gpu_peak_bytes, other.gpu_peak_bytes),
             joules,
-            self.counters if known else "",
+            self.counters if same_counters else "",
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,12 +61,12 @@ class Spent:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Spent:
-        """From a mapping with at least ``seconds``; other keys in it are passed over."""
-        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        return cls(**{"seconds": data["seconds"], **known})
+        """From a mapping with at least ``seconds``; unknown keys are ignored."""
+        values = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(**{"seconds": data["seconds"], **values})
 
 
-#: What no work takes: the sum starts here.
+#: The start of every sum.
 NOTHING = Spent()
 
 
@@ -79,7 +80,7 @@ class Meter:
 
     def __enter__(self) -> Self:
         with _LOCK:
-            # The mark is one for the process: whoever is open takes what it says so far.
+            # The process has one record of its peak: every open meter takes it before the reset.
             _share_peaks()
             _OPEN.append(self)
         self._before = [_read(counter) for counter in energy_counters()]
@@ -97,7 +98,7 @@ class Meter:
         with _LOCK:
             _share_peaks()
             _OPEN.remove(self)
-        joules = _risen(self._before, after)
+        joules = _rise(self._before, after)
         counters = counter_names() if joules is not None else ""
         self.spent = Spent(seconds, self.peak, self.gpu_peak, joules, counters)
 
@@ -105,7 +106,7 @@ class Meter:
 def _share_peaks() -> None:
     peak, gpu_peak = take_peak(), take_gpu_peak()
     for meter in _OPEN:
-        # An open meter has seen less than this or nothing yet: `None` gives way.
+        # A meter that has no peak yet takes this one.
         meter.peak = max(filter(None, (meter.peak, peak)), default=None)
         meter.gpu_peak = max(filter(None, (meter.gpu_peak, gpu_peak)), default=None)
 
@@ -117,7 +118,7 @@ def _read(counter: EnergyCounter) -> float | None:
         return None
 
 
-def _risen(before: list[float | None], after: list[float | None]) -> float | None:
+def _rise(before: list[float | None], after: list[float | None]) -> float | None:
     if not before:
         return None
     total = 0.0

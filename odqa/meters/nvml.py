@@ -1,6 +1,7 @@
-"""Energy counters of NVIDIA GPUs, from the library that comes with their driver.
+"""Energy counters of NVIDIA GPUs, from the NVML library of their driver.
 
-Four functions of NVML (its API reference, "Device Queries"; energy since Volta) need no package.
+Its functions (NVML API reference, "Device Queries"; energy since Volta) are called without a
+Python package.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ class Gpu:
         Raises:
             OSError: this GPU does not report its energy.
         """
-        found = ctypes.c_ulonglong()
-        code = self._library.nvmlDeviceGetTotalEnergyConsumption(self._handle, ctypes.byref(found))
+        millijoules = ctypes.c_ulonglong()
+        code = self._library.nvmlDeviceGetTotalEnergyConsumption(
+            self._handle, ctypes.byref(millijoules)
+        )
         if code:
             raise OSError(f"NVML error {code}")
-        return found.value / 1e3
+        return millijoules.value / 1e3
 
 
 def open_gpus(library: Any = None) -> list[Gpu]:
@@ -40,24 +43,24 @@ def open_gpus(library: Any = None) -> list[Gpu]:
     count = ctypes.c_uint()
     if library.nvmlInit_v2() or library.nvmlDeviceGetCount_v2(ctypes.byref(count)):
         return []
-    found = []
-    for word in _visible(count.value):
+    gpus = []
+    for device in _visible(count.value):
         handle = ctypes.c_void_p()
-        if word.isdecimal():
-            failed = library.nvmlDeviceGetHandleByIndex_v2(int(word), ctypes.byref(handle))
+        if device.isdecimal():
+            failed = library.nvmlDeviceGetHandleByIndex_v2(int(device), ctypes.byref(handle))
         else:
-            failed = library.nvmlDeviceGetHandleByUUID(word.encode(), ctypes.byref(handle))
-        gpu = Gpu(library, handle, f"NVML GPU {word}")
+            failed = library.nvmlDeviceGetHandleByUUID(device.encode(), ctypes.byref(handle))
+        gpu = Gpu(library, handle, f"NVML GPU {device}")
         if not failed and _reports(gpu):
-            found.append(gpu)
-    return found
+            gpus.append(gpu)
+    return gpus
 
 
 def _visible(count: int) -> list[str]:
-    words = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if words is None:
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if devices is None:
         return [str(number) for number in range(count)]
-    return [word.strip() for word in words.split(",") if word.strip() not in ("", "-1")]
+    return [device.strip() for device in devices.split(",") if device.strip() not in ("", "-1")]
 
 
 def _reports(gpu: Gpu) -> bool:

@@ -1,14 +1,15 @@
-"""How right an answer is: exact match and token F1, as SQuAD and DPR count them.
+"""Exact match and token F1 of an answer, as SQuAD and DPR compute them.
 
 The normalisation is that of the SQuAD v1.1 evaluation (Rajpurkar et al. 2016), which DPR
-(Karpukhin et al. 2020) uses for Natural Questions. It can leave nothing of a short answer: the
-band "The The", vitamin "A", the symbol "%". SQuAD's scorer then takes every prediction that
-vanishes too, an empty one included, for an exact match. Here such a gold answer is compared as it
-is written, but for case and white space, and an empty prediction is never right.
+(Karpukhin et al. 2020) uses for Natural Questions. It can turn a short answer into an empty text:
+the band "The The", vitamin "A", the symbol "%". For SQuAD's scorer every prediction that becomes
+empty too is then an exact match, also one that was empty before. Here such a gold answer is
+compared without normalisation, except for case and white space, and an empty prediction is never
+right.
 
 Where accepted answers are regular expressions (CuratedTREC), one of them must match from the
 beginning of the prediction, as in the evaluation of DrQA (Chen et al. 2017) and ORQA (Lee et al.
-2019). Token overlap with an expression means nothing, so that there is no F1.
+2019). There is no F1 then: token overlap with an expression means nothing.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 def normalise_answer(text: str) -> str:
     """Lower-case, then delete ASCII punctuation, then articles, then surplus white space."""
-    bare = text.lower().translate(_NO_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", bare).split())
+    unpunctuated = text.lower().translate(_NO_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", unpunctuated).split())
 
 
 def exact_match(prediction: str, gold: str) -> float:
     """1.0 when both are the same after normalisation, else 0.0."""
-    said, wanted = _comparable(prediction, gold)
-    return float(bool(said) and said == wanted)
+    predicted, accepted = _comparable(prediction, gold)
+    return float(bool(predicted) and predicted == accepted)
 
 
 def f1(prediction: str, gold: str) -> float:
     """Harmonic mean of token precision and recall after normalisation, 0.0 to 1.0."""
-    said, wanted = (text.split() for text in _comparable(prediction, gold))
-    shared = sum((Counter(said) & Counter(wanted)).values())
+    predicted, accepted = (text.split() for text in _comparable(prediction, gold))
+    shared = sum((Counter(predicted) & Counter(accepted)).values())
     if not shared:
         return 0.0
-    precision, recall = shared / len(said), shared / len(wanted)
+    precision, recall = shared / len(predicted), shared / len(accepted)
     return 2 * precision * recall / (precision + recall)
 
 
@@ -60,7 +61,7 @@ def answer_figures(predictions: Sequence[str], golds: Sequence[Sequence[str]]) -
     """EM and F1, each 0 to 1: means of `best_exact_match` and `best_f1` over questions.
 
     Args:
-        predictions: one a question, at least one; empty where there is no answer.
+        predictions: one per question, at least one; empty where there is no answer.
         golds: accepted answers of each question, in the same order.
     """
     pairs = list(zip(predictions, golds, strict=True))
@@ -94,7 +95,7 @@ def _best(score: Callable[[str, str], float], prediction: str, golds: Iterable[s
 
 
 def _comparable(prediction: str, gold: str) -> tuple[str, str]:
-    wanted = normalise_answer(gold)
-    if wanted:
-        return normalise_answer(prediction), wanted
+    normalised = normalise_answer(gold)
+    if normalised:
+        return normalise_answer(prediction), normalised
     return " ".join(prediction.lower().split()), " ".join(gold.lower().split())

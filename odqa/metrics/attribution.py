@@ -16,12 +16,12 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 Change = Literal["fixed", "broken", "both right", "both wrong"]
 
-_NEEDED = ("em", "retrieved_oracle", "ranked_oracle")
+_DECIDING = ("em", "retrieved_oracle", "ranked_oracle")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What became of one question in two pipelines.
+    """Outcomes of one question in two pipelines.
 
     ``stage`` is the stage of the wrong pipeline that lost it: for a fixed question that of the
     baseline, for a broken one that of the candidate, and where both are wrong that of the
@@ -38,52 +38,54 @@ class Difference:
 def outcomes(rows: Iterable[MetricRow]) -> dict[str, dict[str, Outcome]]:
     """Pipeline -> question id -> outcome, from the rows of whole pipelines.
 
-    A right answer counts as answered wherever it came from, also when no passage holds it word
-    for word. Otherwise the first slot after which no passage holds an accepted answer lost the
-    question (`lost_by` tells the stage); without a retriever, the reader. Questions without
-    accepted answers and pipelines without reader have no outcome.
+    A right answer counts as answered, also when no passage holds it word for word. Otherwise the
+    first slot after which no passage holds an accepted answer lost the question (`lost_by` names
+    the stage); without a retriever, the reader. Questions without accepted answers and pipelines
+    without reader have no outcome.
     """
-    needed: dict[tuple[str, str], dict[str, float]] = {}
+    by_question: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
-        if row.metric in _NEEDED:
-            needed.setdefault((row.pipeline, row.question_id), {})[row.metric] = row.value
-    with_hits = {pipeline for (pipeline, _), values in needed.items() if len(values) > 1}
+        if row.metric in _DECIDING:
+            by_question.setdefault((row.pipeline, row.question_id), {})[row.metric] = row.value
+    with_hits = {pipeline for (pipeline, _), values in by_question.items() if len(values) > 1}
     result: dict[str, dict[str, Outcome]] = {}
-    for (pipeline, question), values in needed.items():
-        if len(values) == len(_NEEDED):
-            result.setdefault(pipeline, {})[question] = _outcome(*(values[n] for n in _NEEDED))
+    for (pipeline, question), values in by_question.items():
+        if len(values) == len(_DECIDING):
+            result.setdefault(pipeline, {})[question] = _outcome(*(values[n] for n in _DECIDING))
         elif pipeline not in with_hits and "em" in values:
             result.setdefault(pipeline, {})[question] = _outcome(values["em"], True, True)
     return result
 
 
 def lost_by(
-    held: Mapping[str, float], inputs: Mapping[str, Sequence[str]], last: str
+    has_answer: Mapping[str, float], inputs: Mapping[str, Sequence[str]], last: str
 ) -> tuple[str, ...]:
     """The stages that lost a question; none where a passage of the last one holds an answer.
 
     A stage lost it that got a passage with an accepted answer and gave none, or that had the whole
-    corpus and gave none. Of a fusion whose members all gave none, those are asked that feed it.
+    corpus and gave none. Where no input of a stage gave one, its inputs are examined the same way.
 
     Args:
-        held: stage -> whether one of its passages holds an accepted answer.
-        inputs: stage -> those of the stages that feed it which give passages too.
+        has_answer: stage -> whether one of its passages holds an accepted answer.
+        inputs: stage -> those of its inputs that give passages too.
         last: the stage whose passages are read.
     """
-    if held.get(last):
+    if has_answer.get(last):
         return ()
     sources = inputs.get(last, ())
-    if not sources or any(held.get(source) for source in sources):
+    if not sources or any(has_answer.get(source) for source in sources):
         return (last,)
-    return tuple(dict.fromkeys(s for source in sources for s in lost_by(held, inputs, source)))
+    return tuple(
+        dict.fromkeys(s for source in sources for s in lost_by(has_answer, inputs, source))
+    )
 
 
 def loss_table(rows: Iterable[MetricRow]) -> dict[str, dict[Outcome, int]]:
-    """Pipeline -> outcome -> how many questions; every outcome is there, also with 0."""
+    """Pipeline -> outcome -> number of questions, 0 included."""
     return {
         pipeline: {outcome: counts[outcome] for outcome in OUTCOMES}
-        for pipeline, each in outcomes(rows).items()
-        for counts in [Counter(each.values())]
+        for pipeline, by_question in outcomes(rows).items()
+        for counts in [Counter(by_question.values())]
     }
 
 
@@ -93,15 +95,15 @@ def differences(rows: Iterable[MetricRow], baseline: str, candidate: str) -> lis
     Raises:
         RunError: one of them has no outcomes (no reader, or no accepted answers).
     """
-    known = outcomes(rows)
+    by_pipeline = outcomes(rows)
     for name in (baseline, candidate):
-        if name not in known:
+        if name not in by_pipeline:
             raise RunError(
                 f"no questions of pipeline '{name}' can be attributed",
                 cure="it needs a reader and questions with accepted answers",
             )
-    ours, theirs = known[candidate], known[baseline]
-    return [_difference(q, theirs[q], ours[q]) for q in theirs if q in ours]
+    candidates, baselines = by_pipeline[candidate], by_pipeline[baseline]
+    return [_difference(q, baselines[q], candidates[q]) for q in baselines if q in candidates]
 
 
 def _outcome(em: float, retrieved: float | bool, ranked: float | bool) -> Outcome:

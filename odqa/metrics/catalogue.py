@@ -1,8 +1,8 @@
 """Every metric of odqa by name, and what it means.
 
-Names say first what is judged: ``retrieved_…`` the hits that leave the retriever's slot,
+Names begin with what is judged: ``retrieved_…`` the hits that leave the retriever's slot,
 ``ranked_…`` those that leave the ranker's (the same in a pipeline without ranker), ``ID/…`` those
-of the stage with this id, the others the answer. ``@k`` stands for any cut.
+of the stage with this id; all others judge the answer. ``@k`` stands for any cut.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
 )
 
-#: Metrics of the hits of a single stage, behind its id and a stroke.
+#: Metrics of the hits of a single stage, without its id and the stroke in front.
 _OF_STAGE = {
     name: Metric(name, meaning.format("passages of this stage")) for name, meaning in _HITS
 }
@@ -66,11 +66,11 @@ def describe(name: str) -> Metric:
         RunError: no such metric, with the nearest right name.
     """
     stage, _, rest = name.rpartition("/")
-    known = _OF_STAGE if stage else _BY_NAME
-    if rest in known and not rest.endswith("@k"):
-        return replace(known[rest], name=name)
+    metrics = _OF_STAGE if stage else _BY_NAME
+    if rest in metrics and not rest.endswith("@k"):
+        return replace(metrics[rest], name=name)
     cut = _CUT.search(rest)
-    general = known.get(f"{rest[: cut.start()]}@k") if cut else None
+    general = metrics.get(f"{rest[: cut.start()]}@k") if cut else None
     if cut is None or general is None:
         raise RunError(f"unknown metric '{name}'", cure=did_you_mean(name, _BY_NAME))
     meaning = re.sub(r"\bk\b", cut.group()[1:], general.meaning)
@@ -78,9 +78,9 @@ def describe(name: str) -> Metric:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Metric names as the catalogue orders them, smaller cuts first.
+    """Metric names in the order of the catalogue, smaller cuts first.
 
-    Those of single stages stand behind, stage by stage; unknown names at the end.
+    Those of single stages come after, stage by stage; unknown names come last.
     """
     positions = {name: position for position, name in enumerate((*_BY_NAME, *_OF_STAGE))}
 
@@ -97,5 +97,5 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def stage_of(name: str) -> str:
-    """The id of the stage that a metric is of; empty for metrics of slots and answers."""
+    """The id of the stage that a metric judges; empty for metrics of slots and answers."""
     return name.rpartition("/")[0]

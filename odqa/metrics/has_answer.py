@@ -1,7 +1,7 @@
 """Whether a passage holds an accepted answer, as DPR decides it.
 
-DPR (Karpukhin et al. 2020, section 4.1 and its ``qa_validation``) looks for the tokens of an
-answer in a row in the text of a passage, the title left out; CuratedTREC's answers are regular
+DPR (Karpukhin et al. 2020, section 4.1 and its ``qa_validation``) searches the text of a passage,
+without the title, for the tokens of an answer in a row; CuratedTREC's answers are regular
 expressions instead. One deliberate difference: an answer without any token (white space only) is
 in every passage for DPR, and in none here.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 #: Tokenised passages that are kept, of about 1 KB each.
-_REMEMBERED = 200_000
+_CACHE_SIZE = 200_000
 
 
 def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens") -> bool:
@@ -34,8 +34,8 @@ def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens")
             expression found anywhere, case ignored (one that does not compile is never found).
     """
     if matching == "regex":
-        return _regex_found(unicodedata.normalize("NFD", text), answers)
-    return _tokens_found(_spaced(text), answers)
+        return _matches_regex(unicodedata.normalize("NFD", text), answers)
+    return _matches_tokens(_spaced(text), answers)
 
 
 class AnswerFinder:
@@ -49,7 +49,7 @@ class AnswerFinder:
     def __init__(self, corpus: Corpus, matching: Matching = "tokens") -> None:
         self._corpus = corpus
         self._matching = matching
-        self._text = lru_cache(maxsize=_REMEMBERED)(self._prepared)
+        self._text = lru_cache(maxsize=_CACHE_SIZE)(self._prepared)
 
     def first(self, question: Question, hits: Sequence[Hit]) -> int | None:
         """Position of the first hit that holds an accepted answer; `None` when none does.
@@ -57,9 +57,9 @@ class AnswerFinder:
         Raises:
             DataError: a hit names a passage that the corpus does not have.
         """
-        found = _regex_found if self._matching == "regex" else _tokens_found
+        matches = _matches_regex if self._matching == "regex" else _matches_tokens
         for position, hit in enumerate(hits):
-            if found(self._text(hit.passage_id), question.answers):
+            if matches(self._text(hit.passage_id), question.answers):
                 return position
         return None
 
@@ -78,10 +78,10 @@ def _needle(answer: str) -> str:
     return _spaced(answer)
 
 
-def _tokens_found(spaced: str, answers: Iterable[str]) -> bool:
+def _matches_tokens(spaced: str, answers: Iterable[str]) -> bool:
     return any((needle := _needle(answer)).strip() and needle in spaced for answer in answers)
 
 
-def _regex_found(text: str, answers: Iterable[str]) -> bool:
+def _matches_regex(text: str, answers: Iterable[str]) -> bool:
     patterns = (compiled(unicodedata.normalize("NFD", answer)) for answer in answers)
     return any(pattern is not None and pattern.search(text) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""How well passages are ordered, judged by qrels, through ir_measures (trec_eval's formulas)."""
+"""Metrics of ranked passages by qrels, through ir_measures (trec_eval's formulas)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: The ``k`` of metrics with a cut.
 CUTS = (1, 5, 20, 100)
 
-#: Figures of an order of passages by their short names, and the metrics whose means they are.
+#: Short names of ranking figures, and the metrics whose means they are.
 RANKING_FIGURES = {"R@1": "recall@1", "R@5": "recall@5", "MRR@10": "mrr@10"}
 
 
@@ -55,7 +55,7 @@ def score_ranking(
 
 
 def ranking_figures(hits: Mapping[str, Sequence[Hit]], qrels: Qrels) -> dict[str, float]:
-    """R@1, R@5 and MRR@10 of an order of passages, each 0 to 1: means over questions.
+    """R@1, R@5 and MRR@10 of ranked passages, each 0 to 1: means over questions.
 
     With one relevant passage a question, R@k is the share of questions that have it among the
     first k.

@@ -1,9 +1,9 @@
 """The primary result: one value per pipeline, question and metric.
 
-Means, intervals and tests all derive from these rows. One scorer serves whole pipelines and
-isolated stages. A question that a stage returned nothing for scores 0 and stays in; only what is
+Means, intervals and tests all derive from these rows. The same functions score whole pipelines
+and isolated stages. A question for which a stage returned nothing scores 0; only what is
 undefined for a question has no row: answer metrics without accepted answers, qrels metrics
-without a relevant passage, ``reader_…_given_answer`` where no passage held an answer.
+without a relevant passage, ``reader_…_given_answer`` where no passage holds an answer.
 """
 
 from __future__ import annotations
@@ -58,23 +58,25 @@ def judge_hits(
             of a ranker that returns 20 says nothing about rank 100.
     """
     cuts = [k for k in CUTS if depth is None or k <= depth]
-    asked = {question.id: hits.get(question.id, ()) for question in questions}
-    judged = score_ranking(asked, qrels, cuts) if qrels else {}
+    by_question = {question.id: hits.get(question.id, ()) for question in questions}
+    judged = score_ranking(by_question, qrels, cuts) if qrels else {}
     values = {}
     for question in questions:
-        first = finder.first(question, asked[question.id])
-        values[question.id] = _answer_found(first, cuts, question) | judged.get(question.id, {})
+        first = finder.first(question, by_question[question.id])
+        values[question.id] = _has_answer_values(first, cuts, question) | judged.get(
+            question.id, {}
+        )
     return values
 
 
 def hit_rows(
     pipeline: str, prefix: str, values: Mapping[str, Mapping[str, float]]
 ) -> list[MetricRow]:
-    """Rows of what `judge_hits` gave, every name behind a prefix: ``retrieved_``, ``colbert/``."""
+    """Rows of the values of `judge_hits`; names get a prefix: ``retrieved_``, ``colbert/``."""
     return [
         MetricRow(pipeline, question, f"{prefix}{name}", value)
-        for question, each in values.items()
-        for name, value in each.items()
+        for question, metrics in values.items()
+        for name, value in metrics.items()
     ]
 
 
@@ -82,7 +84,7 @@ def score_answers(
     pipeline: str,
     questions: Sequence[Question],
     answers: Mapping[str, Answer],
-    read: Hits | None = None,
+    reader_hits: Hits | None = None,
     finder: AnswerFinder | None = None,
     matching: Matching = "tokens",
 ) -> list[MetricRow]:
@@ -90,11 +92,11 @@ def score_answers(
 
     Args:
         pipeline: its name.
-        questions: all that were asked; those without accepted answers get no rows.
+        questions: all questions of the run; those without accepted answers get no rows.
         answers: question id -> answer; a question that is missing counts as not answered.
-        read: question id -> the hits that the reader was given.
+        reader_hits: question id -> the hits that the reader got.
         finder: looks for accepted answers in them; with both, rows of the reader's accuracy given
-            that its passages held an answer are added.
+            that its passages hold an answer are added.
         matching: whether accepted answers are texts or regular expressions; with the latter there
             is no f1.
     """
@@ -104,15 +106,15 @@ def score_answers(
             continue
         answer = answers.get(question.id)
         text = answer.text if answer else ""
-        right = _correct(text, question, matching)
-        values = right | {
+        correct = _correct(text, question, matching)
+        values = correct | {
             "answered": float(bool(text.strip())),
             "answer_length": float(answer_length(text)),
         }
-        if read is not None and finder is not None:
-            held = finder.first(question, read.get(question.id, ())) is not None
-            for name in right if held else ():
-                values[f"reader_{name}_given_answer"] = right[name]
+        if reader_hits is not None and finder is not None:
+            has_answer = finder.first(question, reader_hits.get(question.id, ())) is not None
+            for name in correct if has_answer else ():
+                values[f"reader_{name}_given_answer"] = correct[name]
         rows += _rows(pipeline, question.id, values)
     return rows
 
@@ -124,11 +126,13 @@ def _correct(text: str, question: Question, matching: Matching) -> dict[str, flo
     return {"em": best_exact_match(text, golds), "f1": best_f1(text, golds)}
 
 
-def _answer_found(first: int | None, cuts: Sequence[int], question: Question) -> dict[str, float]:
+def _has_answer_values(
+    first: int | None, cuts: Sequence[int], question: Question
+) -> dict[str, float]:
     if not question.answers:
         return {}
-    found = {f"has_answer@{k}": float(first is not None and first < k) for k in cuts}
-    return found | {"oracle": float(first is not None)}
+    values = {f"has_answer@{k}": float(first is not None and first < k) for k in cuts}
+    return values | {"oracle": float(first is not None)}
 
 
 def _rows(pipeline: str, question_id: str, values: Mapping[str, float]) -> list[MetricRow]:

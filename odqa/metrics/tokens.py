@@ -22,8 +22,8 @@ def simple_tokens(text: str) -> list[str]:
 
 @cache
 def _pattern() -> regex.Pattern[str]:
-    # The standard library's re knows no Unicode categories. Imported late: it is not needed by
-    # whoever only validates a spec.
+    # The standard library's re has no Unicode categories. Imported late: validating a spec does
+    # not need it.
     import regex
 
     return regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]", flags=regex.IGNORECASE)

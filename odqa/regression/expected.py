@@ -1,4 +1,4 @@
-"""Expected scores: a YAML file beside a benchmark spec, and what of a run lies outside of it.
+"""Expected scores: a YAML file beside a benchmark spec, and the check of a run against it.
 
 ::
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
 #: Digits of a written score; intervals are rounded outwards.
 _DIGITS = 6
-#: How an interval can be made: as wide as so many questions, or the bootstrap's.
+#: The value of ``allow`` for bootstrap intervals instead of a number of questions.
 BOOTSTRAP = "bootstrap"
 
 
 class Score(BaseModel):
-    """One expected mean and the interval, ends included, in which another run may lie."""
+    """One expected mean, and the interval (ends included) for the mean of another run."""
 
     model_config = _STRICT
 
@@ -67,21 +67,21 @@ class Expected(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A score outside of its interval; ``found`` is `None` where the run has no such score."""
+class MovedScore:
+    """A score outside of its interval; ``measured`` is `None` where the run has none."""
 
     pipeline: str
     metric: str
     expected: Score
-    found: float | None
+    measured: float | None
 
     def __str__(self) -> str:
         score = self.expected
-        allowed = f"expected {score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
-        if self.found is None:
-            return f"{self.pipeline} {self.metric}: not measured, {allowed}"
-        moved = f"moved by {self.found - score.value:+.4f}"
-        return f"{self.pipeline} {self.metric}: {self.found:.4f}, {allowed}, {moved}"
+        expected = f"expected {score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"
+        if self.measured is None:
+            return f"{self.pipeline} {self.metric}: not measured, {expected}"
+        moved = f"moved by {self.measured - score.value:+.4f}"
+        return f"{self.pipeline} {self.metric}: {self.measured:.4f}, {expected}, {moved}"
 
 
 def expected_file(benchmark: Path) -> Path:
@@ -100,22 +100,22 @@ def read_expected(path: Path) -> Expected:
         source = read_source(path)
     except SpecError as error:
         raise SpecErrors([error]) from None
-    found = build(Expected, source.data, source, (), problems)
-    if found is None:
+    expected = build(Expected, source.data, source, (), problems)
+    if expected is None:
         raise SpecErrors(problems)
-    return found
+    return expected
 
 
-def check(expected: Expected, comparison: Comparison) -> list[Moved]:
-    """Every score of the file that is not where it should be; scores it does not name are free.
+def check(expected: Expected, comparison: Comparison) -> list[MovedScore]:
+    """Every score of the file outside of its interval; other scores of the run are not checked.
 
     Raises:
         RunError: the run is over other questions, passages or judgements.
     """
-    about = comparison.manifest.get("dataset", {})
-    if about.get("digest") != expected.data:
+    entry = comparison.manifest.get("dataset", {})
+    if entry.get("digest") != expected.data:
         raise RunError(
-            f"its data ({about.get('digest')}, {len(comparison.questions)} questions) are not "
+            f"its data ({entry.get('digest')}, {len(comparison.questions)} questions) are not "
             f"those of the expected scores ({expected.data}, {expected.questions} questions)",
             where=comparison.name,
             cure="check a run over the whole benchmark, or write the scores anew with --write",
@@ -123,25 +123,25 @@ def check(expected: Expected, comparison: Comparison) -> list[Moved]:
     moved = []
     for pipeline, metrics in expected.scores.items():
         for metric, score in metrics.items():
-            found = mean(comparison.by_question.get((pipeline, metric), {}))
-            if found is None or not score.low <= round(found, _DIGITS) <= score.high:
-                moved.append(Moved(pipeline, metric, score, found))
+            measured = mean(comparison.by_question.get((pipeline, metric), {}))
+            if measured is None or not score.low <= round(measured, _DIGITS) <= score.high:
+                moved.append(MovedScore(pipeline, metric, score, measured))
     return moved
 
 
-def other_specs(expected: Expected, comparison: Comparison) -> list[str]:
-    """The pipelines whose spec is not the one that the scores were written for."""
-    found = {name: result.spec.hash for name, result in comparison.pipelines.items()}
-    return [name for name, hash_ in expected.specs.items() if found.get(name, hash_) != hash_]
+def changed_specs(expected: Expected, comparison: Comparison) -> list[str]:
+    """The pipelines whose spec is not the one of the expected scores."""
+    hashes = {name: result.spec.hash for name, result in comparison.pipelines.items()}
+    return [name for name, hash_ in expected.specs.items() if hashes.get(name, hash_) != hash_]
 
 
 def expect(comparison: Comparison, allow: int | str) -> Expected:
-    """What later runs are to be like: the headline metrics of this one.
+    """Expected scores for later runs, from the headline metrics of this one.
 
     Args:
-        allow: the interval: so many questions may come out otherwise, whatever their metric is
-            worth (value ± allow / questions of the metric); or ``"bootstrap"`` for the 95 %
-            bootstrap interval, for what is drawn or trained anew each time.
+        allow: the interval: how many questions may differ completely (value ± allow / questions
+            of the metric); or ``"bootstrap"`` for the 95 % bootstrap interval, for what is drawn
+            or trained anew each time.
     """
     scores: dict[str, dict[str, Score]] = {}
     for pipeline in comparison.pipelines:
@@ -171,5 +171,5 @@ def mean(values: Mapping[str, float]) -> float | None:
 
 def _rounded(value: float, low: float, high: float) -> Score:
     unit = 10**_DIGITS
-    ends = math.floor(max(0.0, low) * unit) / unit, math.ceil(min(1.0, high) * unit) / unit
-    return Score(value=round(value, _DIGITS), low=ends[0], high=ends[1])
+    bounds = math.floor(max(0.0, low) * unit) / unit, math.ceil(min(1.0, high) * unit) / unit
+    return Score(value=round(value, _DIGITS), low=bounds[0], high=bounds[1])

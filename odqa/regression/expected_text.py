@@ -1,4 +1,4 @@
-"""An expected file as text, made for reading and for diffs."""
+"""An expected file as text, easy to read and to diff."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from odqa.errors import RunError
 from odqa.regression.expected import BOOTSTRAP, Expected
 
 
-def render_expected(expected: Expected, allow: int | str, made_by: str) -> str:
+def render_expected(expected: Expected, allow: int | str, version: str) -> str:
     """YAML with one line a score.
 
     Args:
-        allow: as `odqa.regression.expected.expect` took it.
-        made_by: the version of odqa, and of its code, that the scores are of.
+        allow: as for `odqa.regression.expected.expect`.
+        version: of odqa and its code, with which the scores were measured.
     """
     width = "their 95 % bootstrap intervals" if allow == BOOTSTRAP else f"{allow} questions"
     lines = [
-        f"# Expected scores of '{expected.benchmark}', by odqa {made_by}; intervals: {width}.",
+        f"# Expected scores of '{expected.benchmark}', by odqa {version}; intervals: {width}.",
         "# odqa check compares a run with them; odqa check RUN_DIR --write makes them anew.",
     ]
     head = expected.model_dump(include={"benchmark", "data", "questions", "specs"})
     lines += yaml.safe_dump(head, sort_keys=False, allow_unicode=True).splitlines()
     lines.append("scores:")
     for pipeline, metrics in expected.scores.items():
-        lines.append(f"  {_word(pipeline)}:")
+        lines.append(f"  {_yaml_key(pipeline)}:")
         for metric, score in metrics.items():
-            ends = f"value: {score.value}, low: {score.low}, high: {score.high}"
-            lines.append(f"    {_word(metric)}: {{{ends}}}")
+            values = f"value: {score.value}, low: {score.low}, high: {score.high}"
+            lines.append(f"    {_yaml_key(metric)}: {{{values}}}")
     return "\n".join(lines) + "\n"
 
 
@@ -51,6 +51,6 @@ def write_expected(path: Path, text: str) -> None:
         ) from None
 
 
-def _word(text: str) -> str:
-    """A key as YAML writes it: quoted where it would read as something else, such as ``1.5``."""
+def _yaml_key(text: str) -> str:
+    """A key as YAML writes it: quoted where it is no plain text, such as ``1.5``."""
     return str(yaml.safe_dump(text, allow_unicode=True)).splitlines()[0]

@@ -1,4 +1,4 @@
-"""Run the same again from a run folder, and say what came out otherwise."""
+"""Repeat a run from its folder, and find what differs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from odqa.data.dataset import Dataset
     from odqa.types import Hit
 
-#: Sums of floating-point numbers may be added in another order.
+#: Tolerance: floating-point numbers may be summed in another order.
 _EQUAL = 1e-9
-#: Parts of a dataset by their key in the manifest, and what users call them.
+#: Parts of a dataset: key in the manifest -> name for users.
 _PARTS = {"corpus": "corpus", "question_set": "questions", "qrels": "qrels"}
 _ENVIRONMENT = ("odqa", "code", "python", "machine", "versions")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric of one pipeline: what each question was worth before and after.
+    """One metric of one pipeline before and after, as means and for each changed question.
 
-    A side is `None` where a run has no row for the question.
+    A value is `None` where a run has no row for the question.
     """
 
     pipeline: str
@@ -48,63 +48,63 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class HitsChange:
-    """One stage of one pipeline: on how many questions its ids differ, and by how much scores."""
+    """One slot of one pipeline: on how many questions ids differ, and how much scores differ."""
 
     pipeline: str
     stage: str
     questions: int
-    other_ids: int
+    changed_ids: int
     largest_score: float
 
 
 def find_data(comparison: Comparison, cache: Cache) -> Dataset:
-    """The data of a run, found by what its manifest keeps, and found unchanged.
+    """The data of a run, opened by the origin in its manifest.
 
     Raises:
-        RunError: the folder does not say where its data came from.
-        DataError: they are not there any more, or have another content.
+        RunError: the manifest has no origin of the data.
+        DataError: they do not exist any more, or have another content.
     """
-    about = comparison.manifest.get("dataset", {})
-    if not about.get("origin"):
+    entry = comparison.manifest.get("dataset", {})
+    if not entry.get("origin"):
         raise RunError(
             "does not say where its data came from",
             where=str(comparison.folder),
             cure="name the same data with --data",
         )
-    origin = Origin.from_dict(about["origin"])
+    origin = Origin.from_dict(entry["origin"])
     try:
         dataset = reopen(origin, cache)
     except DataError as error:
         cure = "bring it back, or say with --data where the same data lie now"
         raise DataError(error.what, where=error.where, cure=cure) from None
-    return unchanged(dataset, about, origin.folder)
+    return check_unchanged(dataset, entry, origin.folder)
 
 
-def cut_as(dataset: Dataset, about: Mapping[str, Any]) -> Dataset:
-    """A whole dataset cut to the questions that a manifest's origin speaks of."""
-    if not about.get("origin"):
+def cut_to_origin(dataset: Dataset, entry: Mapping[str, Any]) -> Dataset:
+    """The questions of a whole dataset that a manifest's ``dataset`` entry names."""
+    if not entry.get("origin"):
         return dataset
-    origin = Origin.from_dict(about["origin"])
+    origin = Origin.from_dict(entry["origin"])
     first = origin.config.get("take"), origin.config.get("seed")
     for n, seed in (first, *origin.takes):
         dataset = dataset.take(n, seed) if n is not None else dataset
     return dataset
 
 
-def unchanged(dataset: Dataset, about: Mapping[str, Any], where: str) -> Dataset:
-    """The dataset, if it is the one that a manifest speaks of.
+def check_unchanged(dataset: Dataset, entry: Mapping[str, Any], where: str) -> Dataset:
+    """The dataset, if it has the content of a manifest's ``dataset`` entry.
 
     Raises:
-        DataError: it is not, with the parts that differ.
+        DataError: it has another content; names the parts that differ.
     """
-    if dataset.digest == about["digest"]:
+    if dataset.digest == entry["digest"]:
         return dataset
-    now = describe_data(dataset)
-    parts = [word for key, word in _PARTS.items() if key in about and about[key] != now[key]]
+    current = describe_data(dataset)
+    parts = [name for key, name in _PARTS.items() if key in entry and entry[key] != current[key]]
     raise DataError(
-        f"{' and '.join(parts) or 'the data'} changed since the run: digest {now['digest']}, "
-        f"{now['questions']} questions, {now['passages']} passages; the run had "
-        f"{about['digest']}, {about['questions']} questions, {about['passages']} passages",
+        f"{' and '.join(parts) or 'the data'} changed since the run: digest {current['digest']}, "
+        f"{current['questions']} questions, {current['passages']} passages; the run had "
+        f"{entry['digest']}, {entry['questions']} questions, {entry['passages']} passages",
         where=where,
         cure="bring the old files back, or name them with --data",
     )
@@ -114,7 +114,7 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
     """The same pipelines, baseline and settings once more; no result is read from a cache.
 
     Args:
-        cache: where offline work is kept.
+        cache: for artifacts of offline work.
     """
     return run_comparison(
         [result.spec for result in comparison.pipelines.values()],
@@ -129,13 +129,13 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
 
 
 def metric_changes(before: Comparison, after: Comparison) -> list[MetricChange]:
-    """Every pipeline and metric with at least one question that came out otherwise."""
-    found = []
+    """Every pipeline and metric with at least one question whose value differs."""
+    changes = []
     for pipeline in before.pipelines:
-        known = {m for p, m in before.by_question if p == pipeline}
-        # Version 0.1.0 judged no single stages.
-        known |= {m for p, m in after.by_question if p == pipeline and not stage_of(m)}
-        for metric in in_order(known):
+        metrics = {m for p, m in before.by_question if p == pipeline}
+        # Version 0.1.0 did not judge single stages.
+        metrics |= {m for p, m in after.by_question if p == pipeline and not stage_of(m)}
+        for metric in in_order(metrics):
             old = before.by_question.get((pipeline, metric), {})
             new = after.by_question.get((pipeline, metric), {})
             changed = {
@@ -145,46 +145,46 @@ def metric_changes(before: Comparison, after: Comparison) -> list[MetricChange]:
             }
             if changed:
                 means = (_mean(old), _mean(new))
-                found.append(MetricChange(pipeline, metric, len(old), *means, changed))
-    return found
+                changes.append(MetricChange(pipeline, metric, len(old), *means, changed))
+    return changes
 
 
 def hits_changes(before: Comparison, after: Comparison) -> list[HitsChange]:
-    """Every stage whose hits differ in ids or scores, also where no metric noticed."""
-    found = []
+    """Every slot whose hits differ in ids or scores, also where no metric differs."""
+    changes = []
     for name, old in before.pipelines.items():
         new = after.pipelines[name]
         for stage in ("retrieved", "ranked"):
             pairs = list(_paired(getattr(old, stage), getattr(new, stage)))
-            other = sum(_ids(a) != _ids(b) for a, b in pairs)
+            changed_ids = sum(_ids(a) != _ids(b) for a, b in pairs)
             largest = max((_largest(a, b) for a, b in pairs), default=0.0)
-            if other or largest:
-                found.append(HitsChange(name, stage, len(pairs), other, largest))
-    return found
+            if changed_ids or largest:
+                changes.append(HitsChange(name, stage, len(pairs), changed_ids, largest))
+    return changes
 
 
-def other_answers(before: Comparison, after: Comparison) -> dict[str, int]:
-    """Pipeline -> on how many questions the text of its answer differs, where any does."""
-    found = {}
+def answer_changes(before: Comparison, after: Comparison) -> dict[str, int]:
+    """Pipeline -> on how many questions the text of its answer differs, without zeros."""
+    counts = {}
     for name, old in before.pipelines.items():
         new = after.pipelines[name].answers or {}
         texts = {key: answer.text for key, answer in new.items()}
         count = sum(texts.get(key) != a.text for key, a in (old.answers or {}).items())
         if count:
-            found[name] = count
-    return found
+            counts[name] = count
+    return counts
 
 
 def environment_changes(
     before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:
-    """What of code, packages and machine differs between two manifests: key, before, after.
+    """Differences of code, packages and machine between two manifests: key, before, after.
 
-    A manifest of an earlier version did not write everything down; only what it has is compared.
+    Manifests of earlier versions lack some keys; only those they have are compared.
     """
     old, new = (
-        dict(_flat({key: each[key] for key in _ENVIRONMENT if key in each}))
-        for each in (before, after)
+        dict(_flat({key: manifest[key] for key in _ENVIRONMENT if key in manifest}))
+        for manifest in (before, after)
     )
     keys = dict.fromkeys((*old, *new) if "settings" in before else old)
     return [(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
@@ -219,5 +219,5 @@ def _ids(hits: list[Hit]) -> list[str]:
 
 def _largest(old: list[Hit], new: list[Hit]) -> float:
     scores = {hit.passage_id: hit.score for hit in new}
-    both = (abs(scores[h.passage_id] - h.score) for h in old if h.passage_id in scores)
-    return max(both, default=0.0)
+    changes = (abs(scores[h.passage_id] - h.score) for h in old if h.passage_id in scores)
+    return max(changes, default=0.0)

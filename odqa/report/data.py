@@ -1,7 +1,7 @@
-"""Everything the question browser shows, as one compact JSON value.
+"""The data of the question browser as one compact JSON value.
 
-Passages are stored once and referred to by number; rows are lists, not objects. How many passages
-a question shows shrinks until the whole stays under `BUDGET`::
+Passages are stored once and referred to by number; rows are lists, not objects. The number of
+passages per question is reduced until their texts fit into `BUDGET`::
 
     pipelines  names, in order
     outcomes   names; rows refer to them by number, -1: none
@@ -14,7 +14,7 @@ a question shows shrinks until the whole stays under `BUDGET`::
                there), …; ``lost`` the stages that lost the question, as text; ``inner`` is flat:
                for every hit its rank in each of the pipeline's ``inner`` stages (0: not there)
     inner      ids of the stages inside of compositions, per pipeline
-    explained  what rankers saw in some of the passages, see `odqa.report.explained`
+    explained  explanations of rankers, see `odqa.report.explained`
 """
 
 from __future__ import annotations
@@ -34,17 +34,22 @@ if TYPE_CHECKING:
     from odqa.types import Answer, Hit, Question
 
 #: Passages shown per question and pipeline at most.
-DEEPEST = 10
+MAX_DEPTH = 10
 #: Bytes that passage texts may take.
 BUDGET = 24_000_000
 
 
 def browser_data(comparison: Comparison, budget: int = BUDGET) -> dict[str, Any]:
-    """The JSON value; ``depth`` says how many passages a question shows."""
+    """The JSON value; its ``depth`` is the number of passages per question."""
     depth = next(
-        (d for d in range(DEEPEST, 1, -1) if _bytes(comparison, _shown(comparison, d)) <= budget), 1
+        (
+            d
+            for d in range(MAX_DEPTH, 1, -1)
+            if _bytes(comparison, _shown_ids(comparison, d)) <= budget
+        ),
+        1,
     )
-    numbers = {key: n for n, key in enumerate(_shown(comparison, depth))}
+    numbers = {key: n for n, key in enumerate(_shown_ids(comparison, depth))}
     metrics = headline_metrics(comparison)
     rows = [
         _Rows(comparison, result, numbers, metrics, depth).all()
@@ -67,7 +72,7 @@ def browser_data(comparison: Comparison, budget: int = BUDGET) -> dict[str, Any]
 
 
 def as_script(data: object) -> str:
-    """JSON that cannot end the ``<script>`` it stands in, whatever the passages contain."""
+    """JSON for a ``<script>`` element, which no text of a passage can end."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -87,7 +92,7 @@ class _Rows:
         self._depth = depth
         name = result.spec.name
         self._values = [comparison.by_question.get((name, metric), {}) for metric in metrics]
-        self._fates = outcomes(comparison.rows).get(name, {})
+        self._outcomes = outcomes(comparison.rows).get(name, {})
         self._lost = comparison.lost_by.get(name, {})
         deciding = deciding_metric(comparison)
         self._deciding = comparison.by_question.get((name, deciding or ""), {})
@@ -99,12 +104,12 @@ class _Rows:
     def _row(self, question: Question) -> list[Any]:
         key = question.id
         answer = (self._result.answers or {}).get(key)
-        fate = self._fates.get(key)
-        values = [_rounded(each.get(key)) for each in self._values]
+        outcome = self._outcomes.get(key)
+        values = [_rounded(by_question.get(key)) for by_question in self._values]
         return [
-            OUTCOMES.index(fate) if fate else -1,
+            OUTCOMES.index(outcome) if outcome else -1,
             answer.text if answer else "",
-            *self._place(answer),
+            *self._answer_span(answer),
             values,
             int(self._deciding.get(key) == 1.0),
             *self._hits(key),
@@ -112,7 +117,7 @@ class _Rows:
             self._inner(key),
         ]
 
-    def _place(self, answer: Answer | None) -> tuple[int, int, int]:
+    def _answer_span(self, answer: Answer | None) -> tuple[int, int, int]:
         if answer is None or answer.start is None or answer.end is None:
             return -1, 0, 0
         return self._numbers.get(answer.passage_id or "", -1), answer.start, answer.end
@@ -127,21 +132,21 @@ class _Rows:
                 number, rank = self._numbers[hit.passage_id], before.get(hit.passage_id, 0)
                 hits += [number, rank, float(f"{hit.score:.4g}")]
         gold: list[int] = []
-        wanted = [p for p in _relevant(self._comparison, key) if p in self._numbers]
-        if wanted:
+        relevant = [p for p in _relevant(self._comparison, key) if p in self._numbers]
+        if relevant:
             after = _ranks(ranked)
-            for passage in wanted:
+            for passage in relevant:
                 gold += [self._numbers[passage], before.get(passage, 0), after.get(passage, 0)]
         return hits, gold
 
     def _inner(self, key: str) -> list[int]:
-        places = [_ranks(hits.get(key, ())) for hits in self._result.inner.values()]
-        shown = [
+        stage_ranks = [_ranks(hits.get(key, ())) for hits in self._result.inner.values()]
+        passage_ids = [
             hit.passage_id
             for hit in self._result.ranked.get(key, ())[: self._depth]
             if hit.passage_id in self._numbers
         ]
-        return [ranks.get(passage, 0) for passage in shown for ranks in places]
+        return [ranks.get(passage, 0) for passage in passage_ids for ranks in stage_ranks]
 
 
 def _ranks(hits: Iterable[Hit]) -> dict[str, int]:
@@ -153,22 +158,22 @@ def _relevant(comparison: Comparison, key: str) -> list[str]:
     return [passage for passage, grade in judged.items() if grade > 0]
 
 
-def _shown(comparison: Comparison, depth: int) -> dict[str, None]:
+def _shown_ids(comparison: Comparison, depth: int) -> dict[str, None]:
     """Ids of the passages that the browser can show, in the order of the questions."""
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for question in comparison.questions:
         for result in comparison.pipelines.values():
             for hit in result.ranked.get(question.id, ())[:depth]:
-                found[hit.passage_id] = None
+                ids[hit.passage_id] = None
             answer = (result.answers or {}).get(question.id)
             if answer is not None and answer.passage_id is not None:
-                found[answer.passage_id] = None
-        found.update(dict.fromkeys(_relevant(comparison, question.id)))
-    return {key: None for key in found if key in comparison.passages}
+                ids[answer.passage_id] = None
+        ids.update(dict.fromkeys(_relevant(comparison, question.id)))
+    return {key: None for key in ids if key in comparison.passages}
 
 
-def _bytes(comparison: Comparison, shown: Iterable[str]) -> int:
-    return sum(len(comparison.passages[key].full_text.encode()) + 32 for key in shown)
+def _bytes(comparison: Comparison, ids: Iterable[str]) -> int:
+    return sum(len(comparison.passages[key].full_text.encode()) + 32 for key in ids)
 
 
 def _passage(comparison: Comparison, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What rankers saw in passages, as compact values for the question browser.
+"""Explanations of rankers as compact values for the question browser.
 
 Per pipeline, question number (as text) -> [passage, kind, share, pieces, matches], …; ``pieces``
 is flat: start, end, weight, …; ``matches`` too: question token, number of its piece, score, …
@@ -19,36 +19,39 @@ if TYPE_CHECKING:
 #: Bytes that explanations may take in a report; the run folder holds all of them.
 BUDGET = 4_000_000
 
-Shown = dict[str, list[list[Any]]]
+ByQuestion = dict[str, list[list[Any]]]
 
 
 def explained(
     comparison: Comparison, numbers: Mapping[str, int], budget: int = BUDGET
-) -> list[Shown]:
-    """One value a pipeline; questions in order, all pipelines of one before the next.
+) -> list[ByQuestion]:
+    """One value per pipeline; the budget is spent question by question, over all pipelines.
 
     Args:
-        numbers: of the passages that the report holds.
+        numbers: passage id -> number, of the passages in the report.
+        budget: bytes of JSON at most.
     """
-    found: list[Shown] = [{} for _ in comparison.pipelines]
+    values: list[ByQuestion] = [{} for _ in comparison.pipelines]
     for n, question in enumerate(comparison.questions):
-        for shown, result in zip(found, comparison.pipelines.values(), strict=True):
-            each = result.explanations.get(question.id, ())
-            entry = [_compact(numbers[e.passage_id], e) for e in each if e.passage_id in numbers]
+        for by_question, result in zip(values, comparison.pipelines.values(), strict=True):
+            explanations = result.explanations.get(question.id, ())
+            entry = [
+                _compact(numbers[e.passage_id], e) for e in explanations if e.passage_id in numbers
+            ]
             if not entry:
                 continue
             budget -= len(json.dumps(entry, separators=(",", ":")))
             if budget < 0:
-                return found
-            shown[str(n)] = entry
-    return found
+                return values
+            by_question[str(n)] = entry
+    return values
 
 
-def _compact(number: int, one: Explanation) -> list[Any]:
-    pieces = chain.from_iterable((p.start, p.end, _short(p.weight)) for p in one.pieces)
-    matches = chain.from_iterable((m.token, m.piece, _short(m.score)) for m in one.matches)
-    share = None if one.share is None else _short(one.share)
-    return [number, one.kind, share, list(pieces), list(matches)]
+def _compact(number: int, explanation: Explanation) -> list[Any]:
+    pieces = chain.from_iterable((p.start, p.end, _short(p.weight)) for p in explanation.pieces)
+    matches = chain.from_iterable((m.token, m.piece, _short(m.score)) for m in explanation.matches)
+    share = None if explanation.share is None else _short(explanation.share)
+    return [number, explanation.kind, share, list(pieces), list(matches)]
 
 
 def _short(value: float) -> float:

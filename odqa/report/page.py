@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing but itself."""
+"""The report: one HTML file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SCRIPTS = ("theme.js", "tables.js", "answers.js", "explain.js", "question.js", 
 
 
 def render_page(comparison: Comparison) -> str:
-    """The whole HTML text; nothing in it is loaded from anywhere."""
+    """The HTML text of the report, with scripts, styles and data inside."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -39,13 +39,13 @@ def render_page(comparison: Comparison) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    said, data = notices(comparison), browser_data(comparison)
+    all_notices, data = notices(comparison), browser_data(comparison)
     return environment.get_template("report.html").render(
         comparison=comparison,
         manifest=comparison.manifest,
         verdict=verdict(comparison),
-        notices=[notice for notice in said if notice != SMALL_MODELS],
-        small_models=SMALL_MODELS if SMALL_MODELS in said else "",
+        notices=[notice for notice in all_notices if notice != SMALL_MODELS],
+        small_models=SMALL_MODELS if SMALL_MODELS in all_notices else "",
         style=Markup(_joined(_STYLES)),
         script=Markup(_joined(_SCRIPTS)),
         explained=len(set().union(*data["explained"])),

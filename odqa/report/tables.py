@@ -1,4 +1,4 @@
-"""The summary table for papers and pull requests: LaTeX (booktabs) and Markdown."""
+"""The summary table as LaTeX (booktabs) and as Markdown."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def to_markdown(comparison: Comparison) -> str:
     header, rows = _cells(comparison)
     lines = [_markdown_row(header), _markdown_row(["---"] + ["---:"] * (len(header) - 1))]
     lines += [_markdown_row([cell.replace("|", "\\|") for cell in row]) for row in rows]
-    said = [f"> {notice}" for notice in notices(comparison)]
-    parts = [verdict(comparison), "\n".join(lines), "\n>\n".join(said)]
+    notes = [f"> {notice}" for notice in notices(comparison)]
+    parts = [verdict(comparison), "\n".join(lines), "\n>\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def to_latex(comparison: Comparison) -> str:
-    r"""A ``table`` for a paper; it needs ``\usepackage{booktabs}`` and nothing else.
+    r"""A ``table`` for a paper; it needs ``\usepackage{booktabs}`` only.
 
-    Intervals are set small beside their means.
+    Intervals are set in small type after their means.
     """
     header, rows = _cells(comparison)
     lines = [
@@ -70,9 +70,11 @@ def latex(text: str) -> str:
 def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the summary table; columns that are empty everywhere are left out."""
     frame = comparison.table()
-    kept = [column for column in frame.columns if any(str(cell) for cell in frame[column])]
-    header = ["pipeline", *(str(column) for column in kept)]
-    rows = [[str(name), *(str(frame.loc[name, column]) for column in kept)] for name in frame.index]
+    columns = [column for column in frame.columns if any(str(cell) for cell in frame[column])]
+    header = ["pipeline", *(str(column) for column in columns)]
+    rows = [
+        [str(name), *(str(frame.loc[name, column]) for column in columns)] for name in frame.index
+    ]
     return header, rows
 
 

@@ -1,4 +1,4 @@
-"""Write what a finished comparison leaves for readers, beside its run folder's data."""
+"""Write report, tables and figures of a finished comparison into its run folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
         RunError: the folder cannot be written.
     """
     with _refusing(folder):
-        # Before anything is drawn.
+        # Fails early, before the figures are drawn.
         folder.mkdir(parents=True, exist_ok=True)
     files = {
         "report.html": render_page(comparison).encode(),

@@ -14,22 +14,22 @@ from odqa.tracking.session import quiet_session
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-#: Beside the working folder's other files; MLflow's file store is no longer to be had.
+#: In the working folder; MLflow no longer supports its file store.
 DEFAULT_URI = "sqlite:///mlflow.db"
 #: Where artifacts of a local database go.
 ARTIFACTS = "mlartifacts"
-_KNOWN = {
+_MEANINGS = {
     "Max retries exceeded": "no server answers there",
     "filesystem tracking backend": "MLflow writes no file stores any more, use sqlite:///FILE",
 }
-#: How long a line of a foreign error may be.
+#: Characters of another library's error message at most.
 _LONGEST = 160
 
 
 def tracking_target(uri: str | None = None) -> str | None:
     """Where to log: the argument, else ``MLFLOW_TRACKING_URI``, else `DEFAULT_URI`; `None`: off."""
-    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-    return None if chosen == "off" else chosen
+    target = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    return None if target == "off" else target
 
 
 def log_comparison(
@@ -47,12 +47,12 @@ def log_comparison(
         traces: which questions become traces; see `odqa.tracing.TracePolicy`.
 
     Returns:
-        One line for the terminal: where and under which run id, ``"off"``, or a warning that says
-        what went wrong. Tracking errors never propagate: the results are in ``folder``.
+        One line for the terminal: where and under which run id, ``"off"``, or a warning with the
+        error. Tracking errors never propagate: the results are in ``folder``.
 
     Raises:
         SpecError: ``traces`` is no policy.
-        RunError: MLflow said it stored the traces, but not all of them are there.
+        RunError: MLflow reported no error, but did not store all traces.
     """
     policy = TracePolicy.parse(traces)
     uri = tracking_target(tracking_uri)
@@ -63,9 +63,12 @@ def log_comparison(
             return _log(comparison, folder, uri, policy)
     except OdqaError:
         raise
-    # Whatever a store, a driver or a server may raise: the run is done and must stay so.
+    # Stores, drivers and servers raise errors of many types; none may fail a finished run.
     except Exception as error:
-        return f"warning: not logged to {public(uri)} ({_short(error)}); later: odqa log {folder}"
+        return (
+            f"warning: not logged to {mask_password(uri)} ({_short(error)}); "
+            f"later: odqa log {folder}"
+        )
 
 
 def _log(comparison: Comparison, folder: Path, uri: str, policy: TracePolicy) -> str:
@@ -79,28 +82,28 @@ def _log(comparison: Comparison, folder: Path, uri: str, policy: TracePolicy) ->
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or f"odqa/{comparison.name}"
     experiment = open_experiment(client, name, artifacts)
     parent, children = log_runs(client, experiment, comparison, folder)
-    done = f"{public(uri)}, run {parent}"
+    place = f"{mask_password(uri)}, run {parent}"
     questions = policy.questions(comparison)
     if not questions:
-        return done
+        return place
     try:
         count = MlflowTracer(client, experiment, children).send(comparison, questions)
-    # The runs are there: say so, and what is missing.
+    # The runs are stored: report them, and that the traces are missing.
     except Exception as error:
-        return f"{done}, warning: no traces ({_short(error)})"
-    count.check(public(uri))
-    return f"{done}, {count.stored} traces"
+        return f"{place}, warning: no traces ({_short(error)})"
+    count.check(mask_password(uri))
+    return f"{place}, {count.stored} traces"
 
 
-def public(uri: str) -> str:
-    """The URI without the password that it may carry."""
+def mask_password(uri: str) -> str:
+    """The URI with its password, if any, replaced by ``…``."""
     password = urlsplit(uri).password
     return uri.replace(f":{password}@", ":…@") if password else uri
 
 
 def _short(error: Exception) -> str:
-    for sign, meaning in _KNOWN.items():
-        if sign in str(error):
+    for fragment, meaning in _MEANINGS.items():
+        if fragment in str(error):
             return meaning
     line = " ".join(str(error).split()) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -22,12 +22,12 @@ _PARAMS_AT_ONCE = 100
 
 def open_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     """The id of the experiment, made where it is missing."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         return str(client.create_experiment(name, artifact_location=artifacts))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def log_runs(
@@ -75,7 +75,7 @@ def _start(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, 
 def _fail(client: MlflowClient, run: str) -> None:
     import contextlib
 
-    # The error that brought us here is the one to report.
+    # The caller reports the first error, not one of this call.
     with contextlib.suppress(Exception):
         client.set_terminated(run, "FAILED")
 
@@ -90,25 +90,25 @@ def _log(
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
-    measured = [Metric(key, value, now, 0) for key, value in metrics.items()]
-    given = [Param(key, value) for key, value in params.items()]
-    client.log_batch(run, metrics=measured, params=given[:_PARAMS_AT_ONCE])
-    for start in range(_PARAMS_AT_ONCE, len(given), _PARAMS_AT_ONCE):
-        client.log_batch(run, params=given[start : start + _PARAMS_AT_ONCE])
+    mlflow_metrics = [Metric(key, value, now, 0) for key, value in metrics.items()]
+    mlflow_params = [Param(key, value) for key, value in params.items()]
+    client.log_batch(run, metrics=mlflow_metrics, params=mlflow_params[:_PARAMS_AT_ONCE])
+    for start in range(_PARAMS_AT_ONCE, len(mlflow_params), _PARAMS_AT_ONCE):
+        client.log_batch(run, params=mlflow_params[start : start + _PARAMS_AT_ONCE])
     client.log_inputs(run, [_dataset(comparison)])
 
 
 def _dataset(comparison: Comparison) -> Any:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    about = comparison.manifest.get("dataset", {})
+    entry = comparison.manifest.get("dataset", {})
     # MLflow takes 36 characters of a digest; the whole one is in the profile.
     dataset = Dataset(
-        name=str(about.get("name", comparison.name)),
-        digest=str(about.get("digest", "unknown"))[:36],
+        name=str(entry.get("name", comparison.name)),
+        digest=str(entry.get("digest", "unknown"))[:36],
         source_type="odqa",
-        source=json.dumps({"corpus": about.get("corpus", "")}),
-        profile=json.dumps(about),
+        source=json.dumps({"corpus": entry.get("corpus", "")}),
+        profile=json.dumps(entry),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])
 
@@ -122,7 +122,7 @@ def _parent_tags(comparison: Comparison) -> dict[str, str]:
 
 
 def _files(client: MlflowClient, run: str, folder: Path) -> None:
-    """The files of the run folder itself: per-question rows, report, tables, manifest, figures."""
+    """Log the files of the run folder: rows, report, tables, manifest, figures."""
     for path in sorted(folder.iterdir()):
         if path.is_file():
             client.log_artifact(run, str(path))

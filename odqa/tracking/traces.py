@@ -1,8 +1,8 @@
-"""Traces into MLflow in bulk, and counted: none may vanish.
+"""Send traces to MLflow in batches, and count what was stored.
 
 MLflow's exporter writes span by span and, by default, drops what its queue cannot hold. Here the
-spans of many questions travel in one synchronous call (one transaction in a database, one OTLP
-request to a server), then the traces are tied to their pipeline's run and counted by a search.
+spans of many questions are sent in one synchronous call (one transaction in a database, one OTLP
+request to a server), then the traces are linked to their pipeline's run and counted by a search.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from odqa.comparison.result import Comparison
 
-#: Traces per call; also the most that MLflow ties to a run at once.
+#: Traces per call; also the most that MLflow links to a run at once.
 BATCH = 100
 
 
@@ -45,20 +45,20 @@ class MlflowTracer(Tracer):
 
         tracing = TracingClient(self._client.tracking_uri)
         builder = TraceBuilder(comparison)
-        wanted = list(questions)
+        question_ids = list(questions)
         sent = stored = 0
         for pipeline, run in self._runs.items():
-            waiting = iter(wanted)
-            while some := list(islice(waiting, BATCH)):
+            remaining = iter(question_ids)
+            while batch := list(islice(remaining, BATCH)):
                 traces = {
                     _hash(run, question, digits=32): builder.build(pipeline, question)
-                    for question in some
+                    for question in batch
                 }
                 spans = [span for key, trace in traces.items() for span in _spans(key, trace)]
                 tracing.log_spans(self._experiment, spans)
                 self._client.link_traces_to_run([f"tr-{key}" for key in traces], run)
                 sent += len(traces)
-            stored += sum(1 for _ in self._stored(run)) if wanted else 0
+            stored += sum(1 for _ in self._stored(run)) if question_ids else 0
         return TraceCount(sent, stored)
 
     def _stored(self, run: str) -> Iterator[str]:
@@ -81,14 +81,14 @@ def _spans(key: str, trace: TraceRecord) -> list[Span]:
     tags = {f"mlflow.traceTag.{name}": value for name, value in trace.tags.items()}
     tags["mlflow.traceTag.mlflow.traceName"] = trace.root.name
     root = _hash(key, "root", digits=16)
-    found = [_span(key, root, None, trace.root, tags)]
+    spans = [_span(key, root, None, trace.root, tags)]
     for number, stage in enumerate(trace.stages):
-        found.append(_span(key, _hash(key, str(number), digits=16), root, stage, {}))
-    return found
+        spans.append(_span(key, _hash(key, str(number), digits=16), root, stage, {}))
+    return spans
 
 
 def _span(
-    trace: str, span: str, parent: str | None, record: SpanRecord, more: Mapping[str, object]
+    trace: str, span: str, parent: str | None, record: SpanRecord, tags: Mapping[str, object]
 ) -> Span:
     from mlflow.entities import Span
 
@@ -98,7 +98,7 @@ def _span(
         "mlflow.spanInputs": record.inputs,
         "mlflow.spanOutputs": record.outputs,
         **record.attributes,
-        **more,
+        **tags,
     }
     data: dict[str, Any] = {
         "trace_id": _base64(trace),
@@ -115,7 +115,7 @@ def _span(
 
 
 def _hash(*parts: str, digits: int) -> str:
-    """An id that sending the same again repeats, so that nothing is stored twice."""
+    """An id from the content: sending the same trace again gives the same id, no second trace."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:digits]
 
 

@@ -26,60 +26,60 @@ LONGEST_PARAM = 6000
 
 def pipeline_params(spec: PipelineSpec) -> dict[str, str]:
     """The whole spec, defaults included, flattened: ``ranker.k`` -> ``"20"``."""
-    found = {"name": spec.name}
+    params = {"name": spec.name}
     for slot, value in spec.slots.items():
-        found |= flatten(_by_place(value.to_dict(defaults=True)), slot)
-    return found
+        params |= flatten(_by_index(value.to_dict(defaults=True)), slot)
+    return params
 
 
-def _by_place(value: object) -> Mapping[str, object]:
-    """Compositions as mappings: items of a list by their place."""
+def _by_index(value: object) -> Mapping[str, object]:
+    """Compositions as mappings: items of a list by their index."""
     if isinstance(value, Mapping):
         composed = ("fuse", "stages", "retriever", "ranker")
-        return {k: _by_place(v) if k in composed else v for k, v in value.items()}
+        return {k: _by_index(v) if k in composed else v for k, v in value.items()}
     items = value if isinstance(value, list) else []
-    return {str(place): _by_place(item) for place, item in enumerate(items)}
+    return {str(index): _by_index(item) for index, item in enumerate(items)}
 
 
 def flatten(values: Mapping[str, object], prefix: str) -> dict[str, str]:
-    """Nested mappings as dotted keys; everything else as text that JSON would read back."""
-    found: dict[str, str] = {}
+    """Nested mappings as dotted keys; other values as text: strings as they are, others as JSON."""
+    items: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}.{key}"
         if isinstance(value, Mapping):
-            found |= flatten(value, name)
+            items |= flatten(value, name)
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            found[name] = text[:LONGEST_PARAM]
-    return found
+            items[name] = text[:LONGEST_PARAM]
+    return items
 
 
 def metric_name(name: str) -> str:
-    """A name that MLflow takes: it has no ``@``."""
+    """The name without ``@``, which MLflow does not accept."""
     return name.replace("@", "_at_")
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
     """Means, 95 % intervals under ``ci/``, tests under ``test/``, and costs under ``cost/``."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
         if pipeline == name:
             key = metric_name(metric)
-            found[key] = cell.mean
-            found[f"ci/{key}_low"] = cell.interval.low
-            found[f"ci/{key}_high"] = cell.interval.high
+            metrics[key] = cell.mean
+            metrics[f"ci/{key}_low"] = cell.interval.low
+            metrics[f"ci/{key}_high"] = cell.interval.high
     for metric in TESTED:
         for test in tests_for(comparison, metric):
             if test.candidate == name:
-                found |= _test(test)
+                metrics |= _test(test)
     for stage, lost in comparison.lost_counts(name).items():
-        found[f"lost/{stage}"] = float(lost)
+        metrics[f"lost/{stage}"] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
-    return found | {f"cost/{key}": value for key, value in costs.items()}
+    return metrics | {f"cost/{key}": value for key, value in costs.items()}
 
 
 def _test(test: PairedComparison) -> dict[str, float]:
-    """The paired test against the baseline; numbers that do not exist are left out."""
+    """The paired test against the baseline; missing and infinite numbers are left out."""
     values = {
         "difference": test.difference,
         "low": test.interval.low,
@@ -105,24 +105,28 @@ def pipeline_costs(result: PipelineResult, questions: int) -> dict[str, float]:
 
     Under its role too, where the pipeline has no other stage in that role.
 
-    What was not measured, and what the machine did not report, is left out.
+    Values that were not measured or not reported by the machine are left out.
     """
     costs = result.costs
-    found = _figures(costs, questions, result.latency.total() if result.latency is not None else ())
-    several = Counter(cost.role for cost in costs)
+    figures = _figures(
+        costs, questions, result.latency.total() if result.latency is not None else ()
+    )
+    per_role = Counter(cost.role for cost in costs)
     for cost in costs:
-        alone = result.latency.of(cost.stage_id) if result.latency is not None else ()
-        stage = _figures([cost], questions, alone)
-        names = [cost.stage_id, *([cost.role] if several[cost.role] == 1 else [])]
-        found |= {f"{name}/{key}": value for name in names for key, value in stage.items()}
-    return found
+        latencies = result.latency.of(cost.stage_id) if result.latency is not None else ()
+        stage_figures = _figures([cost], questions, latencies)
+        names = [cost.stage_id, *([cost.role] if per_role[cost.role] == 1 else [])]
+        figures |= {
+            f"{name}/{key}": value for name in names for key, value in stage_figures.items()
+        }
+    return figures
 
 
 def _figures(
-    costs: Sequence[StageCost], questions: int, alone: Sequence[float]
+    costs: Sequence[StageCost], questions: int, latencies: Sequence[float]
 ) -> dict[str, float]:
     seconds = sum(cost.online_seconds for cost in costs)
-    found = {
+    figures = {
         "offline_s": sum(cost.offline_seconds for cost in costs),
         "online_ms_per_question": 1000 * seconds / questions,
         "stored_bytes": float(sum(cost.stored_bytes for cost in costs)),
@@ -130,23 +134,23 @@ def _figures(
         "from_cache": float(any(cost.reused for cost in costs)),
     }
     if seconds:
-        found["questions_per_s"] = questions / seconds
+        figures["questions_per_s"] = questions / seconds
     if gflop := [cost.gflop for cost in costs if cost.gflop is not None]:
-        found["gflop_per_question"] = sum(gflop)
-    for part in ("offline", "online"):
-        spent: list[Spent] = [getattr(cost, part) for cost in costs]
-        peaks = [each.peak_bytes for each in spent if each.peak_bytes is not None]
-        gpu_peaks = [each.gpu_peak_bytes for each in spent if each.gpu_peak_bytes is not None]
+        figures["gflop_per_question"] = sum(gflop)
+    for phase in ("offline", "online"):
+        parts: list[Spent] = [getattr(cost, phase) for cost in costs]
+        peaks = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]
+        gpu_peaks = [spent.gpu_peak_bytes for spent in parts if spent.gpu_peak_bytes is not None]
         if peaks:
-            found[f"{part}_peak_bytes"] = float(max(peaks))
+            figures[f"{phase}_peak_bytes"] = float(max(peaks))
         if gpu_peaks:
-            found[f"{part}_gpu_peak_bytes"] = float(max(gpu_peaks))
-        joules = joules_of(spent)
+            figures[f"{phase}_gpu_peak_bytes"] = float(max(gpu_peaks))
+        joules = joules_of(parts)
         if joules is not None:
-            found[f"{part}_j"] = joules
-    if "online_j" in found:
-        found["j_per_question"] = found["online_j"] / questions
-    if alone:
+            figures[f"{phase}_j"] = joules
+    if "online_j" in figures:
+        figures["j_per_question"] = figures["online_j"] / questions
+    if latencies:
         for q in (50, 95, 99):
-            found[f"latency_p{q}_ms"] = 1000 * percentile(alone, q)
-    return found
+            figures[f"latency_p{q}_ms"] = 1000 * percentile(latencies, q)
+    return figures

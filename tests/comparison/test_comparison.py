@@ -123,16 +123,16 @@ def test_a_damaged_folder_is_one_line(result: Comparison, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("ask", "line"),
+    ("call", "line"),
     [
         (lambda r: r.trace("q9"), "no question 'q9'.*known: q1, q2, q3"),
         (lambda r: r.diff("good", "bad"), "no pipeline 'bad'.*known: blind, good"),
         (lambda r: r.values("good", "f2"), "good: no metric 'f2'; known: answer_length"),
     ],
 )
-def test_wrong_names_are_one_line(result: Comparison, ask, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_names_are_one_line(result: Comparison, call, line: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(RunError, match=line):
-        ask(result)
+        call(result)
 
 
 def test_an_unknown_baseline_is_refused() -> None:
@@ -146,18 +146,18 @@ def test_every_metric_of_the_catalogue_is_measured_and_reaches_the_report(
     slots = {metric for _, metric in result.by_question if not stage_of(metric)}
     cut = {re.sub(r"@(1|5|20|100)$", "@k", metric) for metric in slots}
     assert cut == {metric.name for metric in CATALOGUE}
-    shown = {row[0].text for row in metrics_table(result).rows}
-    assert shown == slots
-    assert "ranked_map" in shown
+    reported = {row[0].text for row in metrics_table(result).rows}
+    assert reported == slots
+    assert "ranked_map" in reported
     assert {"retrieved_oracle", "ranked_oracle"} <= set(result.table().columns)
 
 
 def test_regular_expressions_judge_passages_and_answers(toys: None, tmp_path: Path) -> None:
-    asked = QuestionSet("q", (Question("q1", "which river flows through Paris", ("S.?ine",)),))
-    data = replace(toy_dataset(), questions=asked, qrels=None, matching="regex")
-    found = run_comparison([GOOD], data, Cache(enabled=False))
-    save(found, tmp_path)
-    found = Comparison.load(tmp_path)
-    assert found.values("good", "em") == {"q1": 1.0}
-    assert found.values("good", "ranked_has_answer@1") == {"q1": 1.0}
-    assert found.trace("q1").pipelines[0].hits[0].holds_answer
+    questions = QuestionSet("q", (Question("q1", "which river flows through Paris", ("S.?ine",)),))
+    data = replace(toy_dataset(), questions=questions, qrels=None, matching="regex")
+    comparison = run_comparison([GOOD], data, Cache(enabled=False))
+    save(comparison, tmp_path)
+    comparison = Comparison.load(tmp_path)
+    assert comparison.values("good", "em") == {"q1": 1.0}
+    assert comparison.values("good", "ranked_has_answer@1") == {"q1": 1.0}
+    assert comparison.trace("q1").pipelines[0].hits[0].holds_answer

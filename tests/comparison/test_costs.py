@@ -18,7 +18,7 @@ def test_a_stage_cost_survives_json() -> None:
     assert StageCost.from_dict(cost.to_dict()) == cost
     assert cost.peak_bytes == 500
     assert cost.throughput(10) == 5.0
-    assert cost.offline_words == "passage token vectors"
+    assert cost.stored_names == "passage token vectors"
 
 
 def test_folders_of_earlier_versions_know_seconds_alone() -> None:
@@ -39,7 +39,7 @@ def test_folders_of_earlier_versions_know_seconds_alone() -> None:
         }
     )
     assert (cost.offline, cost.online) == (Spent(1.25), Spent(0.5))
-    assert cost.peak_bytes is None and cost.offline_words == "nothing"
+    assert cost.peak_bytes is None and cost.stored_names == "nothing"
 
 
 def test_a_part_without_energy_leaves_no_sum() -> None:

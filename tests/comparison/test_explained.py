@@ -1,4 +1,4 @@
-"""What a ranker saw, in a terminal and in a notebook."""
+"""Explanations of rankers in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -45,22 +45,24 @@ def test_question_tokens_stand_over_what_they_chose() -> None:
 
 
 def test_attention_is_relative_to_its_deepest() -> None:
-    shown = as_html(ATTENDED, PASSAGE)
-    assert "rgba(15,157,136,0.45)'>Tower</span>" in shown
-    assert "rgba(15,157,136,0.11)'>Bridge</span>" in shown
-    assert "Brunel &lt;built&gt; it." in shown
+    html = as_html(ATTENDED, PASSAGE)
+    assert "rgba(15,157,136,0.45)'>Tower</span>" in html
+    assert "rgba(15,157,136,0.11)'>Bridge</span>" in html
+    assert "Brunel &lt;built&gt; it." in html
 
 
 def test_a_trace_shows_them_under_the_passages_that_have_them() -> None:
     trace = synthetic_comparison(2, 5, explained=1).trace("syn-0000")
-    by = {one.pipeline: one.hits for one in trace.pipelines}
-    assert [hit.explanation is not None for hit in by["sbert-colbert"]] == [True] * 3 + [False] * 2
-    assert all(hit.explanation is None for hit in by["bm25"])
-    for hit in by["sbert-retro"][:3]:
+    hits_of = {pipeline.pipeline: pipeline.hits for pipeline in trace.pipelines}
+    assert [hit.explanation is not None for hit in hits_of["sbert-colbert"]] == [True] * 3 + [
+        False
+    ] * 2
+    assert all(hit.explanation is None for hit in hits_of["bm25"])
+    for hit in hits_of["sbert-retro"][:3]:
         assert hit.explanation is not None
         assert hit.explanation.passage_id == hit.passage.id
     assert "attention 50%\n" in str(trace)
-    shown = trace._repr_html_()
-    assert shown.count("<summary>token alignment</summary>") == 6
-    assert "<summary>attention 38%</summary>" in shown
-    assert "<script" not in shown
+    html = trace._repr_html_()
+    assert html.count("<summary>token alignment</summary>") == 6
+    assert "<summary>attention 38%</summary>" in html
+    assert "<script" not in html

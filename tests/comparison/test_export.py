@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from odqa.cache import Cache
-from odqa.comparison.export import FORMATS, Wish, export
+from odqa.comparison.export import FORMATS, ExportOptions, export
 from odqa.comparison.folder import save
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
@@ -35,18 +35,18 @@ def run(toys: None, tmp_path: Path) -> Comparison:
 
 
 def test_hits_and_judgements(run: Comparison, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert export(run, "trec", out) == [out / "good.trec", out / "finds.trec"]
-    assert read_run(out / "good.trec") == run.result("good").ranked
-    wish = Wish(("good",), "retrieved", 1)
-    (one,) = export(run, "trec", tmp_path / "deeper" / "one.trec", wish)
-    assert read_run(one) == {q: hits[:1] for q, hits in run.result("good").retrieved.items()}
-    (gold,) = export(run, "qrels", out)
-    assert gold == out / "gold.qrels" and read_qrels(gold) == QRELS
+    folder = tmp_path / "out"
+    assert export(run, "trec", folder) == [folder / "good.trec", folder / "finds.trec"]
+    assert read_run(folder / "good.trec") == run.result("good").ranked
+    options = ExportOptions(("good",), "retrieved", 1)
+    (path,) = export(run, "trec", tmp_path / "deeper" / "one.trec", options)
+    assert read_run(path) == {q: hits[:1] for q, hits in run.result("good").retrieved.items()}
+    (qrels_path,) = export(run, "qrels", folder)
+    assert qrels_path == folder / "gold.qrels" and read_qrels(qrels_path) == QRELS
 
 
 def test_dprs_results_say_what_holds_an_answer(run: Comparison, tmp_path: Path) -> None:
-    (path,) = export(run, "dpr", tmp_path / "good.json", Wish(("good",), k=2))
+    (path,) = export(run, "dpr", tmp_path / "good.json", ExportOptions(("good",), k=2))
     first = json.loads(path.read_text())[0]
     assert (first["id"], first["answers"]) == ("q1", ["Seine"])
     assert [(c["id"], c["has_answer"]) for c in first["ctxs"]] == [("p3", True), ("p2", False)]
@@ -55,12 +55,12 @@ def test_dprs_results_say_what_holds_an_answer(run: Comparison, tmp_path: Path) 
 
 def test_predictions(run: Comparison, tmp_path: Path) -> None:
     # The pipeline without a reader has none, and is passed over.
-    (squad,) = export(run, "squad", tmp_path / "out")
-    answers = json.loads(squad.read_text())
+    (squad_path,) = export(run, "squad", tmp_path / "out")
+    answers = json.loads(squad_path.read_text())
     assert answers["q1"] == "Seine" and set(answers) == {"q1", "q2", "q3"}
-    (lines,) = export(run, "nq-open", tmp_path / "out")
-    assert lines.name == "good.jsonl"
-    rows = [json.loads(line) for line in lines.read_text().splitlines()]
+    (nq_open_path,) = export(run, "nq-open", tmp_path / "out")
+    assert nq_open_path.name == "good.jsonl"
+    rows = [json.loads(line) for line in nq_open_path.read_text().splitlines()]
     assert rows[0] == {"question": "which river flows through Paris", "prediction": "Seine"}
 
 
@@ -70,55 +70,64 @@ def test_what_was_exported_stands_in_for_what_made_it(
     run: Comparison, tmp_path: Path, hits: str, answers: str
 ) -> None:
     folder = tmp_path / "out"
-    (found,) = export(run, hits, folder / f"found{FORMATS[hits]}", Wish(("good",), "retrieved"))
-    (ranked,) = export(run, hits, folder / f"ranked{FORMATS[hits]}", Wish(("good",)))
-    (said,) = export(run, answers, folder / f"said{FORMATS[answers]}", Wish(("good",)))
+    (retrieved_path,) = export(
+        run, hits, folder / f"found{FORMATS[hits]}", ExportOptions(("good",), "retrieved")
+    )
+    (ranked_path,) = export(run, hits, folder / f"ranked{FORMATS[hits]}", ExportOptions(("good",)))
+    (answers_path,) = export(
+        run, answers, folder / f"said{FORMATS[answers]}", ExportOptions(("good",))
+    )
     foreign = parse_pipeline(
-        f"{{name: foreign, retriever: {{type: run, k: 4, path: '{found}'}},"
-        f" ranker: {{type: run, k: 3, path: '{ranked}'}},"
-        f" reader: {{type: predictions, path: '{said}'}}}}"
+        f"{{name: foreign, retriever: {{type: run, k: 4, path: '{retrieved_path}'}},"
+        f" ranker: {{type: run, k: 3, path: '{ranked_path}'}},"
+        f" reader: {{type: predictions, path: '{answers_path}'}}}}"
     )
     again = run_comparison([foreign], toy_dataset(), Cache(enabled=False), latency=3)
-    ours = [replace(row, pipeline="foreign") for row in run.rows if row.pipeline == "good"]
+    expected = [replace(row, pipeline="foreign") for row in run.rows if row.pipeline == "good"]
     # Those of single stages are called after other stages.
     assert [row for row in again.rows if not stage_of(row.metric)] == [
-        row for row in ours if not stage_of(row.metric)
+        row for row in expected if not stage_of(row.metric)
     ]
-    assert len(again.rows) == len(ours)
+    assert len(again.rows) == len(expected)
     assert again.result("foreign").ranked == run.result("good").ranked
 
 
 def test_texts_that_the_folder_does_not_keep_come_from_the_corpus(
     run: Comparison, tmp_path: Path
 ) -> None:
-    few = replace(run, passages={"p3": run.passages["p3"]})
+    partial = replace(run, passages={"p3": run.passages["p3"]})
     with pytest.raises(DataError, match=r"run: no passage 'p\d': a run folder keeps .*--data"):
-        export(few, "dpr", tmp_path / "out")
+        export(partial, "dpr", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    wish = Wish(("good",), corpus=toy_dataset().corpus)
-    (path,) = export(few, "dpr", tmp_path / "out", wish)
+    options = ExportOptions(("good",), corpus=toy_dataset().corpus)
+    (path,) = export(partial, "dpr", tmp_path / "out", options)
     assert len(json.loads(path.read_text())[0]["ctxs"]) == 3
 
 
 @pytest.mark.parametrize(
-    ("form", "to", "wish", "line"),
+    ("form", "name", "options", "line"),
     [
-        ("treck", "out", Wish(), "--format: no format 'treck'; did you mean 'trec'"),
-        ("trec", "out", Wish(("god",)), "no pipeline 'god'"),
-        ("trec", "out.trec", Wish(), "out.trec: one file, but there are 2 pipelines: good, finds"),
-        ("squad", "out", Wish(("finds",)), "format squad: pipeline 'finds' has no reader"),
-        ("trec", "taken", Wish(("good",)), "taken/good.trec: exists already"),
-        ("trec", "file/x", Wish(("good",)), "file/x: the folder cannot be made"),
+        ("treck", "out", ExportOptions(), "--format: no format 'treck'; did you mean 'trec'"),
+        ("trec", "out", ExportOptions(("god",)), "no pipeline 'god'"),
+        (
+            "trec",
+            "out.trec",
+            ExportOptions(),
+            "out.trec: one file, but there are 2 pipelines: good, finds",
+        ),
+        ("squad", "out", ExportOptions(("finds",)), "format squad: pipeline 'finds' has no reader"),
+        ("trec", "taken", ExportOptions(("good",)), "taken/good.trec: exists already"),
+        ("trec", "file/x", ExportOptions(("good",)), "file/x: the folder cannot be made"),
     ],
 )
-def test_bad_wishes_are_one_line(
-    run: Comparison, tmp_path: Path, form: str, to: str, wish: Wish, line: str
+def test_bad_options_are_one_line(
+    run: Comparison, tmp_path: Path, form: str, name: str, options: ExportOptions, line: str
 ) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "good.trec").touch()
     (tmp_path / "file").touch()
     with pytest.raises(OdqaError) as caught:
-        export(run, form, tmp_path / to, wish)
+        export(run, form, tmp_path / name, options)
     assert line in str(caught.value)
     assert not (tmp_path / "out").exists()
 

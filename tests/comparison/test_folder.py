@@ -50,11 +50,14 @@ def result(toys: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     retrieve = OverlapRetriever.retrieve
 
     def finding_nothing_sometimes(self, questions, k):  # type: ignore[no-untyped-def]
-        found: list[list[Hit]] = retrieve(self, questions, k)
-        return [[] if q.id == "q,2" else hits for q, hits in zip(questions, found, strict=True)]
+        retrieved: list[list[Hit]] = retrieve(self, questions, k)
+        return [[] if q.id == "q,2" else hits for q, hits in zip(questions, retrieved, strict=True)]
 
     def abstaining(self, questions, hits):  # type: ignore[no-untyped-def]
-        return [Answer("", -1.5) if not each else self._answer(each) for each in hits]
+        return [
+            Answer("", -1.5) if not question_hits else self._answer(question_hits)
+            for question_hits in hits
+        ]
 
     monkeypatch.setattr(OverlapRetriever, "retrieve", finding_nothing_sometimes)
     monkeypatch.setattr(FirstWordReader, "read", abstaining)

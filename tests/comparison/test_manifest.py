@@ -13,11 +13,11 @@ pytestmark = pytest.mark.usefixtures("toys")
 
 
 def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["odqa", "compare", "--mlflow", "https://me:secret@host/x", "sqlite:///a@b.db"]
-    monkeypatch.setattr(sys, "argv", words)
+    args = ["odqa", "compare", "--mlflow", "https://me:secret@host/x", "sqlite:///a@b.db"]
+    monkeypatch.setattr(sys, "argv", args)
     spec = parse_pipeline("{name: one, retriever: {type: overlap}}")
     data = toy_dataset()
-    found = make_manifest(
+    manifest = make_manifest(
         [spec],
         data,
         code="abc123+",
@@ -25,14 +25,14 @@ def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) ->
         seconds=1.23456,
         settings={"latency": 3},
     )
-    assert json.loads(json.dumps(found)) == found
-    assert found["specs"] == {"one": spec.hash}
-    assert found["dataset"]["digest"] == data.digest
-    assert found["dataset"]["question_set"] == data.questions.fingerprint
-    assert found["dataset"]["origin"] is None
-    assert (found["code"], found["seconds"]) == ("abc123+", 1.235)
-    assert found["settings"] == {"latency": 3}
-    assert found["statistics"] == {"seed": 0, "draws": 10_000, "level": 0.95}
-    assert {"torch", "numpy", "pydantic", "pytest"} <= set(found["versions"])
-    assert found["machine"]["processor"] and found["machine"]["cores"] >= 1
-    assert found["command"]["words"][3:] == ["https://…@host/x", "sqlite:///a@b.db"]
+    assert json.loads(json.dumps(manifest)) == manifest
+    assert manifest["specs"] == {"one": spec.hash}
+    assert manifest["dataset"]["digest"] == data.digest
+    assert manifest["dataset"]["question_set"] == data.questions.fingerprint
+    assert manifest["dataset"]["origin"] is None
+    assert (manifest["code"], manifest["seconds"]) == ("abc123+", 1.235)
+    assert manifest["settings"] == {"latency": 3}
+    assert manifest["statistics"] == {"seed": 0, "draws": 10_000, "level": 0.95}
+    assert {"torch", "numpy", "pydantic", "pytest"} <= set(manifest["versions"])
+    assert manifest["machine"]["processor"] and manifest["machine"]["cores"] >= 1
+    assert manifest["command"]["words"][3:] == ["https://…@host/x", "sqlite:///a@b.db"]

@@ -39,28 +39,30 @@ def cache(toys: None, tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def made(folder: Path, cache: Cache, *specs: object, data: Dataset | None = None) -> Comparison:
+def saved_run(
+    folder: Path, cache: Cache, *specs: object, data: Dataset | None = None
+) -> Comparison:
     """A run folder, read back."""
-    found = run_comparison(list(specs), data or toy_dataset(), cache)  # type: ignore[arg-type]
-    save(found, folder)
+    comparison = run_comparison(list(specs), data or toy_dataset(), cache)  # type: ignore[arg-type]
+    save(comparison, folder)
     return Comparison.load(folder)
 
 
 def test_two_runs_are_what_one_would_have_been(cache: Cache, tmp_path: Path) -> None:
-    runs = [made(tmp_path / "a", cache, GOOD), made(tmp_path / "b", cache, FIRST)]
-    both = run_comparison([GOOD, FIRST], toy_dataset(), cache)
+    runs = [saved_run(tmp_path / "a", cache, GOOD), saved_run(tmp_path / "b", cache, FIRST)]
+    expected = run_comparison([GOOD, FIRST], toy_dataset(), cache)
     merged = merge(runs)
-    assert sorted(merged.rows, key=repr) == sorted(both.rows, key=repr)
-    assert merged.questions == both.questions and merged.qrels == both.qrels
+    assert sorted(merged.rows, key=repr) == sorted(expected.rows, key=repr)
+    assert merged.questions == expected.questions and merged.qrels == expected.qrels
     assert (merged.name, merged.baseline, list(merged.pipelines)) == (
         "toy",
         "good",
         ["good", "first"],
     )
-    assert merged.passages == both.passages
-    assert compare_pairs(merged.rows, "good", "em") == compare_pairs(both.rows, "good", "em")
-    assert merged.manifest["specs"] == both.manifest["specs"]
-    assert merged.manifest["dataset"] == both.manifest["dataset"]
+    assert merged.passages == expected.passages
+    assert compare_pairs(merged.rows, "good", "em") == compare_pairs(expected.rows, "good", "em")
+    assert merged.manifest["specs"] == expected.manifest["specs"]
+    assert merged.manifest["dataset"] == expected.manifest["dataset"]
     assert set(merged.manifest["merged"]) == {"a", "b"}
     assert merge(runs, baseline="first").baseline == "first"
     save(merged, tmp_path / "merged")
@@ -70,8 +72,8 @@ def test_two_runs_are_what_one_would_have_been(cache: Cache, tmp_path: Path) -> 
 
 
 def test_names_that_clash_get_their_folders_name(cache: Cache, tmp_path: Path) -> None:
-    one = made(tmp_path / "x" / "old run", cache, GOOD, FIRST)
-    two = made(tmp_path / "y" / "old run", cache, BLIND)
+    one = saved_run(tmp_path / "x" / "old run", cache, GOOD, FIRST)
+    two = saved_run(tmp_path / "y" / "old run", cache, BLIND)
     merged = merge([one, two])
     assert list(merged.pipelines) == ["old-run.good", "first", "old-run-2.good"]
     assert merged.baseline == "old-run.good"
@@ -85,14 +87,14 @@ def test_names_that_clash_get_their_folders_name(cache: Cache, tmp_path: Path) -
 
 def test_other_data_is_refused_in_one_line(cache: Cache, tmp_path: Path) -> None:
     data = toy_dataset()
-    one = made(tmp_path / "a", cache, GOOD)
+    one = saved_run(tmp_path / "a", cache, GOOD)
     others = {
         r"it has 2 questions, of which 2 are among the 3 of .*a; compare": data.take(2),
         "it has other qrels than those of": replace(data, qrels={"q1": {"p1": 1}}),
         "it has another way to judge answers than that of": replace(data, matching="regex"),
     }
     for number, (line, other) in enumerate(others.items()):
-        two = made(tmp_path / f"b{number}", cache, FIRST, data=other)
+        two = saved_run(tmp_path / f"b{number}", cache, FIRST, data=other)
         with pytest.raises(RunError, match=f"b{number}: {line}"):
             merge([one, two])
     other_corpus = {**one.manifest, "dataset": {**one.manifest["dataset"], "corpus": "other"}}
@@ -108,7 +110,7 @@ def test_other_data_is_refused_in_one_line(cache: Cache, tmp_path: Path) -> None
 
 
 def test_runs_of_other_machines_say_so(cache: Cache, tmp_path: Path) -> None:
-    one, two = made(tmp_path / "a", cache, GOOD), made(tmp_path / "b", cache, FIRST)
+    one, two = saved_run(tmp_path / "a", cache, GOOD), saved_run(tmp_path / "b", cache, FIRST)
     assert MACHINES not in notices(merge([one, two]))
     elsewhere = {**two.manifest, "machine": {"system": "Other", "cores": 1}}
     assert MACHINES in notices(merge([one, replace(two, manifest=elsewhere)]))

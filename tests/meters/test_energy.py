@@ -34,7 +34,7 @@ def test_no_joule_is_counted_twice(tmp_path: Path) -> None:
     zone(tmp_path, "0:0", "core", 0)
     zone(tmp_path, "0:1", "dram", 0)
     zone(tmp_path, "1", "psys", 0)
-    assert [each.name for each in rapl_zones(tmp_path)] == ["RAPL package-0", "RAPL dram"]
+    assert [zone.name for zone in rapl_zones(tmp_path)] == ["RAPL package-0", "RAPL dram"]
 
 
 def test_what_cannot_be_read_is_not_there(tmp_path: Path) -> None:
@@ -68,19 +68,19 @@ class Library:
     def nvmlDeviceGetTotalEnergyConsumption(  # noqa: N802
         self, handle: ctypes.c_void_p, energy: ctypes._Pointer
     ) -> int:
-        found = self.millijoules[(handle.value or 0) - 1]
-        energy._obj.value = found or 0
-        return 3 if found is None else 0
+        millijoules = self.millijoules[(handle.value or 0) - 1]
+        energy._obj.value = millijoules or 0
+        return 3 if millijoules is None else 0
 
 
 def test_gpus_report_millijoules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    found = open_gpus(Library(2500, None, 40))
-    assert {gpu.name: gpu.joules() for gpu in found} == {"NVML GPU 0": 2.5, "NVML GPU 2": 0.04}
+    gpus = open_gpus(Library(2500, None, 40))
+    assert {gpu.name: gpu.joules() for gpu in gpus} == {"NVML GPU 0": 2.5, "NVML GPU 2": 0.04}
 
 
 @pytest.mark.parametrize(
-    ("words", "names"),
+    ("devices", "names"),
     [
         ("1", ["NVML GPU 1"]),
         ("", []),
@@ -89,7 +89,7 @@ def test_gpus_report_millijoules(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_only_gpus_this_process_may_use(
-    monkeypatch: pytest.MonkeyPatch, words: str, names: list[str]
+    monkeypatch: pytest.MonkeyPatch, devices: str, names: list[str]
 ) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", words)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
     assert [gpu.name for gpu in open_gpus(Library(1, 2))] == names

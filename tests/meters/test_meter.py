@@ -22,10 +22,10 @@ class Counter:
 
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    found = Counter()
-    monkeypatch.setattr(module, "energy_counters", lambda: (found,))
-    monkeypatch.setattr(module, "counter_names", lambda: found.name)
-    return found
+    counter = Counter()
+    monkeypatch.setattr(module, "energy_counters", lambda: (counter,))
+    monkeypatch.setattr(module, "counter_names", lambda: counter.name)
+    return counter
 
 
 def test_joules_are_what_the_counter_rose_by(counter: Counter) -> None:
@@ -48,8 +48,8 @@ def test_a_machine_without_counters_reports_no_energy(monkeypatch: pytest.Monkey
 
 
 def test_nested_meters_share_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What the kernel's mark says each time it is taken: before outer, before inner, after inner,
-    # after outer.
+    # The kernel's record each time it is taken: before outer, before inner, after inner, after
+    # outer.
     marks = iter([9_000, 300, 700, 500])
     monkeypatch.setattr(module, "take_peak", lambda: next(marks))
     with Meter() as outer, Meter() as inner:

@@ -43,8 +43,8 @@ def test_loss_table_sums_to_all_questions() -> None:
 
 
 def test_differences_name_the_stage_that_lost_the_question() -> None:
-    found = differences(rows(), "old", "new")
-    assert found == [
+    question_differences = differences(rows(), "old", "new")
+    assert question_differences == [
         Difference("a", "fixed", "retriever", "retriever miss", "answered"),
         Difference("b", "both wrong", "reader", "ranker drop", "reader miss"),
         Difference("c", "fixed", "reader", "reader miss", "answered"),

@@ -105,20 +105,20 @@ def test_tokens_of_adversarial_text(peer: ModuleType) -> None:
 def test_adversarial_cases(peer: ModuleType) -> None:
     cases = list(adversarial(3000, PIECES))
     cases = [(text, answers) for text, answers in cases if all(map(simple_tokens, answers))]
-    found = [agree(peer, text, answers, "tokens") for text, answers in cases]
-    assert len(found) > 1500
-    assert 300 < sum(found) < len(found) - 300
+    decisions = [agree(peer, text, answers, "tokens") for text, answers in cases]
+    assert len(decisions) > 1500
+    assert 300 < sum(decisions) < len(decisions) - 300
 
 
 def test_adversarial_patterns(peer: ModuleType) -> None:
-    found = [agree(peer, *case, "regex") for case in adversarial(1500, PATTERNS)]
-    assert 100 < sum(found) < len(found) - 100
+    decisions = [agree(peer, *case, "regex") for case in adversarial(1500, PATTERNS)]
+    assert 100 < sum(decisions) < len(decisions) - 100
 
 
 def test_real_cases(peer: ModuleType, shared_data: Path) -> None:
-    found = [agree(peer, *case, "tokens") for case in real(shared_data, 400)]
-    assert len(found) >= 1000
-    assert sum(found) > 300
+    decisions = [agree(peer, *case, "tokens") for case in real(shared_data, 400)]
+    assert len(decisions) >= 1000
+    assert sum(decisions) > 300
 
 
 def test_the_one_deliberate_difference(peer: ModuleType) -> None:

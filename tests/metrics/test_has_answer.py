@@ -57,10 +57,10 @@ def test_finder_gives_the_first_position_and_reads_text_only() -> None:
         ]
     )
     hits = [Hit("p1", 3.0), Hit("p3", 2.0), Hit("p2", 1.0)]
-    asked = Question("q", "where is the Seine", ("paris",))
-    assert AnswerFinder(corpus).first(asked, hits) == 1
-    assert AnswerFinder(corpus).first(asked, hits[:1]) is None
-    assert AnswerFinder(corpus).first(asked, []) is None
+    question = Question("q", "where is the Seine", ("paris",))
+    assert AnswerFinder(corpus).first(question, hits) == 1
+    assert AnswerFinder(corpus).first(question, hits[:1]) is None
+    assert AnswerFinder(corpus).first(question, []) is None
     assert AnswerFinder(corpus, "regex").first(Question("q", "when", (r"18\d+",)), hits) == 1
     with pytest.raises(DataError):
-        AnswerFinder(corpus).first(asked, [Hit("nowhere", 1.0)])
+        AnswerFinder(corpus).first(question, [Hit("nowhere", 1.0)])

@@ -10,7 +10,7 @@ from odqa.types import Hit
 
 
 def hits(*ids: str) -> list[Hit]:
-    return [Hit(each, 1.0) for each in ids]
+    return [Hit(passage_id, 1.0) for passage_id in ids]
 
 
 def test_all_measures_by_hand() -> None:

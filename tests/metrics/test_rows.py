@@ -27,7 +27,7 @@ def finder() -> AnswerFinder:
 
 
 def hits(*ids: str) -> list[Hit]:
-    return [Hit(each, float(-i)) for i, each in enumerate(ids)]
+    return [Hit(passage_id, float(-i)) for i, passage_id in enumerate(ids)]
 
 
 def score_hits(stage: str, *given: Any, depth: int | None = None) -> list[MetricRow]:
@@ -39,8 +39,8 @@ def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
 
 
 def test_hits_by_hand(finder: AnswerFinder) -> None:
-    found = {"q1": hits("p2", "p1"), "q3": hits("p2")}
-    rows = score_hits("retrieved", QUESTIONS, found, finder, QRELS, depth=5)
+    retrieved = {"q1": hits("p2", "p1"), "q3": hits("p2")}
+    rows = score_hits("retrieved", QUESTIONS, retrieved, finder, QRELS, depth=5)
     assert {row.pipeline for row in rows} == {"p"}
     first = values(rows, "q1")
     assert first["retrieved_has_answer@1"] == 0.0
@@ -68,8 +68,8 @@ def test_cuts_beyond_the_depth_of_the_stage_are_left_out(finder: AnswerFinder) -
 
 def test_answers_by_hand(finder: AnswerFinder) -> None:
     answers = {"q1": Answer("by Shelley", 1.0), "q3": Answer("whatever", 1.0)}
-    read = {"q1": hits("p2", "p1"), "q2": hits("p2")}
-    rows = score_answers("p", QUESTIONS, answers, read, finder)
+    reader_hits = {"q1": hits("p2", "p1"), "q2": hits("p2")}
+    rows = score_answers("p", QUESTIONS, answers, reader_hits, finder)
     assert values(rows, "q1") == pytest.approx(
         {
             "em": 0.0,
@@ -86,12 +86,12 @@ def test_answers_by_hand(finder: AnswerFinder) -> None:
 
 
 def test_every_row_is_one_metric_of_one_question(finder: AnswerFinder) -> None:
-    found = {"q1": hits("p2", "p1"), "q2": hits("p3", "p2"), "q3": hits("p2")}
+    retrieved = {"q1": hits("p2", "p1"), "q2": hits("p3", "p2"), "q3": hits("p2")}
     answers = {"q1": Answer("Shelley", 1.0), "q2": Answer("", 0.0)}
     rows = [
-        *score_hits("retrieved", QUESTIONS, found, finder, QRELS, depth=20),
-        *score_hits("ranked", QUESTIONS, found, finder, QRELS, depth=1),
-        *score_answers("p", QUESTIONS, answers, found, finder),
+        *score_hits("retrieved", QUESTIONS, retrieved, finder, QRELS, depth=20),
+        *score_hits("ranked", QUESTIONS, retrieved, finder, QRELS, depth=1),
+        *score_answers("p", QUESTIONS, answers, retrieved, finder),
     ]
     assert len({(row.question_id, row.metric) for row in rows}) == len(rows)
     assert {row.metric for row in rows} >= {"ranked_recall@1", "retrieved_has_answer@20", "em"}
@@ -106,16 +106,16 @@ def test_without_qrels(finder: AnswerFinder) -> None:
 
 
 def test_regular_expressions_have_no_f1() -> None:
-    asked = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
+    questions = [Question("q", "when", (r"18\d\d",)), Question("r", "when", (r"19\d\d",))]
     corpus = Corpus.from_passages([Passage("p", "It came out in 1818.")])
     finder = AnswerFinder(corpus, "regex")
     read = {"q": hits("p"), "r": hits("p")}
-    said = {"q": Answer("1818", 1.0), "r": Answer("1818", 1.0)}
+    answers = {"q": Answer("1818", 1.0), "r": Answer("1818", 1.0)}
     rows = [
-        *score_hits("ranked", asked, read, finder),
-        *score_answers("p", asked, said, read, finder, "regex"),
+        *score_hits("ranked", questions, read, finder),
+        *score_answers("p", questions, answers, read, finder, "regex"),
     ]
-    found = values(rows, "q")
-    assert found["em"] == found["reader_em_given_answer"] == found["ranked_oracle"] == 1.0
+    first = values(rows, "q")
+    assert first["em"] == first["reader_em_given_answer"] == first["ranked_oracle"] == 1.0
     assert values(rows, "r")["em"] == values(rows, "r")["ranked_oracle"] == 0.0
     assert not any("f1" in row.metric for row in rows)

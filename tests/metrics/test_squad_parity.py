@@ -63,16 +63,16 @@ def adversarial(count: int) -> Iterator[tuple[str, str]]:
     source = random.Random(0)
     for _ in range(count):
         gold = source.choices(PIECES, k=source.randint(1, 4))
-        said = [piece for piece in gold if source.random() < 0.8]
-        said += source.choices(PIECES, k=source.choice([0, 0, 1, 2]))
-        source.shuffle(said)
+        prediction = [piece for piece in gold if source.random() < 0.8]
+        prediction += source.choices(PIECES, k=source.choice([0, 0, 1, 2]))
+        source.shuffle(prediction)
         joint = source.choice([" ", "  ", ""])
-        yield joint.join(said), joint.join(gold)
+        yield joint.join(prediction), joint.join(gold)
 
 
 def test_adversarial_cases() -> None:
-    checked = [check(prediction, gold) for prediction, gold in adversarial(3000)]
-    assert 2500 < sum(checked) < 3000
+    compared = [check(prediction, gold) for prediction, gold in adversarial(3000)]
+    assert 2500 < sum(compared) < 3000
 
 
 def real(folder: Path, rows: int) -> Iterator[tuple[str, str]]:
@@ -90,8 +90,8 @@ def real(folder: Path, rows: int) -> Iterator[tuple[str, str]]:
 
 
 def test_real_cases(shared_data: Path) -> None:
-    checked = [check(prediction, gold) for prediction, gold in real(shared_data, 200)]
-    assert sum(checked) >= 1000
+    compared = [check(prediction, gold) for prediction, gold in real(shared_data, 200)]
+    assert sum(compared) >= 1000
 
 
 def test_the_one_deliberate_difference() -> None:

@@ -21,29 +21,31 @@ Judgements = dict[str, dict[str, int]]
 def compare(run: dict[str, list[str]], qrels: Judgements) -> int:
     """Compare every question that has a relevant passage; returns how many."""
     hits = {q: [Hit(p, 1.0) for p in ranking] for q, ranking in run.items()}
-    ours = score_ranking(hits, qrels, CUTS)
-    asked = {"map", "ndcg_cut.10", "recip_rank", "recall.1,5,20,100", "success.1,5,20,100"}
-    evaluator = pytrec_eval.RelevanceEvaluator(qrels, asked)
-    scores = {q: {p: 1000.0 - i for i, p in enumerate(r)} for q, r in run.items()}
-    theirs = evaluator.evaluate(scores)
-    for question, values in ours.items():
-        peer = theirs.get(question)
+    scores = score_ranking(hits, qrels, CUTS)
+    measures = {"map", "ndcg_cut.10", "recip_rank", "recall.1,5,20,100", "success.1,5,20,100"}
+    evaluator = pytrec_eval.RelevanceEvaluator(qrels, measures)
+    passage_scores = {q: {p: 1000.0 - i for i, p in enumerate(r)} for q, r in run.items()}
+    peer_scores = evaluator.evaluate(passage_scores)
+    for question, values in scores.items():
+        peer_values = peer_scores.get(question)
         if not run[question]:
             assert not any(values.values())
             continue
-        assert peer is not None
-        reciprocal = peer["recip_rank"]
-        expected = {f"{m}@{k}": peer[f"{m}_{k}"] for m in ("recall", "success") for k in CUTS}
-        expected |= {"map": peer["map"], "ndcg@10": peer["ndcg_cut_10"]}
+        assert peer_values is not None
+        reciprocal = peer_values["recip_rank"]
+        expected = {
+            f"{m}@{k}": peer_values[f"{m}_{k}"] for m in ("recall", "success") for k in CUTS
+        }
+        expected |= {"map": peer_values["map"], "ndcg@10": peer_values["ndcg_cut_10"]}
         expected["mrr@10"] = reciprocal if reciprocal >= 0.0999 else 0.0
         assert values == pytest.approx(expected, abs=1e-12)
         assert values == pytest.approx(by_hand(run[question], qrels[question]), abs=1e-9)
-    return len(ours)
+    return len(scores)
 
 
 def by_hand(ranking: Sequence[str], judged: dict[str, int]) -> dict[str, float]:
     gains = [max(0, judged.get(passage, 0)) for passage in ranking]
-    found = [rank for rank, gain in enumerate(gains, 1) if gain > 0]
+    ranks = [rank for rank, gain in enumerate(gains, 1) if gain > 0]
     relevant = sum(grade > 0 for grade in judged.values())
     ideal = sorted((max(0, grade) for grade in judged.values()), reverse=True)
 
@@ -51,11 +53,11 @@ def by_hand(ranking: Sequence[str], judged: dict[str, int]) -> dict[str, float]:
         return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(values[:10], 1))
 
     return (
-        {f"recall@{k}": sum(rank <= k for rank in found) / relevant for k in CUTS}
-        | {f"success@{k}": float(any(rank <= k for rank in found)) for k in CUTS}
+        {f"recall@{k}": sum(rank <= k for rank in ranks) / relevant for k in CUTS}
+        | {f"success@{k}": float(any(rank <= k for rank in ranks)) for k in CUTS}
         | {
-            "map": sum(i / rank for i, rank in enumerate(found, 1)) / relevant,
-            "mrr@10": 1 / found[0] if found and found[0] <= 10 else 0.0,
+            "map": sum(i / rank for i, rank in enumerate(ranks, 1)) / relevant,
+            "mrr@10": 1 / ranks[0] if ranks and ranks[0] <= 10 else 0.0,
             "ndcg@10": discounted(gains) / discounted(ideal),
         }
     )

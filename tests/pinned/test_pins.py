@@ -19,10 +19,10 @@ import pytest
 
 import odqa
 from odqa.regression.reproduce import (
+    answer_changes,
     find_data,
     hits_changes,
     metric_changes,
-    other_answers,
     run_again,
 )
 from odqa.report.terminal.render import render
@@ -108,7 +108,7 @@ def test_a_run_folder_of_version_0_1_0_is_read_rendered_and_reproduced(
     assert write_report(before, tmp_path).is_file()
     after = run_again(before, find_data(before, cache), cache)
     assert metric_changes(before, after) == []
-    assert other_answers(before, after) == {}
+    assert answer_changes(before, after) == {}
     assert all(change.largest_score < TOLERANCE for change in hits_changes(before, after))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from odqa.comparison.result import Comparison
 from odqa.errors import RunError, SpecErrors
-from odqa.regression.expected import check, expect, expected_file, other_specs, read_expected
+from odqa.regression.expected import changed_specs, check, expect, expected_file, read_expected
 from odqa.regression.expected_text import render_expected, write_expected
 from odqa.testing.synthetic import synthetic_comparison
 
@@ -27,7 +27,7 @@ def comparison() -> Comparison:
 
 
 def with_em(comparison: Comparison, pipeline: str, wrong: int) -> Comparison:
-    """The same with so many more right answers of a pipeline turned wrong."""
+    """The same comparison with ``wrong`` right answers of a pipeline turned wrong."""
     rows = list(comparison.rows)
     for position, row in enumerate(rows):
         if wrong and (row.pipeline, row.metric, row.value) == (pipeline, "em", 1.0):
@@ -48,7 +48,7 @@ def test_a_run_is_what_was_written_from_it(
 ) -> None:
     expected = read_expected(written(comparison, tmp_path / "x.yaml", allow))
     assert expected == expect(comparison, allow)
-    assert check(expected, comparison) == [] and other_specs(expected, comparison) == []
+    assert check(expected, comparison) == [] and changed_specs(expected, comparison) == []
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -77,7 +77,7 @@ def test_a_score_that_is_missing_has_moved(comparison: Comparison) -> None:
 def test_another_spec_is_noticed(comparison: Comparison) -> None:
     expected = expect(comparison, 2)
     changed = expected.model_copy(update={"specs": {"bm25": "0" * 16, "gone": "1" * 16}})
-    assert other_specs(changed, comparison) == ["bm25"]
+    assert changed_specs(changed, comparison) == ["bm25"]
 
 
 def test_other_data_cannot_be_checked(comparison: Comparison) -> None:

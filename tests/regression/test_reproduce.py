@@ -10,12 +10,12 @@ from odqa.comparison.run import run_comparison
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
 from odqa.regression.reproduce import (
+    answer_changes,
+    check_unchanged,
     environment_changes,
     hits_changes,
     metric_changes,
-    other_answers,
     run_again,
-    unchanged,
 )
 from odqa.regression.reproduce_text import reproduction_lines
 from odqa.spec.pipeline import parse_pipeline
@@ -39,7 +39,7 @@ def before(toys: None) -> Comparison:
 def test_the_same_run_again_is_the_same(before: Comparison) -> None:
     after = run_again(before, toy_dataset(), Cache(enabled=False))
     assert metric_changes(before, after) == []
-    assert hits_changes(before, after) == [] and other_answers(before, after) == {}
+    assert hits_changes(before, after) == [] and answer_changes(before, after) == {}
     assert after.result("good").latency is not None
     assert reproduction_lines(before, after) == [
         f"reproduced: all {len(before.rows)} per-question rows are the same",
@@ -106,13 +106,13 @@ def test_what_differs_of_the_environment_is_told() -> None:
 
 
 def test_changed_data_are_refused_with_the_part_that_changed(before: Comparison) -> None:
-    about = before.manifest["dataset"]
-    assert unchanged(toy_dataset(), about, "here").digest == about["digest"]
+    entry = before.manifest["dataset"]
+    assert check_unchanged(toy_dataset(), entry, "here").digest == entry["digest"]
     other = replace(toy_dataset(), questions=QuestionSet("toy", QUESTIONS[:2]))
     with pytest.raises(
         DataError, match=r"here: questions changed since the run: digest .* 2 quest"
     ):
-        unchanged(other, about, "here")
-    judged = replace(toy_dataset(), qrels=None)
+        check_unchanged(other, entry, "here")
+    without_qrels = replace(toy_dataset(), qrels=None)
     with pytest.raises(DataError, match="here: qrels changed"):
-        unchanged(judged, about, "here")
+        check_unchanged(without_qrels, entry, "here")

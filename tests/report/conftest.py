@@ -1,4 +1,4 @@
-"""What is slow to make and wanted twice."""
+"""Fixtures that are slow to make and shared by several tests."""
 
 from __future__ import annotations
 

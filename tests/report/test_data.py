@@ -19,18 +19,18 @@ def comparison() -> Comparison:
 
 def test_rows_say_what_the_comparison_says(comparison: Comparison) -> None:
     data = browser_data(comparison)
-    fates = outcomes(comparison.rows)
+    outcome_of = outcomes(comparison.rows)
     for p, name in enumerate(data["pipelines"]):
         result = comparison.pipelines[name]
         for q, (key, text, answers, _) in enumerate(data["questions"]):
             row = data["rows"][p][q]
-            assert data["outcomes"][row[0]] == fates[name][key]
+            assert data["outcomes"][row[0]] == outcome_of[name][key]
             assert row[1] == result.answers[key].text
-            assert row[6] == (fates[name][key] == "answered")
-            shown = [data["passages"][number][0] for number in row[7][::3]]
-            assert shown == [hit.passage_id for hit in result.ranked[key]]
+            assert row[6] == (outcome_of[name][key] == "answered")
+            passage_ids = [data["passages"][number][0] for number in row[7][::3]]
+            assert passage_ids == [hit.passage_id for hit in result.ranked[key]]
             before = [hit.passage_id for hit in result.retrieved[key]]
-            assert row[7][1::3] == [before.index(passage) + 1 for passage in shown]
+            assert row[7][1::3] == [before.index(passage) + 1 for passage in passage_ids]
             assert (text, tuple(answers)) == (comparison.questions[q].text, (f"Answer{q}",))
 
 
@@ -60,9 +60,9 @@ def test_every_passage_is_there_once(comparison: Comparison) -> None:
 
 
 def test_depth_shrinks_to_the_budget(comparison: Comparison) -> None:
-    whole = browser_data(comparison)
+    complete = browser_data(comparison)
     small = browser_data(comparison, budget=60_000)
-    assert whole["depth"] == 10
+    assert complete["depth"] == 10
     assert 1 < small["depth"] < 10
     assert sum(len("".join(passage)) for passage in small["passages"]) < 60_000
     assert len(small["rows"][0][0][7]) == 3 * small["depth"]
@@ -81,26 +81,28 @@ def test_explanations_refer_to_passages_by_number() -> None:
     data = browser_data(comparison)
     bm25, colbert, _, _, retro = data["explained"]
     assert bm25 == {} and list(colbert) == list(retro) == ["0", "1"]
-    for shown, name in ((colbert, "sbert-colbert"), (retro, "sbert-retro")):
+    for by_question, name in ((colbert, "sbert-colbert"), (retro, "sbert-retro")):
         expected = comparison.result(name).explanations["syn-0001"]
-        for (number, kind, share, pieces, matches), one in zip(shown["1"], expected, strict=True):
-            assert data["passages"][number][0] == one.passage_id
-            assert (kind, share) == (one.kind, one.share)
-            assert pieces[:2] == [one.pieces[0].start, one.pieces[0].end]
-            assert pieces[2::3] == pytest.approx([p.weight for p in one.pieces], rel=1e-2)
-            assert matches[::3] == [match.token for match in one.matches]
-            assert matches[1::3] == [match.piece for match in one.matches]
+        for (number, kind, share, pieces, matches), explanation in zip(
+            by_question["1"], expected, strict=True
+        ):
+            assert data["passages"][number][0] == explanation.passage_id
+            assert (kind, share) == (explanation.kind, explanation.share)
+            assert pieces[:2] == [explanation.pieces[0].start, explanation.pieces[0].end]
+            assert pieces[2::3] == pytest.approx([p.weight for p in explanation.pieces], rel=1e-2)
+            assert matches[::3] == [match.token for match in explanation.matches]
+            assert matches[1::3] == [match.piece for match in explanation.matches]
     # The best three of a row are those that are explained.
-    assert [each[0] for each in colbert["1"]] == data["rows"][1][1][7][:9:3]
+    assert [entry[0] for entry in colbert["1"]] == data["rows"][1][1][7][:9:3]
 
 
 def test_explanations_end_where_their_budget_does() -> None:
     comparison = synthetic_comparison(6, 5, explained=6)
     numbers = {key: n for n, key in enumerate(comparison.passages)}
-    whole = explained(comparison, numbers)
-    half = explained(comparison, numbers, len(json.dumps(whole)) // 2)
+    complete = explained(comparison, numbers)
+    half = explained(comparison, numbers, len(json.dumps(complete)) // 2)
     assert 0 < len(half[1]) < 6
-    assert all(len(each) <= len(half[1]) for each in half)
+    assert all(len(by_question) <= len(half[1]) for by_question in half)
     assert explained(comparison, numbers, 10) == [{}] * 5
     assert explained(comparison, {}) == [{}] * 5
 

@@ -1,4 +1,4 @@
-"""Figures as files: whole, the same each time, and of the look of the page."""
+"""Figures as files: complete, reproducible, and in the style of the page."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_files_say_nothing_about_when_they_were_made(files: dict[str, bytes]) ->
 
 def test_standing_alone_needs_nothing_of_the_page() -> None:
     for figure in named_figures(synthetic_comparison(5, 2)).values():
-        alone = standalone(figure)
-        assert "var(" not in alone
-        root = ElementTree.fromstring(alone)
+        svg = standalone(figure)
+        assert "var(" not in svg
+        root = ElementTree.fromstring(svg)
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         x, y, width, height = map(float, root.attrib["viewBox"].split())
         assert (x, y) == (-MARGIN, -MARGIN)
         assert (root.get("width"), root.get("height")) == (f"{width:g}", f"{height:g}")
-        said = ElementTree.fromstring(figure).get("aria-label")
-        assert root.get("aria-label") == said
+        label = ElementTree.fromstring(figure).get("aria-label")
+        assert root.get("aria-label") == label
         assert f'viewBox="0 0 {width - 2 * MARGIN:g} {height - 2 * MARGIN:g}"' in figure
 
 

@@ -41,9 +41,9 @@ def test_front_keeps_what_no_other_beats() -> None:
     ],
 )
 def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float]) -> None:
-    found = ticks(low, high)
-    assert found == pytest.approx(expected)
-    assert found[0] <= low and found[-1] >= high
+    values = ticks(low, high)
+    assert values == pytest.approx(expected)
+    assert values[0] <= low and values[-1] >= high
 
 
 def test_log_ticks_enclose_also_a_single_value() -> None:
@@ -75,8 +75,8 @@ def test_a_constant_metric_is_drawn_within_what_a_share_can_be(
     flat = tuple(replace(row, value=value) for row in comparison.rows)
     for figure in quality_figures(replace(comparison, rows=flat)):
         assert "nan" not in figure
-        words = [each.text or "" for each in ElementTree.fromstring(figure).iter()]
-        marks = [float(word) for word in words if word.replace(".", "").isdigit()]
+        texts = [element.text or "" for element in ElementTree.fromstring(figure).iter()]
+        marks = [float(text) for text in texts if text.replace(".", "").isdigit()]
         assert (min(marks), max(marks)) == pytest.approx(axis)
 
 
@@ -95,14 +95,16 @@ def test_costs_come_from_latency_where_all_have_it(comparison: Comparison) -> No
     assert "12 online ms per question (asked one at a time, median)" in (
         online_figure(comparison) or ""
     )
-    some = {**comparison.pipelines}
-    some["bm25"] = replace(some["bm25"], latency=None)
-    figure = online_figure(replace(comparison, pipelines=some)) or ""
+    pipelines = {**comparison.pipelines}
+    pipelines["bm25"] = replace(pipelines["bm25"], latency=None)
+    figure = online_figure(replace(comparison, pipelines=pipelines)) or ""
     assert "in batches" in figure and "one at a time" not in figure
 
 
 def test_the_map_places_components_by_what_they_declare(comparison: Comparison) -> None:
-    placed = {(each.role, each.type): each for each in placed_components(comparison)}
+    placed = {
+        (component.role, component.type): component for component in placed_components(comparison)
+    }
     colbert = placed["ranker", "colbert"]
     assert colbert.interaction == "query-document"
     assert colbert.used_by == ("sbert-colbert", "dpr-colbert")
@@ -119,8 +121,8 @@ def test_the_map_shows_a_cascade_by_its_rankers(comparison: Comparison) -> None:
     spec = parse_pipeline({"name": "bm25", "retriever": {"type": "bm25"}, "ranker": cascade})
     pipelines = {"bm25": replace(comparison.pipelines["bm25"], spec=spec)}
     placed = {
-        (each.role, each.type): each.used_by
-        for each in placed_components(replace(comparison, pipelines=pipelines))
+        (component.role, component.type): component.used_by
+        for component in placed_components(replace(comparison, pipelines=pipelines))
     }
     assert placed["ranker", "retro"] == placed["ranker", "cross_encoder"] == ("bm25",)
     assert placed["ranker", "colbert"] == ()

@@ -24,7 +24,7 @@ class Outline(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self._inside = ""
         self.feed(page)
 
@@ -39,7 +39,7 @@ class Outline(HTMLParser):
         if self._inside == "script":
             self.scripts.append(data)
         elif self._inside != "style":
-            self.words.append(data)
+            self.texts.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +82,10 @@ def test_names_are_escaped(comparison: Comparison) -> None:
 def test_verdict_notices_and_small_models_are_said(
     comparison: Comparison, outline: Outline
 ) -> None:
-    words = " ".join(" ".join(outline.words).split())
-    assert " ".join(verdict(comparison).split()) in words
-    assert "some/q and some/p are CC BY-NC 4.0" in words
-    assert words.count(SMALL_MODELS) == 2  # under the verdict, and in the footer
+    text = " ".join(" ".join(outline.texts).split())
+    assert " ".join(verdict(comparison).split()) in text
+    assert "some/q and some/p are CC BY-NC 4.0" in text
+    assert text.count(SMALL_MODELS) == 2  # under the verdict, and in the footer
 
 
 def test_every_table_and_figure_is_there(outline: Outline) -> None:
@@ -93,8 +93,8 @@ def test_every_table_and_figure_is_there(outline: Outline) -> None:
     assert tables == ["quality", "tests", "metrics", "offline", "online", "stages", "changes"]
     figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]
     assert len(figures) == 5 + 2 + 1 + 1
-    assert any("Map of paradigms" in said for said in figures)
-    assert any(said.startswith("What became of the questions") for said in figures)
+    assert any("Map of paradigms" in label for label in figures)
+    assert any(label.startswith("What became of the questions") for label in figures)
 
 
 def test_headings_and_controls_have_names(outline: Outline) -> None:
@@ -107,15 +107,15 @@ def test_headings_and_controls_have_names(outline: Outline) -> None:
 
 
 def test_without_readers_or_gold_the_page_still_opens(comparison: Comparison) -> None:
-    bare = {
+    pipelines = {
         name: replace(result, answers=None, latency=None)
         for name, result in comparison.pipelines.items()
     }
     rows = tuple(row for row in comparison.rows if row.metric == "ranked_mrr@10")
-    outline = Outline(render_page(replace(comparison, pipelines=bare, rows=rows, qrels=None)))
+    outline = Outline(render_page(replace(comparison, pipelines=pipelines, rows=rows, qrels=None)))
     assert "changes" not in [a.get("id") for tag, a in outline.tags if tag == "table"]
-    nothing = render_page(replace(comparison, pipelines=bare, rows=(), qrels=None, manifest={}))
-    assert "Nothing could be scored" in nothing
+    page = render_page(replace(comparison, pipelines=pipelines, rows=(), qrels=None, manifest={}))
+    assert "Nothing could be scored" in page
 
 
 def test_a_single_pipeline_has_no_tests_to_show() -> None:
@@ -126,8 +126,8 @@ def test_a_single_pipeline_has_no_tests_to_show() -> None:
 def test_report_and_tables_are_written(comparison: Comparison, tmp_path: Path) -> None:
     report = write_report(comparison, tmp_path / "run")
     assert report == tmp_path / "run" / "report.html"
-    written = sorted(path.name for path in report.parent.iterdir())
-    assert written == ["figures", "report.html", "table.md", "table.tex", "table.txt"]
+    names = sorted(path.name for path in report.parent.iterdir())
+    assert names == ["figures", "report.html", "table.md", "table.tex", "table.txt"]
     assert (report.parent / "table.txt").read_text() == render(comparison) + "\n"
     figures = {path.name for path in (report.parent / "figures").iterdir()}
     assert {"losses-by-stage.svg", "quality-em.png", "quality-vs-storage.pdf"} <= figures

@@ -37,9 +37,9 @@ class Logged:
         return self.client.get_run(self.line.split("run ")[1].split(",")[0])
 
     def children(self) -> dict[str, Any]:
-        wanted = f"tags.`mlflow.parentRunId` = '{self.parent.info.run_id}'"
-        found = self.client.search_runs([self.experiment], wanted)
-        return {run.info.run_name: run for run in found}
+        condition = f"tags.`mlflow.parentRunId` = '{self.parent.info.run_id}'"
+        runs = self.client.search_runs([self.experiment], condition)
+        return {run.info.run_name: run for run in runs}
 
 
 @pytest.fixture(scope="module")
@@ -161,13 +161,13 @@ def test_a_server_that_is_down_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "text"),
     [("./mlruns", "use sqlite:///FILE"), ("nonsense://here", "not logged to nonsense://here")],
 )
-def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path, uri: str, said: str) -> None:
+def test_stores_that_cannot_be_used_are_one_line(tmp_path: Path, uri: str, text: str) -> None:
     with chdir(tmp_path):
         line = log_comparison(synthetic_comparison(2, 1), tmp_path, uri)
-        assert line.startswith("warning: ") and said in line and "\n" not in line
+        assert line.startswith("warning: ") and text in line and "\n" not in line
 
 
 def test_off_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

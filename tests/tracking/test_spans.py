@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from odqa.testing.synthetic import synthetic_comparison
-from odqa.tracking.spans import HITS_SHOWN, TEXT_SHOWN, TraceBuilder
+from odqa.tracking.spans import MAX_CHARACTERS, MAX_HITS, TraceBuilder
 
 
 def test_stages_follow_each_other_and_fill_the_whole() -> None:
@@ -35,14 +35,14 @@ def test_times_say_where_they_come_from(question: str, timing: str, milliseconds
 def test_passages_are_trimmed_and_keep_their_ids() -> None:
     comparison = synthetic_comparison(2, depth=15)
     trace = TraceBuilder(comparison).build("dpr-colbert", "syn-0001")
-    shown = trace.stages[0].outputs
-    assert len(shown) == HITS_SHOWN
-    assert all(len(hit["page_content"]) == TEXT_SHOWN + 1 for hit in shown)
+    documents = trace.stages[0].outputs
+    assert len(documents) == MAX_HITS
+    assert all(len(hit["page_content"]) == MAX_CHARACTERS + 1 for hit in documents)
     retrieved = comparison.pipelines["dpr-colbert"].retrieved["syn-0001"]
-    assert [hit["metadata"]["doc_id"] for hit in shown] == [
-        hit.passage_id for hit in retrieved[:HITS_SHOWN]
+    assert [hit["metadata"]["doc_id"] for hit in documents] == [
+        hit.passage_id for hit in retrieved[:MAX_HITS]
     ]
-    assert trace.stages[1].inputs["passages"] == [h["metadata"]["doc_id"] for h in shown]
+    assert trace.stages[1].inputs["passages"] == [h["metadata"]["doc_id"] for h in documents]
 
 
 def test_the_whole_says_what_became_of_the_question() -> None:

@@ -14,10 +14,10 @@ def test_specs_are_flattened_with_their_defaults() -> None:
 
 
 def test_flatten_keeps_types_readable_and_values_short() -> None:
-    found = flatten({"a": {"b": [1, 2]}, "c": None, "d": True, "e": "x" * 9999}, "top")
-    assert found["top.a.b"] == "[1, 2]"
-    assert (found["top.c"], found["top.d"]) == ("null", "true")
-    assert len(found["top.e"]) == LONGEST_PARAM
+    params = flatten({"a": {"b": [1, 2]}, "c": None, "d": True, "e": "x" * 9999}, "top")
+    assert params["top.a.b"] == "[1, 2]"
+    assert (params["top.c"], params["top.d"]) == ("null", "true")
+    assert len(params["top.e"]) == LONGEST_PARAM
 
 
 def test_metrics_are_means_intervals_and_costs() -> None:

@@ -1,1 +1,1 @@
-"""What per-question values say about means and differences: intervals, tests, effect, power."""
+"""Statistics of per-question values: intervals of means, paired tests, effect size, power."""

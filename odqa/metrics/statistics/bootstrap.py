@@ -23,7 +23,7 @@ def mean_interval(
     """Interval of the mean of values [n], or of paired differences.
 
     Bias-corrected and accelerated (BCa; Efron 1987). Values that are all the same give an
-    interval of no width: the data say nothing about their spread.
+    interval of width 0.
 
     Raises:
         ValueError: there are no values.

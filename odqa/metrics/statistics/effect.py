@@ -1,4 +1,4 @@
-"""How large a paired difference is, beside whether it is there."""
+"""Effect size of paired differences."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def win_tie_loss(differences: ArrayLike) -> WinTieLoss:
 def cohens_dz(differences: ArrayLike) -> float:
     """Mean of the differences [n] over their standard deviation (n - 1 in the denominator).
 
-    0.2 is called small, 0.5 medium, 0.8 large (Cohen 1988). 0 when there is no difference at
-    all, infinite when all are the same other number, not a number for a single one.
+    0.2 is called small, 0.5 medium, 0.8 large (Cohen 1988). 0 when all differences are 0,
+    infinite when all are the same other number, NaN for a single one.
     """
     d = np.asarray(differences, dtype=np.float64)
     if len(d) < 2:

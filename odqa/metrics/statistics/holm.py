@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values, in the order given (Holm 1979): reject those up to alpha.
+    """Adjusted p-values, in the same order (Holm 1979): reject those up to alpha.
 
-    Only tests belong in the family: a baseline compared with itself is none, and its missing
-    p-value would spoil the others.
+    Only tests belong in the family: a baseline compared with itself has no p-value.
 
     Raises:
         ValueError: a p-value is not a number from 0 to 1.

@@ -53,8 +53,8 @@ def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list
     """All other pipelines against the baseline, in the order of their first rows.
 
     The p-value is McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip
-    permutation test. Holm's family is what is returned: one metric, the baseline left out; use
-    `as_family` for a wider one.
+    permutation test. Holm's family are the tests returned: of one metric, without the baseline;
+    use `as_family` for a wider one.
 
     Raises:
         RunError: the baseline has no value of this metric, or shares no question with another.
@@ -68,26 +68,26 @@ def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list
             f"baseline '{baseline}' has no values of '{metric}'",
             cure=did_you_mean(baseline, values),
         )
-    base = values.pop(baseline)
-    found = []
-    for candidate, theirs in values.items():
-        shared = [question for question in base if question in theirs]
+    baseline_values = values.pop(baseline)
+    comparisons = []
+    for candidate, candidate_values in values.items():
+        shared = [question for question in baseline_values if question in candidate_values]
         if not shared:
             raise RunError(
                 f"'{baseline}' and '{candidate}' have no question with '{metric}' in common",
                 cure="compare runs over the same question set",
             )
-        pair = np.array([[base[q], theirs[q]] for q in shared])
+        pair = np.array([[baseline_values[q], candidate_values[q]] for q in shared])
         d = pair[:, 1] - pair[:, 0]
         test, p = _test(pair)
         effect = cohens_dz(d)
-        found.append(
+        comparisons.append(
             PairedComparison(
                 metric=metric,
                 baseline=baseline,
                 candidate=candidate,
                 questions=len(shared),
-                unpaired=len(base) + len(theirs) - 2 * len(shared),
+                unpaired=len(baseline_values) + len(candidate_values) - 2 * len(shared),
                 baseline_mean=float(pair[:, 0].mean()),
                 candidate_mean=float(pair[:, 1].mean()),
                 difference=float(d.mean()),
@@ -100,13 +100,16 @@ def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list
                 questions_needed=questions_needed(effect),
             )
         )
-    return as_family(found)
+    return as_family(comparisons)
 
 
 def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
     """The same comparisons with ``p_corrected`` adjusted over all of them."""
-    adjusted = holm([each.p_value for each in comparisons])
-    return [replace(each, p_corrected=p) for each, p in zip(comparisons, adjusted, strict=True)]
+    adjusted = holm([comparison.p_value for comparison in comparisons])
+    return [
+        replace(comparison, p_corrected=p)
+        for comparison, p in zip(comparisons, adjusted, strict=True)
+    ]
 
 
 def _test(pair: NDArray[np.float64]) -> tuple[Test, float]:

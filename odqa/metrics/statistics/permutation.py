@@ -1,4 +1,4 @@
-"""Paired permutation test: were the signs of the differences a coin's?"""
+"""Paired permutation test by flipping the signs of the differences."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def _exact(d: NDArray[np.float64]) -> float:
 
 
 def _sampled(d: NDArray[np.float64], permutations: int, seed: int) -> NDArray[np.float64]:
-    extreme = np.zeros(d.shape[1])
+    count = np.zeros(d.shape[1])
     for flipped in blocks("signs", len(d), permutations, seed):
         sums = d.sum(axis=0) - 2 * (flipped.astype(np.float64) @ d)
-        extreme += _extreme(sums, d).sum(axis=0)
-    return (1 + extreme) / (1 + permutations)
+        count += _extreme(sums, d).sum(axis=0)
+    return (1 + count) / (1 + permutations)
 
 
 def _extreme(sums: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.bool_]:
     # Sums of the same numbers in another order differ in the last bits and are still ties.
     tolerance = 1e-10 * np.abs(d).sum(axis=0)
-    found: NDArray[np.bool_] = np.abs(sums) >= np.abs(d.sum(axis=0)) - tolerance
-    return found
+    extreme: NDArray[np.bool_] = np.abs(sums) >= np.abs(d.sum(axis=0)) - tolerance
+    return extreme

@@ -1,4 +1,4 @@
-"""How many questions it takes to see a difference of the size observed."""
+"""Power of paired tests: how many questions are needed to show a difference of this size."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def power_of(effect_size: float, questions: int) -> float:
     """Chance that a two-sided paired t-test at 0.05 rejects, by the noncentral t."""
     from scipy.special import nctdtr, ndtr, stdtrit
 
-    freedom, shift = questions - 1, abs(effect_size) * math.sqrt(questions)
-    critical = float(stdtrit(freedom, 1 - _ALPHA / 2))
-    if freedom > 100_000:
+    degrees, shift = questions - 1, abs(effect_size) * math.sqrt(questions)
+    critical = float(stdtrit(degrees, 1 - _ALPHA / 2))
+    if degrees > 100_000:
         # The noncentral t is slow and inexact here, and the normal is equal to 1e-5.
         return float(ndtr(shift - critical) + ndtr(-shift - critical))
-    return float(1 - nctdtr(freedom, shift, critical) + nctdtr(freedom, shift, -critical))
+    return float(1 - nctdtr(degrees, shift, critical) + nctdtr(degrees, shift, -critical))

@@ -1,7 +1,7 @@
 """Random draws for bootstrap and permutation, in blocks and the same for every metric.
 
-One table has dozens of metrics over the same questions; drawing once for all of them makes it
-fast, and keeps resamples of different metrics on the same questions.
+One table has dozens of metrics over the same questions; drawing once for all of them is fast,
+and all metrics are resampled on the same questions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-#: What every statistic uses unless it is told otherwise; manifests name them.
+#: Defaults of every statistic; manifests name them.
 SEED = 0
 DRAWS = 10_000
 LEVEL = 0.95

@@ -14,7 +14,7 @@ from odqa.metrics.statistics.bootstrap import Interval, mean_intervals
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A figure of the result table: the mean over ``questions`` questions."""
+    """The mean of one metric of one pipeline over ``questions`` questions."""
 
     pipeline: str
     metric: str
@@ -28,7 +28,7 @@ def summarise(rows: Iterable[MetricRow]) -> list[Summary]:
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         values.setdefault(row.pipeline, {}).setdefault(row.metric, []).append(row.value)
-    found: dict[tuple[str, str], Summary] = {}
+    summaries: dict[tuple[str, str], Summary] = {}
     # Columns over equally many questions share one set of resamples and one matrix product.
     by_length: dict[int, list[tuple[str, str]]] = {}
     for pipeline, metrics in values.items():
@@ -37,9 +37,9 @@ def summarise(rows: Iterable[MetricRow]) -> list[Summary]:
     for n, keys in by_length.items():
         matrix = np.array([values[pipeline][metric] for pipeline, metric in keys]).T
         for key, column, interval in zip(keys, matrix.T, mean_intervals(matrix), strict=True):
-            found[key] = Summary(*key, n, float(column.mean()), interval)
+            summaries[key] = Summary(*key, n, float(column.mean()), interval)
     return [
-        found[pipeline, metric]
+        summaries[pipeline, metric]
         for pipeline, metrics in values.items()
         for metric in in_order(metrics)
     ]

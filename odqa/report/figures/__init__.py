@@ -1,1 +1,1 @@
-"""The figures of the report as SVG text that takes its colours from the page."""
+"""The figures of the report as SVG text with the colours of the page's style sheet."""

@@ -1,4 +1,4 @@
-"""Our small SVG drawn again by matplotlib, which writes the PNG and PDF that papers want."""
+"""The report's SVG figures drawn by matplotlib, which writes PNG and PDF for papers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ALIGN = {"start": "left", "middle": "center", "end": "right"}
 
 
 def draw(svg: str) -> Figure:
-    """A figure of the same look, with white around it.
+    """The matplotlib figure of an SVG, with a white margin.
 
-    It knows the elements that `odqa.report.figures.svg` makes.
+    Only the elements of `odqa.report.figures.svg` are supported.
     """
     from matplotlib.figure import Figure
 
@@ -34,77 +34,80 @@ def draw(svg: str) -> Figure:
     axes.set_xlim(-MARGIN, width + MARGIN)
     axes.set_ylim(height + MARGIN, -MARGIN)
     axes.axis("off")
-    # What comes later lies above, as in SVG.
+    # Later elements are drawn over earlier ones, as in SVG.
     for order, element in enumerate(root, start=1):
-        look = style(element.tag, element.get("class", ""))
-        _DRAW[element.tag](axes, element, look, order)
+        properties = style(element.tag, element.get("class", ""))
+        _DRAW[element.tag](axes, element, properties, order)
     return figure
 
 
-def _text(axes: Axes, element: Element, look: Style, order: int) -> None:
+def _text(axes: Axes, element: Element, properties: Style, order: int) -> None:
     from matplotlib.patheffects import withStroke
 
-    size = re.search(r"([\d.]+)px", look.get("font-size", look["font"]))
+    size = re.search(r"([\d.]+)px", properties.get("font-size", properties["font"]))
     assert size is not None
     x, y = _numbers(element, "x", "y")
-    drawn = axes.text(
+    label = axes.text(
         x,
         y,
         element.text or "",
-        color=look["fill"],
+        color=properties["fill"],
         fontsize=float(size[1]) * _POINTS,
-        fontweight="bold" if look.get("font-weight") == "600" else "normal",
+        fontweight="bold" if properties.get("font-weight") == "600" else "normal",
         ha=_ALIGN[element.get("text-anchor", "start")],
         va="baseline",
         zorder=order,
-        # A dollar sign is no formula.
+        # A dollar sign does not begin a formula.
         parse_math=False,
     )
-    if "stroke" in look:
-        width = _points(look["stroke-width"])
-        drawn.set_path_effects([withStroke(linewidth=width, foreground=look["stroke"])])
+    if "stroke" in properties:
+        width = _points(properties["stroke-width"])
+        label.set_path_effects([withStroke(linewidth=width, foreground=properties["stroke"])])
 
 
-def _line(axes: Axes, element: Element, look: Style, order: int) -> None:
+def _line(axes: Axes, element: Element, properties: Style, order: int) -> None:
     x1, y1, x2, y2 = _numbers(element, "x1", "y1", "x2", "y2")
-    axes.plot([x1, x2], [y1, y2], solid_capstyle="butt", zorder=order, **_stroke(look))
+    axes.plot([x1, x2], [y1, y2], solid_capstyle="butt", zorder=order, **_stroke(properties))
 
 
-def _polyline(axes: Axes, element: Element, look: Style, order: int) -> None:
+def _polyline(axes: Axes, element: Element, properties: Style, order: int) -> None:
     points = [tuple(map(float, pair.split(","))) for pair in element.attrib["points"].split()]
-    dashes = tuple(map(_points, look["stroke-dasharray"].split()))
+    dashes = tuple(map(_points, properties["stroke-dasharray"].split()))
     xs, ys = zip(*points, strict=True)
-    axes.plot(xs, ys, linestyle=(0, dashes), zorder=order, **_stroke(look))
+    axes.plot(xs, ys, linestyle=(0, dashes), zorder=order, **_stroke(properties))
 
 
-def _rect(axes: Axes, element: Element, look: Style, order: int) -> None:
+def _rect(axes: Axes, element: Element, properties: Style, order: int) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y, width, height = _numbers(element, "x", "y", "width", "height")
-    radius = float(look.get("rx", "0").removesuffix("px"))
+    radius = float(properties.get("rx", "0").removesuffix("px"))
     corners = f"round,pad=0,rounding_size={radius}" if radius else "square,pad=0"
     axes.add_patch(
-        FancyBboxPatch((x, y), width, height, boxstyle=corners, zorder=order, **_filled(look))
+        FancyBboxPatch((x, y), width, height, boxstyle=corners, zorder=order, **_fill(properties))
     )
 
 
-def _circle(axes: Axes, element: Element, look: Style, order: int) -> None:
+def _circle(axes: Axes, element: Element, properties: Style, order: int) -> None:
     from matplotlib.patches import Circle
 
     x, y, radius = _numbers(element, "cx", "cy", "r")
-    axes.add_patch(Circle((x, y), radius, zorder=order, **_filled(look)))
+    axes.add_patch(Circle((x, y), radius, zorder=order, **_fill(properties)))
 
 
 _DRAW = {"text": _text, "line": _line, "polyline": _polyline, "rect": _rect, "circle": _circle}
 
 
-def _stroke(look: Style) -> dict[str, Any]:
-    return {"color": look["stroke"], "linewidth": _points(look.get("stroke-width", "1"))}
+def _stroke(properties: Style) -> dict[str, Any]:
+    return {
+        "color": properties["stroke"],
+        "linewidth": _points(properties.get("stroke-width", "1")),
+    }
 
 
-def _filled(look: Style) -> dict[str, Any]:
-    edge, width = look.get("stroke", "none"), _points(look.get("stroke-width", "1"))
-    return {"facecolor": look["fill"], "edgecolor": edge, "linewidth": width}
+def _fill(properties: Style) -> dict[str, Any]:
+    edge, width = properties.get("stroke", "none"), _points(properties.get("stroke-width", "1"))
+    return {"facecolor": properties["fill"], "edgecolor": edge, "linewidth": width}
 
 
 def _numbers(element: Element, *names: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""Every figure of the report as a file: SVG, PNG and PDF, the same bytes for the same results."""
+"""Every figure of the report as SVG, PNG and PDF: the same bytes for the same results."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def named_figures(comparison: Comparison) -> dict[str, str]:
-    """File name without ending -> SVG as it stands in the report."""
+    """File name without ending -> SVG as in the report."""
     metrics = headline_metrics(comparison)
     quality = zip(metrics, quality_figures(comparison), strict=True)
-    found: dict[str, str | None] = {f"quality-{_plain(metric)}": svg for metric, svg in quality}
-    found["quality-vs-online-cost"] = online_figure(comparison)
-    found["quality-vs-storage"] = storage_figure(comparison)
-    found["losses-by-stage"] = losses_figure(comparison)
-    found["map-of-paradigms"] = paradigm_map(comparison)
-    return {name: svg for name, svg in found.items() if svg is not None}
+    figures: dict[str, str | None] = {f"quality-{_plain(metric)}": svg for metric, svg in quality}
+    figures["quality-vs-online-cost"] = online_figure(comparison)
+    figures["quality-vs-storage"] = storage_figure(comparison)
+    figures["losses-by-stage"] = losses_figure(comparison)
+    figures["map-of-paradigms"] = paradigm_map(comparison)
+    return {name: svg for name, svg in figures.items() if svg is not None}
 
 
 def figure_files(comparison: Comparison) -> dict[str, bytes]:
@@ -37,22 +37,27 @@ def figure_files(comparison: Comparison) -> dict[str, bytes]:
 
     from odqa.report.figures.canvas import draw
 
-    found = {}
+    files = {}
     for name, svg in named_figures(comparison).items():
-        found[f"{name}.svg"] = standalone(svg).encode()
+        files[f"{name}.svg"] = standalone(svg).encode()
         figure = draw(svg)
         # Embedded TrueType, so that text in a PDF can be searched and edited.
         with rc_context({"pdf.fonttype": 42}):
-            for ending, silence in (("png", "Software"), ("pdf", "CreationDate")):
+            for ending, metadata_key in (("png", "Software"), ("pdf", "CreationDate")):
                 out = io.BytesIO()
-                figure.savefig(out, format=ending, facecolor=_paper(), metadata={silence: None})
-                found[f"{name}.{ending}"] = out.getvalue()
-    return found
+                figure.savefig(
+                    out,
+                    format=ending,
+                    facecolor=_white(),
+                    metadata={metadata_key: None},
+                )
+                files[f"{name}.{ending}"] = out.getvalue()
+    return files
 
 
 def standalone(svg: str) -> str:
-    """A figure of the page with all that it needs to stand alone, on white."""
-    start, inside = svg.split(">", 1)
+    """A figure of the page as an SVG file of its own: with its styles, on white."""
+    start, content = svg.split(">", 1)
     attributes = ElementTree.fromstring(f"{start}/>").attrib
     width, height = (float(side) + 2 * MARGIN for side in attributes["viewBox"].split()[2:])
     head = (
@@ -60,11 +65,11 @@ def standalone(svg: str) -> str:
         f'viewBox="{-MARGIN} {-MARGIN} {width:g} {height:g}" role="img" '
         f'aria-label="{escape(attributes["aria-label"])}">'
     )
-    paper = f'<rect x="{-MARGIN}" y="{-MARGIN}" width="100%" height="100%" fill="{_paper()}"/>'
-    return f"{head}<style>{sheet()}</style>{paper}{inside}\n"
+    background = f'<rect x="{-MARGIN}" y="{-MARGIN}" width="100%" height="100%" fill="{_white()}"/>'
+    return f"{head}<style>{sheet()}</style>{background}{content}\n"
 
 
-def _paper() -> str:
+def _white() -> str:
     return light_colours()["page"]
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
 _LEFT, _WIDTH, _ROW, _TOP = 140, 720, 34, 40
-#: Class of the style sheet for each outcome.
-KINDS = {outcome: outcome.replace(" ", "-") for outcome in OUTCOMES}
+#: CSS class of each outcome.
+CSS_CLASSES = {outcome: outcome.replace(" ", "-") for outcome in OUTCOMES}
 
 
 def losses_figure(comparison: Comparison) -> str | None:
@@ -23,23 +23,25 @@ def losses_figure(comparison: Comparison) -> str | None:
     order = [*reversed(OUTCOMES)]
     parts, x = [], float(_LEFT)
     for outcome in order:
-        parts.append(rect(x, 8, 14, 14, f"fill {KINDS[outcome]}"))
+        parts.append(rect(x, 8, 14, 14, f"fill {CSS_CLASSES[outcome]}"))
         parts.append(text(x + 20, 20, outcome, "label"))
         x += 36 + 7.5 * len(outcome)
-    said = []
+    descriptions = []
     for row, (pipeline, counts) in enumerate(table.items()):
-        y, total, at = _TOP + _ROW * row, sum(counts.values()), float(_LEFT)
+        y, total, left = _TOP + _ROW * row, sum(counts.values()), float(_LEFT)
         parts.append(text(_LEFT - 8, y + 19, shorten(pipeline, 19), "label", "end"))
-        said.append(f"{pipeline}: " + ", ".join(f"{o} {counts[o]}" for o in order))
+        descriptions.append(f"{pipeline}: " + ", ".join(f"{o} {counts[o]}" for o in order))
         for outcome in order:
             width = (_WIDTH - _LEFT) * counts[outcome] / total
             tip = f"{pipeline}, {outcome}: {counts[outcome]} of {total}"
             if width:
-                parts.append(rect(at, y, width, _ROW - 8, f"fill {KINDS[outcome]}", tip))
+                parts.append(rect(left, y, width, _ROW - 8, f"fill {CSS_CLASSES[outcome]}", tip))
             if width > 9 * len(str(counts[outcome])):
-                words = str(counts[outcome])
-                kind = f"on {KINDS[outcome]}"
-                parts.append(text(at + width / 2, y + 18, words, kind, "middle"))
-            at += width
+                count = str(counts[outcome])
+                css_class = f"on {CSS_CLASSES[outcome]}"
+                parts.append(text(left + width / 2, y + 18, count, css_class, "middle"))
+            left += width
     height = _TOP + _ROW * len(table)
-    return picture(_WIDTH, height, f"What became of the questions. {'; '.join(said)}.", parts)
+    return picture(
+        _WIDTH, height, f"What became of the questions. {'; '.join(descriptions)}.", parts
+    )

@@ -1,4 +1,4 @@
-"""Means with their intervals: one small figure a metric, one row a pipeline."""
+"""Means with their intervals: one figure per metric, one row per pipeline."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ def _figure(comparison: Comparison, metric: str) -> str:
     ]
     lowest, highest = min(c.interval.low for c in cells), max(c.interval.high for c in cells)
     if lowest == highest:
-        # Often all are 1, which no share exceeds: room below, and above only where there is none.
+        # Widen the axis below; above only at 0, as shares do not exceed 1.
         lowest, highest = max(0.0, lowest - 0.1), max(0.1, highest)
-    marks = ticks(lowest, highest)
-    low, high = marks[0], marks[-1]
+    axis_ticks = ticks(lowest, highest)
+    low, high = axis_ticks[0], axis_ticks[-1]
     height = _TOP + _ROW * len(cells) + 22
 
     def x(value: float) -> float:
         return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
 
     parts = [text(0, 14, metric, "fig-title")]
-    for mark in marks:
-        parts.append(line(x(mark), _TOP, x(mark), height - 20, "grid"))
-        parts.append(text(x(mark), height - 6, f"{mark:.2g}", "tick", "middle"))
-    said = []
+    for tick in axis_ticks:
+        parts.append(line(x(tick), _TOP, x(tick), height - 20, "grid"))
+        parts.append(text(x(tick), height - 6, f"{tick:.2g}", "tick", "middle"))
+    descriptions = []
     for row, cell in enumerate(cells):
         y = _TOP + _ROW * (row + 0.5)
-        kind = "dot hollow" if cell.pipeline == comparison.baseline else "dot"
+        css_class = "dot hollow" if cell.pipeline == comparison.baseline else "dot"
         tip = (
             f"{cell.pipeline}: {cell.mean:.3f}, {cell.interval.low:.3f} to {cell.interval.high:.3f}"
         )
-        said.append(tip)
+        descriptions.append(tip)
         parts.append(text(_LEFT - 8, y + 4, shorten(cell.pipeline, 19), "label", "end"))
         parts.append(line(x(cell.interval.low), y, x(cell.interval.high), y, "whisker"))
-        parts.append(dot(x(cell.mean), y, kind, tip))
+        parts.append(dot(x(cell.mean), y, css_class, tip))
         parts.append(text(_WIDTH, y + 4, f"{cell.mean:.3f}", "label", "end"))
-    return picture(_WIDTH, height, f"{metric} with 95 % intervals: {'; '.join(said)}", parts)
+    return picture(
+        _WIDTH, height, f"{metric} with 95 % intervals: {'; '.join(descriptions)}", parts
+    )

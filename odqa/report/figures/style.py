@@ -1,4 +1,4 @@
-"""The look of figures in files: the page's own style sheets, read in their light theme."""
+"""Styles of figures in files: the page's style sheets with the colours of its light theme."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 _RULE = re.compile(r"^svg ([\w.-]+) \{ (.*) \}$", re.MULTILINE)
 _VARIABLE = re.compile(r"--([\w-]+): (#[0-9a-f]{6});")
 
-#: White around a figure, in pixels: in a page its surroundings give it.
+#: White margin around a figure in a file, in pixels.
 MARGIN = 14
 
 #: Property -> value.
@@ -19,9 +19,9 @@ Style = Mapping[str, str]
 
 @cache
 def sheet() -> str:
-    """The rules of all figures, with their colours in place."""
+    """The style sheet of all figures, with colours in place of variables."""
     colours = light_colours()
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], _read("figures.css"))
+    return re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], _read("figures.css"))
 
 
 @cache
@@ -32,18 +32,18 @@ def light_colours() -> Mapping[str, str]:
 
 @cache
 def style(tag: str, classes: str) -> Style:
-    """What the sheet says about an element; of two rules the one that names more classes wins."""
-    mine, found = {tag, *classes.split()}, list[tuple[int, dict[str, str]]]()
+    """The properties of an element; of two rules the one with more classes wins."""
+    own_names, matching = {tag, *classes.split()}, list[tuple[int, dict[str, str]]]()
     for selector, body in _RULE.findall(sheet()):
         names = {name for name in selector.split(".") if name}
-        if names <= mine:
+        if names <= own_names:
             # A class counts more than a tag.
             weight = len(names - {tag})
-            found.append((weight, dict(re.findall(r"([\w-]+): ([^;]+);", body))))
-    whole: dict[str, str] = {}
-    for _, properties in sorted(found, key=lambda rule: rule[0]):
-        whole |= properties
-    return whole
+            matching.append((weight, dict(re.findall(r"([\w-]+): ([^;]+);", body))))
+    merged: dict[str, str] = {}
+    for _, properties in sorted(matching, key=lambda rule: rule[0]):
+        merged |= properties
+    return merged
 
 
 def _read(name: str) -> str:

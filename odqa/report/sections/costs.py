@@ -1,4 +1,4 @@
-"""Costs: offline and online apart, stage by stage, cached stages marked."""
+"""Tables of offline and online costs per stage, with cached stages marked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ONLINE = (
 
 
 def offline_table(comparison: Comparison) -> Table:
-    """What is spent once per corpus."""
+    """Costs that are paid once per corpus."""
     rows = []
     for pipeline, result in comparison.pipelines.items():
         rows += [
@@ -58,7 +58,7 @@ def offline_table(comparison: Comparison) -> Table:
                 name(pipeline),
                 name(cost.role),
                 name(_component(cost)),
-                name(cost.offline_words),
+                name(cost.stored_names),
                 number(cost.offline_seconds, 1),
                 number(cost.stored_bytes / 1e6, 1, _parts(cost)),
                 significant(cost.parameters / 1e6 if cost.parameters else None),
@@ -72,7 +72,7 @@ def offline_table(comparison: Comparison) -> Table:
 
 
 def online_table(comparison: Comparison) -> Table:
-    """What every question costs, stage by stage and in sum."""
+    """Costs of every question, per stage and in sum."""
     rows = []
     for pipeline, result in comparison.pipelines.items():
         n = len(comparison.questions)
@@ -84,14 +84,14 @@ def online_table(comparison: Comparison) -> Table:
 def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -> tuple[Cell, ...]:
     marks = ["cached"] if cost.reused else []
     marks += [f"shared with {', '.join(cost.shared_with)}"] if cost.shared_with else []
-    alone = result.latency.of(cost.stage_id) if result.latency else ()
+    latencies = result.latency.of(cost.stage_id) if result.latency else ()
     return (
         name(pipeline),
         name(cost.role),
         name(_component(cost)),
         *_speed(cost.online_seconds, n),
         significant(cost.gflop),
-        *_percentiles(alone),
+        *_percentiles(latencies),
         _peak([cost.online]),
         _per_question([cost.online], n),
         name(cost.facts.get("device", "cpu")),
@@ -100,14 +100,14 @@ def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -
 
 
 def _sum_row(pipeline: str, result: PipelineResult, n: int) -> tuple[Cell, ...]:
-    known = [cost.gflop for cost in result.costs if cost.gflop is not None]
+    gflop = [cost.gflop for cost in result.costs if cost.gflop is not None]
     online = [cost.online for cost in result.costs]
     return (
         name(pipeline),
         name("all stages", badge="sum"),
         name(""),
         *_speed(sum(cost.online_seconds for cost in result.costs), n),
-        significant(sum(known) if known else None),
+        significant(sum(gflop) if gflop else None),
         *_percentiles(result.latency.total() if result.latency else ()),
         _peak(online),
         _per_question(online, n),
@@ -131,11 +131,11 @@ def _percentiles(seconds: Sequence[float]) -> list[Cell]:
 
 
 def _peak(parts: Sequence[Spent]) -> Cell:
-    """The highest of several parts, with what of it was on the GPU."""
-    known = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]
-    on_gpu = [spent.gpu_peak_bytes for spent in parts if spent.gpu_peak_bytes]
-    small = f"GPU {max(on_gpu) / 1e6:,.0f}" if on_gpu else ""
-    return number(max(known) / 1e6, 0, small) if known else Cell(NOT_REPORTED)
+    """The highest peak of several parts, and the highest on the GPU."""
+    peaks = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]
+    gpu_peaks = [spent.gpu_peak_bytes for spent in parts if spent.gpu_peak_bytes]
+    gpu_note = f"GPU {max(gpu_peaks) / 1e6:,.0f}" if gpu_peaks else ""
+    return number(max(peaks) / 1e6, 0, gpu_note) if peaks else Cell(NOT_REPORTED)
 
 
 def _per_question(parts: Sequence[Spent], n: int) -> Cell:
@@ -150,4 +150,4 @@ def _reported(value: float | None) -> Cell:
 def _parts(cost: StageCost) -> str:
     if len(cost.stored) < 2:
         return ""
-    return ", ".join(f"{what} {size / 1e6:.1f}" for what, size in cost.stored.items())
+    return ", ".join(f"{name} {size / 1e6:.1f}" for name, size in cost.stored.items())

@@ -1,4 +1,4 @@
-"""Which questions a pipeline fixes or breaks against the baseline, and which stage did it."""
+"""Questions fixed, broken and lost: by pipelines against the baseline, and by stages."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ _STAGES = (
 
 def changes_table(comparison: Comparison) -> Table | None:
     """Every other pipeline against the baseline; `None` where nothing can be attributed."""
-    known, base = outcomes(comparison.rows), comparison.baseline
-    others = [pipeline for pipeline in known if pipeline != base]
-    if base not in known or not others:
+    by_pipeline, baseline = outcomes(comparison.rows), comparison.baseline
+    candidates = [pipeline for pipeline in by_pipeline if pipeline != baseline]
+    if baseline not in by_pipeline or not candidates:
         return None
     rows = []
-    for pipeline in others:
-        found = differences(comparison.rows, base, pipeline)
-        count: Counter[Change] = Counter(each.change for each in found)
+    for pipeline in candidates:
+        pairs = differences(comparison.rows, baseline, pipeline)
+        count: Counter[Change] = Counter(pair.change for pair in pairs)
         stages: dict[Change, Counter[str]] = {"fixed": Counter(), "broken": Counter()}
-        for each in found:
-            if each.change in stages:
-                wrong = base if each.change == "fixed" else pipeline
-                lost = comparison.lost_by[wrong].get(each.question_id, ())
-                stages[each.change][" + ".join(lost)] += 1
+        for pair in pairs:
+            if pair.change in stages:
+                wrong = baseline if pair.change == "fixed" else pipeline
+                lost = comparison.lost_by[wrong].get(pair.question_id, ())
+                stages[pair.change][" + ".join(lost)] += 1
         rows.append(
             (
                 name(pipeline),
-                _linked(count["fixed"], pipeline, base),
-                name(_said(stages["fixed"])),
-                _linked(count["broken"], base, pipeline),
-                name(_said(stages["broken"])),
+                _linked(count["fixed"], pipeline, baseline),
+                name(_stage_counts(stages["fixed"])),
+                _linked(count["broken"], baseline, pipeline),
+                name(_stage_counts(stages["broken"])),
                 Cell(str(count["both right"]), count["both right"]),
                 Cell(str(count["both wrong"]), count["both wrong"]),
             )
         )
-    caption = f"Questions fixed and broken against the baseline {base}"
+    caption = f"Questions fixed and broken against the baseline {baseline}"
     return Table("changes", caption, _COLUMNS, tuple(rows))
 
 
@@ -85,5 +85,5 @@ def _linked(count: int, right: str, wrong: str) -> Cell:
     return Cell(str(count), count, link=link)
 
 
-def _said(stages: Counter[str]) -> str:
+def _stage_counts(stages: Counter[str]) -> str:
     return ", ".join(f"{stage} {count}" for stage, count in stages.most_common())

@@ -48,7 +48,7 @@ def metrics_table(comparison: Comparison) -> Table:
 
 
 def stage_metrics_table(comparison: Comparison) -> Table | None:
-    """Every stage that gives passages: one row each; `None` without any."""
+    """Metrics of every stage that gives passages, one row each; `None` without any."""
     measured = {m.rpartition("/")[2] for _, m in comparison.by_question if stage_of(m)}
     metrics = in_order(f"/{m}" for m in measured)
     columns = [Column("pipeline", number=False), Column("stage", number=False)]
@@ -70,8 +70,8 @@ def stage_metrics_table(comparison: Comparison) -> Table | None:
 
 def tests_table(comparison: Comparison) -> Table | None:
     """Every other pipeline against the baseline, question by question; `None` without any."""
-    found = [test for metric in TESTED for test in tests_for(comparison, metric)]
-    if not found:
+    tests = [test for metric in TESTED for test in tests_for(comparison, metric)]
+    if not tests:
         return None
     columns = (
         Column("pipeline", number=False),
@@ -86,7 +86,7 @@ def tests_table(comparison: Comparison) -> Table | None:
         Column("questions", "questions that both have a value for"),
     )
     caption = f"Paired tests against the baseline {comparison.baseline}"
-    return Table("tests", caption, columns, tuple(map(_test_row, found)))
+    return Table("tests", caption, columns, tuple(map(_test_row, tests)))
 
 
 def meaning(metric: str) -> str:

@@ -1,4 +1,4 @@
-"""A table that a reader can sort: cells carry what they show and what they sort by."""
+"""A table that a reader can sort: cells hold a text and a value to sort by."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Sort = float | str
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading; ``help`` explains it, numbers stand right."""
+    """A heading; ``help`` explains it, columns of numbers are aligned right."""
 
     label: str
     help: str = ""
@@ -18,7 +18,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """``text`` is shown, ``small`` beside it in small type, ``badge`` as a mark; rows sort by
+    """``text`` is shown, ``small`` after it in small type, ``badge`` as a label; rows sort by
     ``sort``, empty cells always last. ``link`` is a fragment of the page."""
 
     text: str
@@ -39,7 +39,7 @@ class Table:
 
 
 def name(text: str, badge: str = "") -> Cell:
-    """A cell of words."""
+    """A cell with text."""
     return Cell(text, text.casefold() or None, badge=badge)
 
 
@@ -49,7 +49,7 @@ def number(value: float | None, digits: int, small: str = "") -> Cell:
 
 
 def significant(value: float | None) -> Cell:
-    """A number of unknown size with three significant digits, without exponent where possible."""
+    """A cell with three significant digits, without exponent where possible."""
     if value is None:
         return Cell("")
     if value == 0:

@@ -1,4 +1,4 @@
-// The question browser: filters, order and pages live in the address, so that a view is a link.
+// The question browser: filters, order and page are in the URL fragment, so that a view is a link.
 const PAGE = 50;
 const FIELDS = {
   text: "f-text", pipeline: "f-pipeline", outcome: "f-outcome",
@@ -17,25 +17,26 @@ function fillSelects() {
   field("outcome").append(...DATA.outcomes.map((o) => new Option(o, o)));
 }
 
+// Lower-case text of a question in which the text filter searches.
 const HAYSTACKS = [];
 function haystack(q) {
   if (HAYSTACKS[q] === undefined) {
     const [id, text, answers] = DATA.questions[q];
-    const said = DATA.rows.map((rows) => rows[q][ANSWER]);
-    HAYSTACKS[q] = [id, text, ...answers, ...said].join("\n").toLowerCase();
+    const readerAnswers = DATA.rows.map((rows) => rows[q][ANSWER]);
+    HAYSTACKS[q] = [id, text, ...answers, ...readerAnswers].join("\n").toLowerCase();
   }
   return HAYSTACKS[q];
 }
 
-function matches(q) {
-  const at = (name) => DATA.pipelines.indexOf(name);
+function passesFilters(q) {
+  const rowsOf = (name) => DATA.rows[DATA.pipelines.indexOf(name)];
   if (state.text && !haystack(q).includes(state.text.toLowerCase())) return false;
-  if (state.right && !DATA.rows[at(state.right)]?.[q][RIGHT]) return false;
-  if (state.wrong && DATA.rows[at(state.wrong)]?.[q][RIGHT] !== 0) return false;
+  if (state.right && !rowsOf(state.right)?.[q][RIGHT]) return false;
+  if (state.wrong && rowsOf(state.wrong)?.[q][RIGHT] !== 0) return false;
   if (state.explained && !isExplained(q)) return false;
   if (!state.outcome) return true;
-  const looked = state.pipeline ? [DATA.rows[at(state.pipeline)] || []] : DATA.rows;
-  return looked.some((rows) => rows[q] && fateName(rows[q]) === state.outcome);
+  const candidates = state.pipeline ? [rowsOf(state.pipeline) || []] : DATA.rows;
+  return candidates.some((rows) => rows[q] && outcomeName(rows[q]) === state.outcome);
 }
 
 function disagreement(q) {
@@ -43,21 +44,21 @@ function disagreement(q) {
   return Math.min(right, DATA.rows.length - right);
 }
 
-function chosen() {
-  const found = DATA.questions.map((_, q) => q).filter(matches);
+function filteredQuestions() {
+  const numbers = DATA.questions.map((_, q) => q).filter(passesFilters);
   if (state.order === "text") {
-    found.sort((a, b) => DATA.questions[a][1].localeCompare(DATA.questions[b][1]));
+    numbers.sort((a, b) => DATA.questions[a][1].localeCompare(DATA.questions[b][1]));
   } else if (state.order === "disagreement") {
-    found.sort((a, b) => disagreement(b) - disagreement(a) || a - b);
+    numbers.sort((a, b) => disagreement(b) - disagreement(a) || a - b);
   }
-  return found;
+  return numbers;
 }
 
 function listItem(q) {
   const [id, text] = DATA.questions[q];
-  const fates = element("span", "fates");
-  DATA.pipelines.forEach((name, p) => fates.append(fateChip(name, DATA.rows[p][q])));
-  const button = element("button", "", element("span", "asked", text), fates);
+  const outcomes = element("span", "outcomes");
+  DATA.pipelines.forEach((name, p) => outcomes.append(outcomeChip(name, DATA.rows[p][q])));
+  const button = element("button", "", element("span", "question", text), outcomes);
   button.type = "button";
   const item = element("li", "", button);
   const show = (open) => {
@@ -71,39 +72,39 @@ function listItem(q) {
     const open = button.getAttribute("aria-expanded") !== "true";
     show(open);
     state.q = open ? id : "";
-    remember();
+    writeFragment();
   });
   return item;
 }
 
 function render() {
-  const found = chosen();
-  const asked = DATA.questions.findIndex((question) => question[0] === state.q);
-  if (found.includes(asked)) state.page = Math.floor(found.indexOf(asked) / PAGE);
-  const pages = Math.max(1, Math.ceil(found.length / PAGE));
+  const numbers = filteredQuestions();
+  const open = DATA.questions.findIndex((question) => question[0] === state.q);
+  if (numbers.includes(open)) state.page = Math.floor(numbers.indexOf(open) / PAGE);
+  const pages = Math.max(1, Math.ceil(numbers.length / PAGE));
   state.page = Math.min(Math.max(0, state.page), pages - 1);
-  const part = found.slice(state.page * PAGE, (state.page + 1) * PAGE);
-  document.getElementById("list").replaceChildren(...part.map(listItem));
-  const shown = found.length === DATA.questions.length ? "" : ` of ${DATA.questions.length}`;
-  document.getElementById("count").textContent = `${found.length}${shown} questions`;
+  const onPage = numbers.slice(state.page * PAGE, (state.page + 1) * PAGE);
+  document.getElementById("list").replaceChildren(...onPage.map(listItem));
+  const total = numbers.length === DATA.questions.length ? "" : ` of ${DATA.questions.length}`;
+  document.getElementById("count").textContent = `${numbers.length}${total} questions`;
   document.getElementById("page").textContent = `page ${state.page + 1} of ${pages}`;
   document.getElementById("previous").disabled = state.page === 0;
   document.getElementById("next").disabled = state.page === pages - 1;
 }
 
-function remember() {
-  const words = new URLSearchParams();
-  for (const [key, value] of Object.entries(state)) if (value) words.set(key, value);
-  // A page opened from a file may refuse this in some browsers; the view works without.
-  try { history.replaceState(null, "", `#${words}`); } catch { /* nothing is lost */ }
+function writeFragment() {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(state)) if (value) params.set(key, value);
+  // Some browsers refuse this on a page opened from a file; the view works without it.
+  try { history.replaceState(null, "", `#${params}`); } catch { /* only the link is missing */ }
 }
 
-// #q=ID&text=…&right=A&wrong=B… opens that view; other fragments are places on the page.
-function fromLink() {
-  const words = new URLSearchParams(location.hash.slice(1));
-  if (words.has("sort")) sortFromLink(words.get("sort"));
-  if (![...words.keys()].some((key) => key in state)) return false;
-  for (const key of Object.keys(state)) state[key] = words.get(key) || "";
+// #q=ID&text=…&right=A&wrong=B… opens that view; other fragments are ids of elements.
+function readFragment() {
+  const params = new URLSearchParams(location.hash.slice(1));
+  if (params.has("sort")) sortFromLink(params.get("sort"));
+  if (![...params.keys()].some((key) => key in state)) return false;
+  for (const key of Object.keys(state)) state[key] = params.get(key) || "";
   state.page = Number(state.page) || 0;
   for (const name of Object.keys(FIELDS)) field(name).value = state[name];
   render();
@@ -118,7 +119,7 @@ document.getElementById("filters").addEventListener("input", () => {
   state.page = 0;
   state.q = "";
   render();
-  remember();
+  writeFragment();
 });
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("filters").addEventListener("reset", (event) => {
@@ -129,10 +130,10 @@ for (const [id, step] of [["previous", -1], ["next", 1]]) {
     state.page += step;
     state.q = "";
     render();
-    remember();
+    writeFragment();
     document.getElementById("count").scrollIntoView();
   });
 }
-addEventListener("hashchange", fromLink);
-if (!fromLink()) render();
+addEventListener("hashchange", readFragment);
+if (!readFragment()) render();
 document.documentElement.dataset.ready = "yes";

@@ -1,15 +1,15 @@
-// What a ranker saw in a passage: its text with marks, and the question's tokens in their order.
+// Explanation of a ranker: the text of a passage with marks, and the question's tokens in order.
 const [PASSAGE, KIND, SHARE, PIECES, MATCHES] = [0, 1, 2, 3, 4];
-// [CLS], [MASK] and the like: they count in a score, and nobody reads them.
+// [CLS], [MASK] and the like: they count in a score, but are no words of the question.
 const FILLER = /^\[.+\]$/;
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
 function explanationOf(p, q, number) {
-  return (DATA.explained[p][q] || []).find((one) => one[PASSAGE] === number);
+  return (DATA.explained[p][q] || []).find((explanation) => explanation[PASSAGE] === number);
 }
 
 function isExplained(q) {
-  return DATA.explained.some((of) => of[q]);
+  return DATA.explained.some((byQuestion) => byQuestion[q]);
 }
 
 function triples(flat) {
@@ -18,15 +18,15 @@ function triples(flat) {
 
 // Pieces with offsets as JavaScript counts; {start, end, weight, text}.
 function piecesIn(full, flat) {
-  const places = [0];
-  for (const character of full) places.push(places[places.length - 1] + character.length);
+  const offsets = [0];
+  for (const character of full) offsets.push(offsets[offsets.length - 1] + character.length);
   return triples(flat).map(([from, to, weight]) => {
-    const [start, end] = [places[from], places[to]];
+    const [start, end] = [offsets[from], offsets[to]];
     return { start, end, weight, text: full.slice(start, end) };
   });
 }
 
-// The whole passage; build(piece, number, text) makes the element of a stretch inside a piece.
+// The whole passage; build(piece, number, text, first) makes the element for text inside a piece.
 function piecewise(title, full, answers, pieces, build) {
   const owner = new Int32Array(full.length).fill(-1), accepted = new Uint8Array(full.length);
   pieces.forEach((piece, i) => owner.fill(i, piece.start, piece.end));
@@ -34,61 +34,61 @@ function piecewise(title, full, answers, pieces, build) {
   const heading = element("strong"), parts = [];
   for (let i = 0; i < full.length;) {
     let j = i + 1;
-    const inside = i < title.length;
+    const inTitle = i < title.length;
     while (j < full.length && owner[j] === owner[i] && accepted[j] === accepted[i]
-           && (j < title.length) === inside) j++;
+           && (j < title.length) === inTitle) j++;
     const text = full.slice(i, j), piece = pieces[owner[i]];
-    const made = piece ? build(piece, owner[i], text, i === piece.start) : element("span", "", text);
-    if (accepted[i]) made.classList.add("accepted");
-    if (inside) heading.append(made);
-    else parts.push(made);
+    const node = piece ? build(piece, owner[i], text, i === piece.start) : element("span", "", text);
+    if (accepted[i]) node.classList.add("accepted");
+    if (inTitle) heading.append(node);
+    else parts.push(node);
     i = j;
   }
   return element("p", "pieces", heading, ...parts);
 }
 
 function shaded(text, share) {
-  const mark = element("mark", "looked", text);
-  mark.style.setProperty("--deep", `${Math.round(100 * Math.min(1, Math.max(0, share)))}%`);
+  const mark = element("mark", "shaded", text);
+  mark.style.setProperty("--strength", `${Math.round(100 * Math.min(1, Math.max(0, share)))}%`);
   return mark;
 }
 
-function alignmentView(one, title, full, answers) {
-  const pieces = piecesIn(full, one[PIECES]), matches = triples(one[MATCHES]);
-  const read = matches.filter(([token]) => !FILLER.test(token));
-  const text = piecewise(title, full, answers, pieces, (piece, i, words, first) => {
-    const by = read.filter((match) => match[1] === i).map(([token]) => token);
-    // A whole word keeps its distance where the tokens over it are wider than it is.
-    const apart = !/[\p{L}\p{N}]/u.test((full[piece.start - 1] || "") + (full[piece.end] || ""));
-    const made = element(by.length ? "ruby" : "span", by.length ? (apart ? "apart" : "") : "filled");
-    made.append(by.length ? shaded(words, piece.weight) : words);
-    // Over its place a word piece needs no ## to say that it goes on.
-    if (by.length && first) made.append(element("rt", "", by.map((t) => t.replace(/^##/, "")).join(" ")));
-    made.dataset.piece = i;
-    return made;
+function alignmentView(explanation, title, full, answers) {
+  const pieces = piecesIn(full, explanation[PIECES]), matches = triples(explanation[MATCHES]);
+  const questionMatches = matches.filter(([token]) => !FILLER.test(token));
+  const passage = piecewise(title, full, answers, pieces, (piece, i, text, first) => {
+    const tokens = questionMatches.filter((match) => match[1] === i).map(([token]) => token);
+    // A whole word has a margin, as the tokens over it may be wider than it is.
+    const spaced = !/[\p{L}\p{N}]/u.test((full[piece.start - 1] || "") + (full[piece.end] || ""));
+    const node = element(tokens.length ? "ruby" : "span", tokens.length ? (spaced ? "spaced" : "") : "filler");
+    node.append(tokens.length ? shaded(text, piece.weight) : text);
+    // Over its piece, the continuation mark ## of a token is left out.
+    if (tokens.length && first) node.append(element("rt", "", tokens.map((t) => t.replace(/^##/, "")).join(" ")));
+    node.dataset.piece = i;
+    return node;
   });
-  const list = element("ol", "tokens", ...read.map(([token, i, score]) => {
-    const found = pieces[i].text || "a marker";
-    const button = element("button", "token", `${token} → ${found} `, element("b", "", score.toFixed(2)));
+  const list = element("ol", "tokens", ...questionMatches.map(([token, i, score]) => {
+    const text = pieces[i].text || "a marker";
+    const button = element("button", "token", `${token} → ${text} `, element("b", "", score.toFixed(2)));
     button.type = "button";
     button.dataset.piece = i;
     button.setAttribute("aria-pressed", "false");
     return element("li", "", button);
   }));
-  const sum = (some) => some.reduce((total, [, , score]) => total + score, 0).toFixed(2);
+  const sum = (triples) => triples.reduce((total, [, , score]) => total + score, 0).toFixed(2);
   const fillers = matches.filter(([token]) => FILLER.test(token));
   const rest = fillers.length ? `, of it ${sum(fillers)} by ${fillers.length} markers and fillers` : "";
-  return [text, list, element("p", "values", `sum of similarities ${sum(matches)}${rest}`)];
+  return [passage, list, element("p", "values", `sum of similarities ${sum(matches)}${rest}`)];
 }
 
-// Words with their whole weight, the heaviest first. Pieces that touch are one word, unless one of
-// them is punctuation.
-function wordsOf(pieces) {
+// [word, sum of its weights], the highest first. Adjacent pieces are one word, unless one of them
+// is punctuation.
+function wordWeights(pieces) {
   const runs = [];
   for (const piece of pieces) {
     const last = runs[runs.length - 1];
-    const goesOn = last && last.end === piece.start;
-    if (goesOn && /^[\p{L}\p{N}\p{M}]+$/u.test(last.text + piece.text)) {
+    const adjacent = last && last.end === piece.start;
+    if (adjacent && /^[\p{L}\p{N}\p{M}]+$/u.test(last.text + piece.text)) {
       last.text += piece.text;
       last.end = piece.end;
       last.weight += piece.weight;
@@ -99,60 +99,61 @@ function wordsOf(pieces) {
   return [...sums].sort((a, b) => b[1] - a[1]);
 }
 
-function attentionView(one, title, full, answers) {
-  const pieces = piecesIn(full, one[PIECES]);
-  const most = Math.max(...pieces.filter((p) => p.end > p.start).map((p) => p.weight), 1e-9);
-  const text = piecewise(title, full, answers, pieces, (piece, i, words) => {
-    const mark = shaded(words, piece.weight / most);
+function attentionView(explanation, title, full, answers) {
+  const pieces = piecesIn(full, explanation[PIECES]);
+  const highest = Math.max(...pieces.filter((p) => p.end > p.start).map((p) => p.weight), 1e-9);
+  const passage = piecewise(title, full, answers, pieces, (piece, i, text) => {
+    const mark = shaded(text, piece.weight / highest);
     mark.title = percent(piece.weight);
     return mark;
   });
-  const said = wordsOf(pieces.filter((p) => p.end > p.start)).slice(0, 5);
-  const named = said.map(([word, weight]) => `${word} ${percent(weight)}`).join(", ");
+  const heaviest = wordWeights(pieces.filter((p) => p.end > p.start)).slice(0, 5);
+  const listed = heaviest.map(([word, weight]) => `${word} ${percent(weight)}`).join(", ");
   const markers = pieces.filter((p) => p.end === p.start).reduce((sum, p) => sum + p.weight, 0);
   const rest = markers ? `; markers ${percent(markers)}` : "";
-  return [text, element("p", "values", `most on: ${named}${rest}`)];
+  return [passage, element("p", "values", `most on: ${listed}${rest}`)];
 }
 
 function attentionBar(share) {
-  const filled = element("span");
-  filled.style.width = `${100 * share}%`;
-  const bar = element("span", "bar", filled);
+  const fill = element("span");
+  fill.style.width = `${100 * share}%`;
+  const bar = element("span", "bar", fill);
   bar.setAttribute("aria-hidden", "true");
   return bar;
 }
 
-// Under a passage: what the ranker saw in it, built when it is opened.
-function showExplanation(one, [, title, text], answers) {
-  const aligned = one[KIND] === "alignment";
-  const summary = element("summary", "", aligned ? "Token alignment" : `Attention ${percent(one[SHARE])} `);
-  if (!aligned) summary.append(attentionBar(one[SHARE]));
-  const box = element("details", "seen", summary);
+// The explanation under a passage, built when it is opened.
+function showExplanation(explanation, [, title, text], answers) {
+  const aligned = explanation[KIND] === "alignment";
+  const share = explanation[SHARE];
+  const summary = element("summary", "", aligned ? "Token alignment" : `Attention ${percent(share)} `);
+  if (!aligned) summary.append(attentionBar(share));
+  const box = element("details", "explanation", summary);
   const full = title ? `${title} ${text}` : text;
   box.fill = () => {
     if (box.children.length > 1) return;
-    box.append(...(aligned ? alignmentView : attentionView)(one, title, full, answers));
+    box.append(...(aligned ? alignmentView : attentionView)(explanation, title, full, answers));
   };
   box.addEventListener("toggle", () => box.open && box.fill());
-  for (const kind of ["pointerover", "focusin"]) {
-    box.addEventListener(kind, (event) => light(box, event.target.closest("[data-piece]")));
+  for (const type of ["pointerover", "focusin"]) {
+    box.addEventListener(type, (event) => highlight(box, event.target.closest("[data-piece]")));
   }
-  for (const kind of ["pointerleave", "focusout"]) box.addEventListener(kind, () => light(box, null));
+  for (const type of ["pointerleave", "focusout"]) box.addEventListener(type, () => highlight(box, null));
   box.addEventListener("click", (event) => {
     const token = event.target.closest(".token");
     if (!token) return;
     token.setAttribute("aria-pressed", String(token.getAttribute("aria-pressed") !== "true"));
-    light(box, token);
+    highlight(box, token);
   });
   return box;
 }
 
-// The piece under the pointer or the focus stands out, with the tokens that chose it.
-function light(box, at) {
+// Highlight the piece under the pointer or the focus, pressed ones, and the tokens that match them.
+function highlight(box, target) {
   const pressed = [...box.querySelectorAll('[aria-pressed="true"]')].map((t) => t.dataset.piece);
-  const lit = new Set(at ? [...pressed, at.dataset.piece] : pressed);
-  for (const each of box.querySelectorAll("[data-piece]")) {
-    each.classList.toggle("lit", lit.has(each.dataset.piece));
+  const numbers = new Set(target ? [...pressed, target.dataset.piece] : pressed);
+  for (const node of box.querySelectorAll("[data-piece]")) {
+    node.classList.toggle("highlight", numbers.has(node.dataset.piece));
   }
 }
 
@@ -163,27 +164,28 @@ function openExplanations(boxes, open) {
   }
 }
 
-// One button opens all explanations of a question; paper has none, and shows them all.
-function explainButton(box) {
+// A button that opens all explanations of a question.
+function explainButton(columns) {
   const button = element("button", "explain");
   button.type = "button";
   const show = (open) => {
     button.textContent = open ? "Hide what the rankers saw" : "Show what the rankers saw";
     button.setAttribute("aria-pressed", String(open));
-    openExplanations(box.querySelectorAll("details.seen"), open);
+    openExplanations(columns.querySelectorAll("details.explanation"), open);
   };
   show(state.seen !== "");
   button.addEventListener("click", () => {
     state.seen = state.seen ? "" : "1";
     show(state.seen !== "");
-    remember();
+    writeFragment();
   });
   return button;
 }
 
-let openedForPaper = [];
+// All explanations of open questions are printed.
+let openedForPrint = [];
 addEventListener("beforeprint", () => {
-  openedForPaper = [...document.querySelectorAll("#list .open details.seen:not([open])")];
-  openExplanations(openedForPaper, true);
+  openedForPrint = [...document.querySelectorAll("#list .open details.explanation:not([open])")];
+  openExplanations(openedForPrint, true);
 });
-addEventListener("afterprint", () => openExplanations(openedForPaper, false));
+addEventListener("afterprint", () => openExplanations(openedForPrint, false));

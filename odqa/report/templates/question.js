@@ -1,40 +1,40 @@
 // One question through all pipelines, side by side; built when it is opened.
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const [FATE, ANSWER, ANSWER_AT, START, END, VALUES, RIGHT, HITS, GOLD, LOST, INNER] =
+const [OUTCOME, ANSWER, ANSWER_PASSAGE, START, END, VALUES, RIGHT, HITS, GOLD, LOST, INNER] =
   [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-// How many passages stand open; the others are one click away.
+// How many passages are visible at once; the others are in a closed details element.
 const FIRST = 5;
 
-function fateName(row) {
-  return row[FATE] < 0 ? "" : DATA.outcomes[row[FATE]];
+function outcomeName(row) {
+  return row[OUTCOME] < 0 ? "" : DATA.outcomes[row[OUTCOME]];
 }
 
-function fateChip(pipeline, row) {
-  const fate = fateName(row);
-  const words = fate || (row[RIGHT] ? "right" : "not right");
+function outcomeChip(pipeline, row) {
+  const outcome = outcomeName(row);
+  const label = outcome || (row[RIGHT] ? "right" : "not right");
   const lost = row[LOST] ? ` (${row[LOST]})` : "";
-  return element("span", `fate ${fate.replace(" ", "-")}`, `${pipeline}: ${words}${lost}`);
+  return element("span", `outcome ${outcome.replace(" ", "-")}`, `${pipeline}: ${label}${lost}`);
 }
 
 function showQuestion(q) {
   const [id, , answers] = DATA.questions[q];
-  const box = element("div", "shown");
+  const view = element("div", "question-view");
   const accepted = answers.length ? answers.join(" | ") : "none given";
-  box.append(element("p", "", element("small", "", `${id} · accepted: `), accepted));
+  view.append(element("p", "", element("small", "", `${id} · accepted: `), accepted));
   const columns = element("div", "columns");
   DATA.pipelines.forEach((name, p) => columns.append(showPipeline(name, p, q)));
-  if (isExplained(q)) box.append(explainButton(columns));
-  box.append(columns);
-  return box;
+  if (isExplained(q)) view.append(explainButton(columns));
+  view.append(columns);
+  return view;
 }
 
 function showPipeline(name, p, q) {
   const row = DATA.rows[p][q];
   const column = element("section", "column", element("h3", "", name));
   if (DATA.read[p]) {
-    const said = row[ANSWER] || "no answer";
-    column.append(element("p", "", element("strong", "", said), " ", fateChip("outcome", row)));
+    const answer = row[ANSWER] || "no answer";
+    column.append(element("p", "", element("strong", "", answer), " ", outcomeChip("outcome", row)));
   }
   const values = DATA.metrics.map((m, n) => [m, row[VALUES][n]]).filter((v) => v[1] !== null);
   column.append(element("p", "values", values.map(([m, v]) => `${m} ${v}`).join(" · ")));
@@ -54,10 +54,10 @@ function showPipeline(name, p, q) {
 }
 
 function goldLine([passage, before, after], ranked) {
-  const place = (rank) => (rank ? `rank ${rank}` : "not there");
-  const way = ranked ? `retrieved: ${place(before)}, ranked: ${place(after)}` : place(after);
+  const rankText = (rank) => (rank ? `rank ${rank}` : "not there");
+  const ranks = ranked ? `retrieved: ${rankText(before)}, ranked: ${rankText(after)}` : rankText(after);
   const title = DATA.passages[passage][1] || DATA.passages[passage][0];
-  return element("p", "values", `relevant “${title}”: ${way}`);
+  return element("p", "values", `relevant “${title}”: ${ranks}`);
 }
 
 function showHit(row, [number, before, score], rank, p, q) {
@@ -66,15 +66,15 @@ function showHit(row, [number, before, score], rank, p, q) {
   const head = element("div", "rank", element("b", "", String(rank)));
   if (DATA.ranked[p]) head.append(before ? ` (was ${before})` : " (was not retrieved)");
   const inner = DATA.inner[p].map((stage, n) => [stage, row[INNER][(rank - 1) * DATA.inner[p].length + n]]);
-  if (inner.length) head.append(` · ${inner.map(([stage, at]) => `${stage} ${at || "–"}`).join(", ")}`);
+  if (inner.length) head.append(` · ${inner.map(([stage, innerRank]) => `${stage} ${innerRank || "–"}`).join(", ")}`);
   head.append(` · score ${score} · ${id} `);
   if (gold.includes(number)) head.append(element("span", "tag", "relevant"), " ");
   if (answerRanges(text, answers).length) head.append(element("span", "tag", "holds an answer"));
-  const said = row[ANSWER_AT] === number ? [row[START], row[END]] : null;
-  const body = element("div", "plain", markedText(text, answers, said));
+  const answerSpan = row[ANSWER_PASSAGE] === number ? [row[START], row[END]] : null;
+  const body = element("div", "plain", markedText(text, answers, answerSpan));
   if (title) body.prepend(element("strong", "", title), " ");
   const item = element("li", "", head, body);
-  const seen = explanationOf(p, q, number);
-  if (seen) item.append(showExplanation(seen, DATA.passages[number], answers));
+  const explanation = explanationOf(p, q, number);
+  if (explanation) item.append(showExplanation(explanation, DATA.passages[number], answers));
   return item;
 }

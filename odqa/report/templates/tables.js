@@ -1,4 +1,4 @@
-// Tables sort by the value a cell carries; empty cells stay last in both directions.
+// Tables sort by the data-sort of their cells; empty cells come last in both directions.
 function compareCells(a, b, direction) {
   if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
   const x = Number(a), y = Number(b);
@@ -21,20 +21,20 @@ function sortTable(table, column, direction) {
 for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {
     head.firstElementChild.addEventListener("click", () => {
-      // Numbers are most interesting from the top, words from A.
-      const first = head.classList.contains("number") ? -1 : 1;
-      const now = head.getAttribute("aria-sort");
-      const flip = now === (first > 0 ? "ascending" : "descending");
-      sortTable(table, column, flip ? -first : first);
+      // Numbers sort from the highest first, texts from A.
+      const direction = head.classList.contains("number") ? -1 : 1;
+      const current = head.getAttribute("aria-sort");
+      const flip = current === (direction > 0 ? "ascending" : "descending");
+      sortTable(table, column, flip ? -direction : direction);
     });
   });
 }
 
 // #sort=TABLE:COLUMN:asc sorts a table from a link.
-function sortFromLink(wish) {
-  const [id, label, way] = wish.split(":");
+function sortFromLink(param) {
+  const [id, label, order] = param.split(":");
   const table = document.getElementById(id);
   if (!table || !table.tHead) return;
   const labels = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
-  if (labels.includes(label)) sortTable(table, labels.indexOf(label), way === "asc" ? 1 : -1);
+  if (labels.includes(label)) sortTable(table, labels.indexOf(label), order === "asc" ? 1 : -1);
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
 _TEST_HEADS = ("metric", "pipeline", "difference", "p", "p (Holm)", "d", "w / t / l", "needed")
-#: Letters of offline work; the whole of it stands in the report and in the frame.
+#: Characters of offline work at most; report and frame have the full text.
 _LONGEST = 40
 _STAGE_FIGURES = {
     "off s": "offline s",
@@ -45,23 +45,25 @@ def paired_lines(comparison: Comparison) -> list[str]:
         ]
         for test in frame.to_dict("records")
     ]
-    used = {str(test): None for test in frame["test"]}
+    test_names = {str(test): None for test in frame["test"]}
     by_metric = frame.groupby("metric", sort=False)["test"].first()
-    names = ", ".join(used if len(used) == 1 else [f"{m}: {t}" for m, t in by_metric.items()])
+    names = ", ".join(
+        test_names if len(test_names) == 1 else [f"{m}: {t}" for m, t in by_metric.items()]
+    )
     title = f"against {comparison.baseline} ({names}; needed: questions for 80 % power)"
     return [title, *_aligned([_TEST_HEADS, *rows], texts=2)]
 
 
 def stage_lines(comparison: Comparison) -> list[str]:
-    """Every stage of every pipeline; figures that nobody has are left out."""
+    """Every stage of every pipeline; columns without any figure are left out."""
     frame = stage_frame(comparison)
     heads = {head: name for head, name in _STAGE_FIGURES.items() if frame[name].notna().any()}
     rows = [["pipeline", "stage", "offline work", "cached", *heads]]
     for stage in frame.to_dict("records"):
         figures = [_figure(stage[n], 0 if n == "lost" else None) for n in heads.values()]
         offline = shorten(stage["offline"], _LONGEST, placeholder=" …")
-        words = (stage["pipeline"], stage["id"], offline, stage["cached"])
-        rows.append([*words, *figures])
+        texts = (stage["pipeline"], stage["id"], offline, stage["cached"])
+        rows.append([*texts, *figures])
     title = (
         "stages (off s, MB: once per corpus; ms, q / s: in batches; p50 to p99: ms, one by one; "
         "lost: questions)"

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def render(comparison: Comparison) -> str:
     """Verdict, table (one column a pipeline), paired tests, stages and notices."""
     frame = table(comparison).drop(columns="offline")
-    # What no pipeline has a figure for is one line, not a row.
+    # A column that no machine reported becomes one note, not a row.
     missing = [name for name in frame if set(frame[name]) == {NOT_REPORTED}]
     empty = [name for name in frame if set(frame[name]) == {""}]
     columns = frame.drop(columns=[*missing, *empty]).T
     columns.columns.name = None
-    said = [f"{name}: {NOT_REPORTED}" for name in missing]
-    said += [f"note: {notice}" for notice in notices(comparison)]
+    notes = [f"{name}: {NOT_REPORTED}" for name in missing]
+    notes += [f"note: {notice}" for notice in notices(comparison)]
     parts = [[verdict(comparison)], [columns.to_string()], paired_lines(comparison)]
-    parts += [stage_lines(comparison), said]
+    parts += [stage_lines(comparison), notes]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)

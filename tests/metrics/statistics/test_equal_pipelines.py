@@ -1,4 +1,4 @@
-"""A against A: tests that cry wolf, or never cry, are worse than none."""
+"""Equal pipelines: tests must reject as often as their level, no more and no less."""
 
 from __future__ import annotations
 

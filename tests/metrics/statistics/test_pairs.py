@@ -22,26 +22,30 @@ def rows(metric: str = "em", **pipelines: list[float]) -> list[MetricRow]:
 def test_exact_match_by_hand() -> None:
     base = [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     better = [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
-    (found,) = compare_pairs(rows(base=base, better=better), "base", "em")
-    assert (found.baseline, found.candidate, found.metric) == ("base", "better", "em")
-    assert found.questions == 8
-    assert (found.baseline_mean, found.candidate_mean) == (2 / 8, 5 / 8)
-    assert found.difference == 3 / 8
-    assert found.counts == WinTieLoss(4, 3, 1)
-    assert found.test == "McNemar mid-p"
-    assert found.p_value == found.p_corrected == pytest.approx(7 / 32)
+    (comparison,) = compare_pairs(rows(base=base, better=better), "base", "em")
+    assert (comparison.baseline, comparison.candidate, comparison.metric) == (
+        "base",
+        "better",
+        "em",
+    )
+    assert comparison.questions == 8
+    assert (comparison.baseline_mean, comparison.candidate_mean) == (2 / 8, 5 / 8)
+    assert comparison.difference == 3 / 8
+    assert comparison.counts == WinTieLoss(4, 3, 1)
+    assert comparison.test == "McNemar mid-p"
+    assert comparison.p_value == comparison.p_corrected == pytest.approx(7 / 32)
     # Differences: mean 0.375, sum of squares 5, n - 1 = 7.
-    assert found.effect_size == pytest.approx(0.375 / np.sqrt((5 - 8 * 0.375**2) / 7))
-    assert found.interval == mean_interval(np.subtract(better, base))
-    assert found.questions_needed is not None
+    assert comparison.effect_size == pytest.approx(0.375 / np.sqrt((5 - 8 * 0.375**2) / 7))
+    assert comparison.interval == mean_interval(np.subtract(better, base))
+    assert comparison.questions_needed is not None
 
 
 def test_graded_values_are_permuted() -> None:
     random = np.random.default_rng(0)
     base, other = random.random(60), random.random(60)
-    (found,) = compare_pairs(rows("f1", base=list(base), other=list(other)), "base", "f1")
-    assert found.test == "sign-flip permutation"
-    assert found.p_value == sign_flip_p(other - base)
+    (comparison,) = compare_pairs(rows("f1", base=list(base), other=list(other)), "base", "f1")
+    assert comparison.test == "sign-flip permutation"
+    assert comparison.p_value == sign_flip_p(other - base)
 
 
 def test_family_is_every_pipeline_but_the_baseline() -> None:
@@ -49,7 +53,7 @@ def test_family_is_every_pipeline_but_the_baseline() -> None:
     a, b = [1.0] * 8 + base[8:], [1.0] * 2 + base[2:]
     data = rows(a=a, base=base, b=b, same=base) + rows("f1", base=base)
     first, second, third = compare_pairs(data, "base", "em")
-    assert [each.candidate for each in (first, second, third)] == ["a", "b", "same"]
+    assert [comparison.candidate for comparison in (first, second, third)] == ["a", "b", "same"]
     assert first.p_corrected == pytest.approx(3 * first.p_value)
     assert second.p_corrected == pytest.approx(2 * second.p_value)
     assert third.p_value == third.p_corrected == 1.0
@@ -62,8 +66,8 @@ def test_family_is_every_pipeline_but_the_baseline() -> None:
 def test_questions_pair_by_id_and_the_rest_is_counted() -> None:
     data = rows(base=[1.0, 0.0, 1.0], other=[1.0, 1.0])
     shuffled = [data[i] for i in (4, 2, 0, 3, 1)]
-    (found,) = compare_pairs(shuffled, "base", "em")
-    assert (found.questions, found.unpaired, found.difference) == (2, 1, 0.5)
+    (comparison,) = compare_pairs(shuffled, "base", "em")
+    assert (comparison.questions, comparison.unpaired, comparison.difference) == (2, 1, 0.5)
 
 
 def test_impossible_comparisons() -> None:
@@ -76,6 +80,6 @@ def test_impossible_comparisons() -> None:
 
 
 def test_one_question() -> None:
-    (found,) = compare_pairs(rows(base=[0.0], other=[1.0]), "base", "em")
-    assert (found.difference, found.questions_needed) == (1.0, None)
-    assert found.p_value == pytest.approx(0.5)
+    (comparison,) = compare_pairs(rows(base=[0.0], other=[1.0]), "base", "em")
+    assert (comparison.difference, comparison.questions_needed) == (1.0, None)
+    assert comparison.p_value == pytest.approx(0.5)

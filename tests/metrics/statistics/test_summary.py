@@ -15,9 +15,9 @@ def test_every_figure_with_its_interval() -> None:
     rows += [MetricRow("b", f"q{i}", "em", float(v)) for i, v in enumerate(em)]
     rows += [MetricRow("a", f"q{i}", "f1", float(v)) for i, v in enumerate(other)]
     expected = [("b", "em", em), ("b", "f1", f1), ("a", "f1", other)]
-    for found, (pipeline, metric, values) in zip(summarise(rows), expected, strict=True):
-        assert (found.pipeline, found.metric) == (pipeline, metric)
-        assert found.questions == len(values)
-        assert found.mean == pytest.approx(values.mean())
-        assert found.interval == pytest.approx(mean_interval(values))
+    for summary, (pipeline, metric, values) in zip(summarise(rows), expected, strict=True):
+        assert (summary.pipeline, summary.metric) == (pipeline, metric)
+        assert summary.questions == len(values)
+        assert summary.mean == pytest.approx(values.mean())
+        assert summary.interval == pytest.approx(mean_interval(values))
     assert summarise([]) == []

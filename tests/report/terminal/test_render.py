@@ -25,7 +25,7 @@ with toy_components():
 pytestmark = pytest.mark.usefixtures("toys")
 
 
-def compared(*specs: object, data: Dataset | None = None) -> Comparison:
+def comparison_of(*specs: object, data: Dataset | None = None) -> Comparison:
     return run_comparison(specs, data or toy_dataset(), Cache(enabled=False), latency=1)  # type: ignore[arg-type]
 
 
@@ -34,7 +34,7 @@ def questions(*chosen: object) -> QuestionSet:
 
 
 def test_a_tie_is_called_a_tie() -> None:
-    result = compared(ONE, TWO)
+    result = comparison_of(ONE, TWO)
     assert verdict(result) == "one and two have the same em, 0.667, on 3 questions."
     assert list(result.diff("one", "two")["question"]) == []
 
@@ -45,33 +45,33 @@ def test_a_tie_at_the_top_is_held_against_the_baseline() -> None:
         "{name: worst, retriever: {type: overlap, k: 1, weight: 0.0}, reader: {type: first_word}}"
     )
     third = replace(ONE, name="three")
-    assert verdict(compared(worst, ONE, TWO, third)) == (
+    assert verdict(comparison_of(worst, ONE, TWO, third)) == (
         "one, two and three share the highest em, 0.667, against 0.000 of the baseline worst, "
         "on 3 questions."
     )
 
 
 def test_one_pipeline_is_not_called_the_best() -> None:
-    result = compared(ONE)
+    result = comparison_of(ONE)
     assert verdict(result) == "one has em 0.667 on 3 questions."
     assert "one" in render(result)
 
 
 def test_the_verdict_counts_the_questions_it_rests_on() -> None:
     # Only two of the three questions have judged passages.
-    assert verdict(compared(FINDS)) == "finds has ranked_mrr@10 1.000 on 2 questions."
+    assert verdict(comparison_of(FINDS)) == "finds has ranked_mrr@10 1.000 on 2 questions."
 
 
 def test_one_question_is_enough() -> None:
     data = replace(toy_dataset(), questions=questions(QUESTIONS[0]), qrels=None)
-    result = compared(ONE, FINDS, data=data)
+    result = comparison_of(ONE, FINDS, data=data)
     assert verdict(result) == "one has em 1.000 on 1 questions."
     assert "finds" in render(result) and "finds" in str(result.trace("q1"))
 
 
 def test_questions_without_answers_are_scored_by_qrels() -> None:
     bare = questions(*(replace(question, answers=()) for question in QUESTIONS))
-    result = compared(ONE, FINDS, data=replace(toy_dataset(), questions=bare))
+    result = comparison_of(ONE, FINDS, data=replace(toy_dataset(), questions=bare))
     assert verdict(result) == "one and finds have the same ranked_mrr@10, 1.000, on 2 questions."
     assert "em" not in result.table().columns
     assert "(none given)" in str(result.trace("q1")) and result.trace("q3")._repr_html_()
@@ -82,11 +82,11 @@ def test_questions_without_answers_are_scored_by_qrels() -> None:
 
 def test_without_answers_and_qrels_nothing_is_claimed() -> None:
     bare = questions(*(replace(question, answers=()) for question in QUESTIONS))
-    result = compared(ONE, TWO, data=replace(toy_dataset(), questions=bare, qrels=None))
+    result = comparison_of(ONE, TWO, data=replace(toy_dataset(), questions=bare, qrels=None))
     assert verdict(result).startswith("Nothing could be scored")
     assert "online ms" in render(result)
 
 
 def test_two_pipelines_of_one_name_are_refused() -> None:
     with pytest.raises(RunError, match="two pipelines are named 'one'"):
-        compared(ONE, ONE)
+        comparison_of(ONE, ONE)
