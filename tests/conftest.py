@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from odqa.comparison.result import Comparison
 
 # Two threads per test process fight each other under xdist; one is faster in sum.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,3 +44,53 @@ def toys() -> Iterator[None]:
 
     with toy_components():
         yield
+
+
+#: Compositions of the toys. What their stages find is counted by hand in the tests.
+COMPOSED = (
+    "{name: plain, retriever: {type: overlap, k: 3}, reader: {type: first_word}}",
+    """
+    name: good
+    rewriter: {type: keywords, keep_question: true}
+    retriever:
+      fuse:
+      - [{type: overlap, k: 3, id: wide}, {type: overlap, k: 1, id: narrow}]
+      - {type: overlap, weight: 0, k: 2, id: blind}
+      k: 3
+      id: both
+    ranker:
+    - {type: overlap, k: 2, alpha: 0.1, id: late}
+    - {type: overlap, k: 1, weight: 2.0, id: cross}
+    reader: {type: first_word}
+    """,
+    # Rankers of weight 0 order by id.
+    """
+    name: drops
+    retriever:
+      fuse:
+      - [{type: overlap, k: 3, id: wide}, {type: overlap, k: 1, weight: 0, id: narrow}]
+      - {type: overlap, weight: 0, k: 2, id: blind}
+    ranker:
+    - {type: overlap, k: 2, weight: 0, id: late}
+    - {type: overlap, k: 1, weight: 0, id: cross}
+    reader: {type: first_word}
+    """,
+)
+
+
+@pytest.fixture(scope="session")
+def _composed() -> Comparison:
+    from odqa.cache import Cache
+    from odqa.comparison.run import run_comparison
+    from odqa.spec.pipeline import parse_pipeline
+    from odqa.testing.toys import toy_components, toy_dataset
+
+    with toy_components():
+        specs = [parse_pipeline(text) for text in COMPOSED]
+        return run_comparison(specs, toy_dataset(), Cache(enabled=False), latency=2)
+
+
+@pytest.fixture
+def composed(toys: None, _composed: Comparison) -> Comparison:
+    """Three pipelines over the toys: a plain one, a good and a bad composition."""
+    return _composed

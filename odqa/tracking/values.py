@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -55,12 +56,13 @@ def flatten(values: Mapping[str, object], prefix: str) -> dict[str, str]:
 
 
 def metric_name(name: str) -> str:
-    """The name without ``@``, which MLflow does not accept."""
-    return name.replace("@", "_at_")
+    """A name that MLflow takes: without ``@``, and without ``+``, which ids of stages may have."""
+    return re.sub(r"[^\w/.\- ]", "_", name.replace("@", "_at_"))
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
-    """Means, 95 % intervals under ``ci/``, tests under ``test/``, and costs under ``cost/``."""
+    """Means, 95 % intervals under ``ci/``, tests under ``test/``, lost questions under ``lost/``,
+    and costs under ``cost/``."""
     metrics: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
         if pipeline == name:
@@ -73,9 +75,9 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             if test.candidate == name:
                 metrics |= _test(test)
     for stage, lost in comparison.lost_counts(name).items():
-        metrics[f"lost/{stage}"] = float(lost)
+        metrics[metric_name(f"lost/{stage}")] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
-    return metrics | {f"cost/{key}": value for key, value in costs.items()}
+    return metrics | {metric_name(f"cost/{key}"): value for key, value in costs.items()}
 
 
 def _test(test: PairedComparison) -> dict[str, float]:

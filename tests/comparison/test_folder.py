@@ -142,3 +142,53 @@ def test_a_tampered_folder_is_one_line(
         Comparison.load(tmp_path)
     assert len(str(caught.value).splitlines()) == 1
     assert str(tmp_path) in str(caught.value)
+
+
+def test_what_every_stage_gave_is_saved_and_loaded(composed: Comparison, tmp_path: Path) -> None:
+    save(composed, tmp_path)
+    again = Comparison.load(tmp_path)
+    assert again == composed
+    stages = tmp_path / "pipelines" / "good" / "stages"
+    # What leaves the slots has files of its own.
+    assert sorted(path.name for path in stages.iterdir()) == [
+        *("blind.trec", "keywords.jsonl", "late.trec", "narrow.trec", "wide.trec")
+    ]
+    assert not (tmp_path / "pipelines" / "plain" / "stages").exists()
+    good = again.result("good")
+    assert [hit.passage_id for hit in good.inner["late"]["q1"]] == ["p3", "p2"]
+    assert good.texts == {
+        "keywords": {
+            "q1": ["which river flows through Paris", "river flows through Paris"],
+            "q2": ["which water flows through London", "water flows through London"],
+            "q3": ["who wrote Hamlet", "wrote Hamlet"],
+        }
+    }
+    assert again.lost_by == composed.lost_by
+    assert str(again.trace("q1")) == str(composed.trace("q1"))
+
+
+def test_a_folder_without_the_stages_inside_is_one_of_before(
+    composed: Comparison, tmp_path: Path
+) -> None:
+    save(composed, tmp_path)
+    for file in (tmp_path / "pipelines" / "good" / "stages").iterdir():
+        file.unlink()
+    good = Comparison.load(tmp_path).result("good")
+    assert (good.inner, good.texts) == ({}, {})
+    assert good.retrieved == composed.result("good").retrieved
+    assert good.hits_of("late") == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("wide.trec", "q1 Q0 p1 1 nan x\n"), ("keywords.jsonl", "{"), ("keywords.jsonl", '{"id": 1}')],
+)
+def test_a_damaged_stage_is_one_line(
+    composed: Comparison, tmp_path: Path, file: str, text: str
+) -> None:
+    save(composed, tmp_path)
+    (tmp_path / "pipelines" / "good" / "stages" / file).write_text(text)
+    with pytest.raises(OdqaError) as caught:
+        Comparison.load(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(tmp_path) in str(caught.value)

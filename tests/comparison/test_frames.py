@@ -84,3 +84,20 @@ def test_tests_are_plain_numbers(comparison: Comparison) -> None:
     assert (frame["wins"] + frame["ties"] + frame["losses"] == frame["questions"]).all()
     assert ((frame["low"] <= frame["difference"]) & (frame["difference"] <= frame["high"])).all()
     assert synthetic_comparison(5, 1).tests().empty
+
+
+def test_stages_have_their_ids_and_the_questions_they_lost(composed: Comparison) -> None:
+    frame = composed.stages()
+    assert set(frame["pipeline"]) == {"plain", "good", "drops"}
+    bad = frame[frame["pipeline"] == "drops"].set_index("id")
+    assert list(bad.index) == [*("wide", "narrow", "blind", "rrf", "late", "cross", "first_word")]
+    assert dict(bad["lost"]) == {
+        **dict.fromkeys(("wide", "narrow", "cross"), 1.0),
+        **dict.fromkeys(("rrf", "late", "first_word"), 0.0),
+        "blind": 2.0,
+    }
+    good = frame[frame["pipeline"] == "good"].set_index("id")
+    assert good.loc["narrow", ["stage", "component"]].tolist() == ["ranker", "overlap"]
+    # Not 0: a rewriter gives no passages that could be lost.
+    assert math.isnan(good.loc["keywords", "lost"])
+    assert (good["p50 ms"] > 0).all()

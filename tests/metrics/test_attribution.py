@@ -7,6 +7,7 @@ from odqa.metrics.attribution import (
     Difference,
     differences,
     loss_table,
+    lost_by,
     outcomes,
 )
 from odqa.metrics.rows import MetricRow
@@ -58,3 +59,41 @@ def test_incomplete_questions_are_left_out_and_strange_pipelines_refused() -> No
     assert "z" not in outcomes(partial)["old"]
     with pytest.raises(RunError, match="'retriever-only'"):
         differences(rows(), "old", "retriever-only")
+
+
+#: Two retrievers, one with a ranker behind it, fused and ranked.
+INPUTS = {"a": (), "b": (), "ranked": ("a",), "both": ("ranked", "b"), "last": ("both",)}
+
+
+@pytest.mark.parametrize(
+    ("held", "stages"),
+    [
+        ("a ranked b both last", ()),
+        ("last", ()),
+        ("a ranked b both", ("last",)),
+        ("b both", ("last",)),
+        ("a ranked b", ("both",)),
+        ("ranked", ("both",)),
+        ("b", ("both",)),
+        ("a", ("ranked", "b")),
+        ("", ("a", "b")),
+    ],
+)
+def test_lost_by_the_last_that_got_it_and_gave_none(held: str, stages: tuple[str, ...]) -> None:
+    assert lost_by(dict.fromkeys(held.split(), 1.0), INPUTS, "last") == stages
+
+
+def test_a_stage_that_feeds_two_is_named_once() -> None:
+    inputs = {"a": (), "x": ("a",), "y": ("a",), "last": ("x", "y")}
+    assert lost_by({}, inputs, "last") == ("a",)
+    assert lost_by({"a": 1.0}, inputs, "last") == ("x", "y")
+
+
+def test_a_reader_alone_is_what_loses() -> None:
+    alone = [MetricRow("alone", question, "em", em) for question, em in (("a", 0.0), ("b", 1.0))]
+    assert outcomes([*rows(), *alone])["alone"] == {"a": "reader miss", "b": "answered"}
+    found = differences([*rows(), *alone], "alone", "new")
+    assert [(each.question_id, each.change, each.stage) for each in found] == [
+        ("a", "fixed", "reader"),
+        ("b", "broken", "reader"),
+    ]

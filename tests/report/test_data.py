@@ -110,3 +110,18 @@ def test_explanations_end_where_their_budget_does() -> None:
 def test_not_a_number_is_refused_rather_than_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         as_script([float("nan")])
+
+
+def test_rows_have_ranks_in_every_stage_and_what_lost_the_question(composed: Comparison) -> None:
+    data = browser_data(composed)
+    assert data["inner"] == [[], *[["wide", "narrow", "blind", "late"]] * 2]
+    lost, inner = ([[row[at] for row in rows] for rows in data["rows"]] for at in (9, 10))
+    assert lost == [
+        ["", "", "overlap"],
+        ["", "", "wide + blind"],
+        ["narrow + blind", "cross", "wide + blind"],
+    ]
+    # One passage is left: p3, p2, p1 of the good composition, p1 always of the bad one.
+    assert inner[1] == [[1, 1, 0, 1], [1, 1, 2, 1], [1, 1, 1, 1]]
+    assert inner[2] == [[3, 1, 1, 1], [3, 1, 1, 1], [1, 1, 1, 1]]
+    assert inner[0] == [[], [], []]

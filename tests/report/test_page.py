@@ -145,3 +145,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(
 @pytest.mark.slow
 def test_all_of_nq_test_stays_under_40_megabytes(whole_nq: Path) -> None:
     assert 10e6 < whole_nq.stat().st_size < 40e6
+
+
+def test_the_page_has_a_table_of_every_stage(composed: Comparison, page: str) -> None:
+    text = render_page(composed)
+    for words in ("Every stage by itself", "Questions lost by each stage", "narrow + blind"):
+        assert words in text
+    # Folders of before know the slots alone.
+    assert "Every stage by itself" not in page

@@ -19,7 +19,7 @@ from odqa.comparison.result import Comparison
 from odqa.errors import RunError, SpecError
 from odqa.report.write import write_report
 from odqa.testing.synthetic import synthetic_comparison
-from odqa.tracking import log_comparison, tracking_target
+from odqa.tracking import log_comparison, runs, tracking_target
 
 
 @dataclass
@@ -181,3 +181,44 @@ def test_off_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_wrong_policy_is_the_users_error(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no trace policy 'most'"):
         log_comparison(synthetic_comparison(2, 1), tmp_path, "off", traces="most")
+
+
+def test_every_stage_of_a_composition_is_logged(
+    logged: Logged, composed: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(composed, tmp_path / "run")
+    own = runs.pipeline_metrics
+
+    def many(comparison: Comparison, name: str) -> dict[str, float]:
+        """More than MLflow takes at once, as of a pipeline with twenty stages."""
+        return {**{f"more/{n}": float(n) for n in range(1200)}, **own(comparison, name)}
+
+    monkeypatch.setattr(runs, "pipeline_metrics", many)
+    line = log_comparison(composed, tmp_path / "run", _uri(logged), traces="all")
+    assert line.endswith(", 9 traces"), line
+    client = logged.client
+    experiment = client.get_experiment_by_name("odqa/toy").experiment_id
+    found = {run.info.run_name: run for run in client.search_runs([experiment])}
+    metrics = found["drops"].data.metrics
+    assert (metrics["lost/blind"], metrics["blind/mrr_at_10"]) == (2.0, 0.25)
+    assert "cost/narrow/online_ms_per_question" in metrics
+    assert metrics["more/1199"] == 1199.0
+    assert found["good"].data.params["retriever.fuse.0.0.id"] == "wide"
+    spans = spans_of(client, experiment, found["good"].info.run_id, "q1")
+    assert list(spans) == [
+        *("good", "rewrite", "retrieve wide", "rank narrow", "retrieve blind", "fuse"),
+        *("rank late", "rank cross", "read"),
+    ]
+    assert spans["fuse"].inputs["passages"] == {"narrow": ["p3"], "blind": ["p1", "p2"]}
+    assert {span.parent_id for name, span in spans.items() if name != "good"} == {
+        spans["good"].span_id
+    }
+    files = {item.path for item in client.list_artifacts(found["good"].info.run_id, "stages")}
+    assert "stages/late.trec" in files
+
+
+def spans_of(client: Any, experiment: str, run: str, question: str) -> dict[str, Any]:
+    traces = client.search_traces(locations=[experiment], run_id=run)
+    trace = next(t for t in traces if t.info.tags["odqa.question"] == question)
+    return {span.name: span for span in trace.data.spans}

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from odqa.comparison.result import Comparison
 from odqa.testing.synthetic import synthetic_comparison
 from odqa.tracking.spans import MAX_CHARACTERS, MAX_HITS, TraceBuilder
 
@@ -52,3 +53,63 @@ def test_the_whole_says_what_became_of_the_question() -> None:
     assert trace.root.outputs["answer"] == answer.text
     assert trace.root.outputs["outcome"] == trace.tags["odqa.outcome"] != ""
     assert trace.root.attributes["odqa.em"] == comparison.values("bm25", "em")["syn-0002"]
+
+
+def ids(shown: list[dict[str, dict[str, object]]]) -> list[object]:
+    return [hit["metadata"]["doc_id"] for hit in shown]
+
+
+def test_every_stage_of_a_composition_is_a_span(composed: Comparison) -> None:
+    trace = TraceBuilder(composed).build("good", "q1")
+    assert [(span.name, span.type) for span in trace.stages] == [
+        ("rewrite", "PARSER"),
+        ("retrieve wide", "RETRIEVER"),
+        ("rank narrow", "RERANKER"),
+        ("retrieve blind", "RETRIEVER"),
+        ("fuse", "RERANKER"),
+        ("rank late", "RERANKER"),
+        ("rank cross", "RERANKER"),
+        ("read", "PARSER"),
+    ]
+    spans = {str(span.attributes["odqa.stage"]): span for span in trace.stages}
+    question = "which river flows through Paris"
+    queries = [question, "river flows through Paris"]
+    assert spans["keywords"].inputs == {"question": question}
+    assert spans["keywords"].outputs == queries
+    assert spans["wide"].inputs == {"question": question, "queries": queries}
+    assert spans["narrow"].inputs == {"question": question, "passages": ["p3", "p2", "p1"]}
+    assert spans["both"].inputs == {
+        "question": question,
+        "passages": {"narrow": ["p3"], "blind": ["p1", "p2"]},
+    }
+    assert spans["first_word"].inputs == {"question": question, "passages": ["p3"]}
+    assert {stage: ids(spans[stage].outputs) for stage in ("wide", "blind", "both", "late")} == {
+        "wide": ["p3", "p2", "p1"],
+        "blind": ["p1", "p2"],
+        "both": ["p1", "p3", "p2"],
+        "late": ["p3", "p2"],
+    }
+    assert spans["wide"].outputs[0]["page_content"] == "Seine Seine water flows through Paris"
+    assert spans["first_word"].outputs["answer"] == "Seine"
+
+
+def test_spans_take_the_time_of_their_stages(composed: Comparison) -> None:
+    latency = composed.result("good").latency
+    assert latency is not None and latency.questions == ("q1", "q2")
+    trace = TraceBuilder(composed).build("good", "q2")
+    for span in trace.stages:
+        alone = latency.of(str(span.attributes["odqa.stage"]))[1]
+        assert span.end_ns - span.start_ns == pytest.approx(1e9 * alone, abs=1)
+    batched = TraceBuilder(composed).build("good", "q3")
+    costs = {cost.stage_id: cost.online_seconds / 3 for cost in composed.result("good").costs}
+    for span in batched.stages:
+        share = costs[str(span.attributes["odqa.stage"])]
+        assert span.end_ns - span.start_ns == pytest.approx(1e9 * share, abs=1)
+
+
+def test_a_trace_is_tagged_with_the_stages_that_lost_its_question(composed: Comparison) -> None:
+    build = TraceBuilder(composed).build
+    lost = [build("drops", question).tags["odqa.lost_by"] for question in ("q1", "q2", "q3")]
+    assert lost == ["narrow + blind", "cross", "wide + blind"]
+    assert build("good", "q1").tags["odqa.lost_by"] == ""
+    assert build("good", "q1").root.attributes["odqa.late/mrr@10"] == 1.0
