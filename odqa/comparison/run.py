@@ -102,6 +102,10 @@ def run_comparison(
             code=code,
             started=started_at,
             seconds=time.perf_counter() - started,
+            stages={
+                "of pipelines": sum(len(spec.stages) for spec in specs),
+                "run": len(plan.nodes),
+            },
             settings={"latency": latency},
         ),
     )

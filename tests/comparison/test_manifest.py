@@ -23,6 +23,7 @@ def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) ->
         code="abc123+",
         started="2025-01-02T03:04:05+00:00",
         seconds=1.23456,
+        stages={"of pipelines": 1, "run": 1},
         settings={"latency": 3},
     )
     assert json.loads(json.dumps(manifest)) == manifest
@@ -32,6 +33,7 @@ def test_a_manifest_says_what_a_run_rests_on(monkeypatch: pytest.MonkeyPatch) ->
     assert manifest["dataset"]["origin"] is None
     assert (manifest["code"], manifest["seconds"]) == ("abc123+", 1.235)
     assert manifest["settings"] == {"latency": 3}
+    assert manifest["stages"] == {"of pipelines": 1, "run": 1}
     assert manifest["statistics"] == {"seed": 0, "draws": 10_000, "level": 0.95}
     assert {"torch", "numpy", "pydantic", "pytest"} <= set(manifest["versions"])
     assert manifest["machine"]["processor"] and manifest["machine"]["cores"] >= 1

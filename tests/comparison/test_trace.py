@@ -31,7 +31,7 @@ def test_a_trace_has_the_ranks_in_every_stage(composed: Comparison) -> None:
 
 def test_a_trace_names_the_stages_that_lost_the_question(composed: Comparison) -> None:
     fates = [
-        [each.fate for each in composed.trace(question).pipelines]
+        [each.outcome_text for each in composed.trace(question).pipelines]
         for question in ("q1", "q2", "q3")
     ]
     assert fates == [

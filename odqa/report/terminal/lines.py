@@ -68,7 +68,16 @@ def stage_lines(comparison: Comparison) -> list[str]:
         "stages (off s, MB: once per corpus; ms, q / s: in batches; p50 to p99: ms, one by one; "
         "lost: questions)"
     )
-    return [title, *_aligned(rows, texts=4)]
+    return [title, *_aligned(rows, texts=4), *_shared_line(comparison)]
+
+
+def _shared_line(comparison: Comparison) -> list[str]:
+    """How many stages ran once for several pipelines; nothing where none did."""
+    stages = comparison.manifest.get("stages", {})
+    total, distinct = stages.get("of pipelines", 0), stages.get("run", 0)
+    if total == distinct:
+        return []
+    return [f"{distinct} stages ran for the {total} of all pipelines: equal ones are shared"]
 
 
 def _figure(value: float | None, digits: int | None = None) -> str:

@@ -90,3 +90,11 @@ def test_without_answers_and_qrels_nothing_is_claimed() -> None:
 def test_two_pipelines_of_one_name_are_refused() -> None:
     with pytest.raises(RunError, match="two pipelines are named 'one'"):
         comparison_of(ONE, ONE)
+
+
+def test_shared_stages_are_counted() -> None:
+    comparison = synthetic_comparison(3, 2)
+    assert "equal ones are shared" not in render(comparison)
+    counts = {**comparison.manifest, "stages": {"of pipelines": 5, "run": 3}}
+    shared = replace(comparison, manifest=counts)
+    assert "3 stages ran for the 5 of all pipelines: equal ones are shared" in render(shared)
