@@ -13,6 +13,7 @@ from odqa.data.questions import QuestionSet
 from odqa.errors import RunError
 from odqa.report.terminal.render import render
 from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.synthetic import synthetic_comparison
 from odqa.testing.toys import QUESTIONS, toy_components, toy_dataset
 
 with toy_components():
