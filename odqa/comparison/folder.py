@@ -157,7 +157,8 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
         }
     explanations_file = folder / "explanations.jsonl"
     retrieved, ranked = (
-        _load_hits(folder / f"{slot}.trec", questions) for slot in ("retrieved", "ranked")
+        {} if spec.retriever is None else _load_hits(folder / f"{slot}.trec", questions)
+        for slot in ("retrieved", "ranked")
     )
     inner, texts = _load_stages(folder / _STAGES, spec, questions)
     return PipelineResult(
