@@ -2,8 +2,9 @@
 
 python -m eval.speed.quick_gains
 
-Takes some five minutes on two cores, and prints a table; nothing else should run beside it. Every
-part is timed on a quiet machine, and again while another process keeps one core busy.
+Takes some five minutes on two cores, and prints a table; nothing else should run beside it, or the
+first round alone takes longer. Every part is timed on a quiet machine, and again while another
+process keeps one core busy.
 """
 
 from __future__ import annotations
@@ -88,10 +89,14 @@ def alternate(sides: Sequence[Worker], repetitions: int, seconds: float) -> list
     return [Measured(side.name, column) for side, column in zip(sides, columns, strict=True)]
 
 
+#: Ends with its parent, also when that is killed.
+_BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+
+
 @contextmanager
 def busy() -> Iterator[None]:
     """Another process that keeps a core busy for as long."""
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    other = subprocess.Popen([sys.executable, "-c", _BUSY])
     try:
         yield
     finally:
