@@ -153,9 +153,9 @@ def test_notices_new_weights_under_an_old_name(
         for key, value in component.config.model_dump().items()
         if key == "checkpoint" or key.endswith("_encoder")
     }
-    found = stage_sources(StageSpec(entry.role, entry.name, component.config), cache)
-    assert set(found) == named
-    assert all(len(digest) == 64 for digest in found.values())
+    sources = stage_sources(StageSpec(entry.role, entry.name, component.config), cache)
+    assert set(sources) == checkpoints
+    assert all(len(digest) == 64 for digest in sources.values())
 
 
 def made(
