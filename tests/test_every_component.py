@@ -65,7 +65,7 @@ def data(cache: Cache) -> Dataset:
 
 
 def few_passages(cache: Cache) -> Dataset:
-    """Some questions over the passages that answer them and some other_passages."""
+    """Some questions over the passages that answer them and some others."""
     dataset = load_dataset(DataConfig.from_name("embedded"), cache).take(QUESTIONS)
     gold_passages = [dataset.corpus.get(p) for gold in (dataset.qrels or {}).values() for p in gold]
     other_passages = [
@@ -159,11 +159,11 @@ def test_notices_new_weights_under_an_old_name(
 
 
 def made(
-    entry: registry.Entry, data: Dataset, folder: Path, cache: Cache, **other_passages: object
+    entry: registry.Entry, data: Dataset, folder: Path, cache: Cache, **overrides: object
 ) -> Component[Any]:
     """A component, ready to be asked."""
     kind = entry.load()
-    component = kind(kind.Config(**{**parameters(entry, data, folder, cache), **other_passages}))
+    component = kind(kind.Config(**{**parameters(entry, data, folder, cache), **overrides}))
     component.prepare(data.corpus, cache)
     return component
 

@@ -81,10 +81,14 @@ class ChainSpec:
         return replace(self, stages=(*self.stages[:-1], self.stages[-1].cut(k)), last_k=None)
 
     def in_order(self) -> tuple[SlotSpec, ...]:
-        """The stages as they run: the last one is cut to ``last_k``."""
-        if self.last_k is None:
-            return self.stages
-        return (*self.stages[:-1], self.stages[-1].cut(self.last_k))
+        """The stages as they run, no chains among them; the last is cut to ``last_k``."""
+        last = self.stages[-1]
+        stages = (*self.stages[:-1], last if self.last_k is None else last.cut(self.last_k))
+        return tuple(
+            inner
+            for stage in stages
+            for inner in (stage.in_order() if isinstance(stage, ChainSpec) else (stage,))
+        )
 
     def leaves(self) -> tuple[StageSpec, ...]:
         """All stages in the order in which they run."""

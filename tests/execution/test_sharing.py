@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from odqa.cache import Cache
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
 from odqa.execution.executor import Executor
+from odqa.execution.pipeline import Pipeline
 from odqa.rewriters.keywords import KeywordsRewriter
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
 from odqa.testing.toys import toy_components, toy_dataset
@@ -159,3 +161,41 @@ def test_a_pipeline_that_has_a_stage_twice_runs_it_once(
     assert [cost.stage_id for cost in found.costs] == ["overlap", "overlap-2", "rrf"]
     assert [cost.shared_with for cost in found.costs] == [(), (), ()]
     assert [hit.score for hit in found.retrieved["q1"]] == pytest.approx([3 / 61, 3 / 62, 3 / 63])
+
+
+def random_slot(draw: random.Random, role: str, depth: int) -> object:
+    """Anything that the slot of a role can hold, made of word counters."""
+    kind = draw.choice(["stage", "fuse", "list"]) if depth else "stage"
+    if kind == "stage":
+        alpha = {"alpha": draw.choice([0.0, 1.0])} if role == "ranker" else {}
+        weight = float(draw.randint(0, 1))
+        return {"type": "overlap", "k": draw.choice([2, 4]), "weight": weight, **alpha}
+    first, second = (random_slot(draw, role, depth - 1) for _ in range(2))
+    if kind == "fuse":
+        by = draw.choice(["rrf", "rank", "min_max", "z_score"])
+        return {"fuse": [first, second], "by": by, "k": draw.randint(1, 4)}
+    return [first, random_slot(draw, "ranker", depth - 1)]
+
+
+def test_what_is_shared_is_what_each_pipeline_would_find_alone(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    specs = []
+    for n in range(40):
+        slots = {role: random_slot(draw, role, 2) for role in ("retriever", "ranker")}
+        words = {"type": "keywords", "keep_question": draw.random() < 0.5}
+        rewriter = {"rewriter": words} if draw.random() < 0.5 else {}
+        reader = {"reader": {"type": "first_word"}}
+        specs.append(parse_pipeline({"name": f"x{n}", **rewriter, **slots, **reader}))
+    data = toy_dataset()
+    executor = Executor(data, Cache(tmp_path))
+    plan = executor.plan(specs)
+    assert len(plan.nodes) < 0.8 * sum(len(spec.stages) for spec in specs)
+    records = executor.run(plan)
+    for spec in specs:
+        pipeline = Pipeline(spec)
+        pipeline.prepare(data.corpus, Cache(enabled=False))
+        alone = pipeline.run(data.questions.questions).stages
+        shared = {
+            stage: list(records[key].rows.values()) for stage, key in plan.keys[spec.name].items()
+        }
+        assert shared == {stage: list(values) for stage, values in alone.items()}, spec.tree()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 #: Name -> the slots as YAML, and the graph that they mean: every stage with what feeds it.
@@ -156,3 +158,34 @@ def form_and_edges(request: pytest.FixtureRequest) -> tuple[str, dict[str, tuple
     """The same, with the graph that it means."""
     slots, edges = FORMS[request.param]
     return f"name: x\n{slots}\n", edges
+
+
+@pytest.fixture(params=range(60))
+def anything(request: pytest.FixtureRequest) -> dict[str, object]:
+    """A valid spec, put together by chance."""
+    draw = random.Random(request.param)
+    return {"name": "x", **{role: random_slot(draw, role, 3) for role in ("retriever", "ranker")}}
+
+
+def random_slot(draw: random.Random, role: str, depth: int) -> object:
+    """Anything that the slot of a role can hold."""
+    types = {"retriever": ("bm25", "sentence", "dpr"), "ranker": ("colbert", "cross_encoder")}
+    kind = draw.choice(["stage", "fuse", "list", "own"]) if depth else "stage"
+    if kind == "stage":
+        return {"type": draw.choice(types[role]), "k": draw.randint(1, 9)}
+    several = [random_slot(draw, role, depth - 1) for _ in range(draw.randint(2, 3))]
+    if kind == "fuse":
+        weights = {"weights": [draw.randint(1, 3) for _ in several]} if draw.random() < 0.5 else {}
+        by = (
+            {"by": draw.choice(["rrf", "rank", "min_max", "z_score"])}
+            if draw.random() < 0.7
+            else {}
+        )
+        return {"fuse": several, "k": draw.randint(1, 9), **by, **weights}
+    rankers = [random_slot(draw, "ranker", depth - 1) for _ in range(draw.randint(0, 2))]
+    if kind == "list":
+        return [several[0], *rankers]
+    if role == "ranker":
+        return {"type": "cascade", "k": draw.randint(1, 9), "stages": several}
+    rewriter = {"rewriter": {"type": "keywords"}} if draw.random() < 0.5 else {}
+    return {**rewriter, "retriever": several[0], **({"ranker": rankers} if rankers else {})}

@@ -117,3 +117,28 @@ def test_a_chain_at_the_head_of_a_chain_is_no_stage_of_its_own() -> None:
         "colbert",
         "cross_encoder",
     ]
+
+
+def test_anything_put_together_is_read_back_and_hangs_together(anything: dict[str, object]) -> None:
+    spec = parse_pipeline(anything)
+    for defaults in (False, True):
+        again = parse_pipeline(spec.to_yaml(defaults))
+        assert (again, again.hash, again.graph) == (spec, spec.hash, spec.graph)
+    graph = spec.graph
+    known: list[str] = []
+    for node in graph.nodes:
+        assert node.id not in known
+        assert set(node.inputs) <= set(known)
+        known.append(node.id)
+    # Every stage but the last feeds another.
+    fed = {source for node in graph.nodes for source in node.inputs}
+    assert set(known) - fed == {graph.ranked}
+    assert spec.retriever is not None and spec.ranker is not None
+    assert graph.retrieved is not None and graph.ranked is not None
+    assert [node.stage for node in graph.nodes] == [
+        *(*spec.retriever.leaves(), *spec.ranker.leaves())
+    ]
+    assert graph[graph.retrieved].stage.k == spec.retriever.k
+    assert graph[graph.ranked].stage.k == spec.ranker.k
+    for k in (1, 4):
+        assert spec.ranker.cut(k).k == min(k, spec.ranker.k) == spec.ranker.cut(k).leaves()[-1].k

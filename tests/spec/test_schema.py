@@ -66,6 +66,12 @@ def test_every_form_is_valid(pipeline: Draft202012Validator, form: str) -> None:
         pipeline.validate(yaml.safe_load(parse_pipeline(form).to_yaml(defaults)))
 
 
+def test_anything_put_together_is_valid(
+    pipeline: Draft202012Validator, anything: dict[str, object]
+) -> None:
+    pipeline.validate(anything)
+
+
 @pytest.mark.parametrize(
     "spec",
     [
