@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import pytest
 
 from eval.speed import quick_gains, quick_gains_side
 from eval.speed.quick_gains import Part, alternate, busy, main, row
 from eval.speed.worker import Reply
-from odqa.indexes import faiss_threads
+from odqa.indexes import exact, faiss_threads
 from odqa.testing.tiny_checkpoints import tiny_bert
 
 
 @pytest.fixture(autouse=True)
-def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faiss_threads, "_MANY", faiss_threads._MANY)
+def _restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in quick_gains.WAITING:
         monkeypatch.setenv(name, "0")
+    yield
+    patch.stopall()
 
 
 def found(settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -36,9 +38,10 @@ def both(settings: Mapping[str, Any]) -> None:
     assert found({**settings, "former": False}) == found({**settings, "former": True})
 
 
-def test_search(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search() -> None:
+    assert exact.matrix_products is faiss_threads.matrix_products
     both({"part": "search", "n": 20, "times": 2, "vectors": 300})
-    assert sys.maxsize == faiss_threads._MANY
+    assert exact.matrix_products is not faiss_threads.matrix_products
 
 
 def test_encoding(tmp_path: Path) -> None:
