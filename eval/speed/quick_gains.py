@@ -89,14 +89,14 @@ def alternate(sides: Sequence[Worker], repetitions: int, seconds: float) -> list
     return [Measured(side.name, column) for side, column in zip(sides, columns, strict=True)]
 
 
-#: Ends with its parent, also when that is killed.
-_BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+#: Ends with the process that is named to it, also when that is killed.
+_BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 
 @contextmanager
 def busy() -> Iterator[None]:
     """Another process that keeps a core busy for as long."""
-    other = subprocess.Popen([sys.executable, "-c", _BUSY])
+    other = subprocess.Popen([sys.executable, "-c", _BUSY, str(os.getpid())])
     try:
         yield
     finally:
