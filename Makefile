@@ -4,8 +4,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.odqa-ready
+# A second environment, with transformers 5 and without colbert-ai, which stops at 4.57.
+NEXT   := .venv-next
+NEXT_READY := $(NEXT)/.odqa-ready
 
-.PHONY: help setup compare test lint types unit notebooks speed schema lock clean
+.PHONY: help setup compare test test-next lint types unit notebooks speed schema lock lock-next clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,6 +17,10 @@ setup: $(READY)  ## Make the virtual environment and install the locked packages
 
 $(READY): requirements.lock pyproject.toml scripts/setup.sh
 	PYTHON=$(PYTHON) VENV=$(VENV) sh scripts/setup.sh
+	@touch $@
+
+$(NEXT_READY): requirements-next.lock pyproject.toml scripts/setup.sh
+	PYTHON=$(PYTHON) VENV=$(NEXT) LOCK=requirements-next.lock sh scripts/setup.sh
 	@touch $@
 
 compare: $(READY)  ## Compare the embedded pipelines: table, MLflow run, report folder.
@@ -40,9 +47,14 @@ test: lint types unit  ## Everything that must pass before a commit.
 schema: $(READY)  ## Write the JSON Schemas that the comment line of every spec names.
 	$(BIN)/odqa schema pipeline > pipelines/schema.json
 	$(BIN)/odqa schema benchmark > eval/schema.json
+test-next: $(NEXT_READY)  ## The unit tests with transformers 5 and current sentence-transformers.
+	OMP_NUM_THREADS=1 $(NEXT)/bin/python -m pytest -n 2 --dist loadfile tests
 
 lock: $(READY)  ## Write the installed versions to requirements.lock (after changing pyproject.toml).
 	sh scripts/lock.sh $(BIN)/python
 
-clean:  ## Remove the virtual environment and caches of tools.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+lock-next: $(NEXT_READY)  ## The same of .venv-next, to requirements-next.lock.
+	sh scripts/lock.sh $(NEXT)/bin/python requirements-next.lock
+
+clean:  ## Remove the virtual environments and caches of tools.
+	rm -rf $(VENV) $(NEXT) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

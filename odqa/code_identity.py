@@ -95,7 +95,8 @@ class _Source:
             is_code = isinstance(value, type | FunctionType)
             yield from self.of(value if is_code else type(value))
         elif hasattr(value, "__qualname__"):
-            yield f"{name} = {value.__module__}.{value.__qualname__}"
+            module = getattr(value, "__module__", "")
+            yield f"{name} = {module}.{value.__qualname__}"
 
 
 def _looked_up(function: FunctionType) -> Iterator[tuple[str, Any]]:

@@ -389,3 +389,24 @@ class Shortest(Ranker[RankerConfig]):
         {"overlap": True, "shortest": False},
         {"overlap": True, "shortest": False},
     ]
+
+
+def test_descriptors_without_a_module_are_no_obstacle() -> None:
+    # Classes with __slots__ have member descriptors, whose __module__ cannot be read.
+    source = """
+from odqa.interfaces import Ranker, RankerConfig
+
+
+class Slotted(Ranker[RankerConfig]):
+    __slots__ = ("weights",)
+    Config = RankerConfig
+
+    def prepare(self, corpus, cache):
+        self.weights = {}
+
+    def rank(self, questions, hits, k):
+        return hits
+"""
+    names: dict[str, Any] = {"__name__": "slotted"}
+    exec(compile(source, "slotted", "exec"), names)
+    assert len(code_identity(names["Slotted"])["code"]) == 64
