@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.execution.latency import percentile
+from odqa.html_table import html_table
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
                 row[f"p({metric})"] = "baseline" if found is None else f"{found.p_corrected:.3g}"
         rows.append(row | _costs(result, len(comparison.questions)))
     return pd.DataFrame(rows).set_index("pipeline")
+
+
+def table_html(table: pd.DataFrame, caption: str) -> str:
+    """`table` with a column a pipeline, which is narrower; what nobody has is left out."""
+    rows = [(name, *values) for name, values in table.T.iterrows() if any(values)]
+    return html_table(("", *table.index), rows, caption)
 
 
 def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]:
