@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from odqa.errors import ComponentError
-from odqa.execution.pipeline import Pipeline, PipelineOutput
+from odqa.execution.pipeline import Pipeline
 from odqa.stages.passages import ScoredPassage, ScoredPassages
 from odqa.types import Answer, Hit, Passage, Query, Question
 
@@ -69,7 +70,9 @@ class Opened:
         """
         self._need("retriever")
         asked = _asked(questions)
-        return _like(questions, self._scored(asked, self._pipeline.run(asked), k))
+        output = self._pipeline.run(asked)
+        before = output.retrieved if "ranker" in self._pipeline.spec.slots else None
+        return _like(questions, self._scored(asked, output.ranked, k, before))
 
     @overload
     def rank(  # type: ignore[overload-overlap]
@@ -92,12 +95,14 @@ class Opened:
                 none are given.
 
         Raises:
-            ComponentError: there is no ranker. DataError: a passage that the corpus does not have.
+            ComponentError: there is no ranker, or passages are given to a retriever before it.
+            DataError: a passage that the corpus does not have.
         """
         self._need("ranker")
-        asked = _asked(questions)
-        output = self._pipeline.run(asked, self._hits(questions, passages))
-        return _like(questions, self._scored(asked, output, k))
+        asked, given = _asked(questions), self._hits(questions, passages)
+        ranked = self._pipeline.run(asked, given).ranked
+        before = None if passages is None else given
+        return _like(questions, self._scored(asked, ranked, k, before))
 
     @overload
     def read(self, questions: Asked, passages: Given | None = None) -> Answer: ...  # type: ignore[overload-overlap]
@@ -111,7 +116,7 @@ class Opened:
         """Answers from the given passages; as `rank` takes them.
 
         Raises:
-            ComponentError: there is no reader. DataError: a passage that the corpus does not have.
+            ComponentError, DataError: as `rank`.
         """
         self._need("reader")
         output = self._pipeline.run(_asked(questions), self._hits(questions, passages))
@@ -143,6 +148,9 @@ class Opened:
     def __str__(self) -> str:
         return f"{self._pipeline.spec.tree()}\nover {self.corpus}"
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
     def _need(self, slot: str) -> None:
         if slot not in self._pipeline.spec.slots:
             raise ComponentError(
@@ -152,6 +160,12 @@ class Opened:
     def _hits(
         self, questions: Asked | Sequence[Asked], passages: Given | Sequence[Given] | None
     ) -> list[list[Hit]]:
+        if passages is not None and "retriever" in self._pipeline.spec.slots:
+            raise ComponentError(
+                "a retriever searches the corpus whatever passages are given",
+                where=self._pipeline.spec.name,
+                cure="open what comes after it by itself",
+            )
         if isinstance(questions, str | Query):
             every = self.corpus.ids(range(len(self.corpus))) if passages is None else passages
             return [_as_hits(every)]  # type: ignore[arg-type]
@@ -165,17 +179,28 @@ class Opened:
         return [_as_hits(given) for given in each]  # type: ignore[arg-type]
 
     def _scored(
-        self, asked: Sequence[Question], output: PipelineOutput, k: int | None
+        self,
+        asked: Sequence[Question],
+        ranked: Sequence[Sequence[Hit]],
+        k: int | None,
+        before: Sequence[Sequence[Hit]] | None,
     ) -> list[ScoredPassages]:
+        """With passages; ``before`` is what the ranker was given, where its order is known."""
+        places = [
+            {hit.passage_id: place for place, hit in enumerate(hits, start=1)}
+            for hits in (before or [[] for _ in asked])
+        ]
         return [
             ScoredPassages(
                 question.text,
                 tuple(
-                    ScoredPassage(rank, hit.score, self.corpus.get(hit.passage_id))
+                    ScoredPassage(
+                        rank, hit.score, self.corpus.get(hit.passage_id), was.get(hit.passage_id)
+                    )
                     for rank, hit in enumerate(hits[:k], start=1)
                 ),
             )
-            for question, hits in zip(asked, output.ranked, strict=True)
+            for question, hits, was in zip(asked, ranked, places, strict=True)
         ]
 
 
