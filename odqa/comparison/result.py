@@ -91,7 +91,7 @@ class Comparison(ComparisonData):
         return f"<Comparison {self.name} of {pipelines}: {len(self.questions):,} questions>"
 
     def __str__(self) -> str:
-        return f"{self.verdict()}\n\n{self.table().T.to_string()}"
+        return f"{self.verdict()}\n\n{self.table().T.to_string(max_colwidth=30)}"
 
     def _repr_html_(self) -> str:
         from odqa.comparison.table import table_html

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from odqa.data.id_index import IdIndex, id_hash
 from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
-from odqa.html_table import html_table
+from odqa.html_view import html_table, shortened
 from odqa.types import Passage
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Corpus:
         return f"<Corpus {self}>"
 
     def _repr_html_(self) -> str:
-        rows = [(passage.id, passage.title, passage.text[:120]) for passage in self.slice(0, 5)]
+        rows = [(p.id, p.title, shortened(p.text, 120)) for p in self.slice(0, 5)]
         return html_table(("id", "title", "text"), rows, str(self))
 
     def __iter__(self) -> Iterator[Passage]:

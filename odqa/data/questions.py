@@ -10,7 +10,7 @@ from functools import cached_property
 from odqa.cache import content_key
 from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
-from odqa.html_table import html_table
+from odqa.html_view import html_table
 from odqa.types import Question
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from odqa.errors import ComponentError
 from odqa.execution.pipeline import Pipeline
+from odqa.html_view import html_lines
 from odqa.stages.passages import ScoredPassage, ScoredPassages
 from odqa.types import Answer, Hit, Passage, Query, Question
 
@@ -149,7 +149,7 @@ class Opened:
         return f"{self._pipeline.spec.tree()}\nover {self.corpus}"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return html_lines(str(self))
 
     def _need(self, slot: str) -> None:
         if slot not in self._pipeline.spec.slots:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
-from odqa.html_table import html_table
+from odqa.html_view import html_table, shortened
 from odqa.types import Hit, Passage
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class ScoredPassages(Sequence[ScoredPassage]):
     def __str__(self) -> str:
         lines = [self.question]
         for item in self.items:
-            text = " ".join(item.passage.full_text.split())[:_SHOWN]
+            text = shortened(item.passage.full_text, _SHOWN)
             lines.append(f"{item.rank:>3}. {item.score:9.3f}  {item.passage.id}: {text}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = [(*row[:-1], str(row[-1])[:_SHOWN]) for row in self._rows()]
+        rows = [(*row[:-1], shortened(str(row[-1]), _SHOWN)) for row in self._rows()]
         return html_table(self._columns(), rows, self.question)
 
     def _columns(self) -> list[str]:

@@ -1,9 +1,12 @@
-"""A small HTML table for notebooks: texts at the left, numbers at the right."""
+"""Small pieces of HTML for notebooks: tables with texts at the left, lines as they stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+#: Texts of up to so many characters are kept on one line.
+_ONE_LINE = 30
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
@@ -17,7 +20,22 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption
     return f"{above}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def html_lines(text: str) -> str:
+    """Lines with their indentation; not every notebook gives ``<pre>`` letters of one width."""
+    return f"<pre style='font-family:monospace;line-height:1.4'>{escape(text)}</pre>"
+
+
+def shortened(text: str, length: int) -> str:
+    """The text on one line; a longer one is cut, between words where there are any."""
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    kept = line[: length - 1]
+    return f"{kept.rpartition(' ')[0] or kept} …"
+
+
 def _cell(value: object) -> str:
     side = "right" if isinstance(value, int | float) else "left"
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return f"<td style='text-align:{side};vertical-align:top'>{escape(text)}</td>"
+    wrap = ";white-space:nowrap" if len(text) <= _ONE_LINE else ""
+    return f"<td style='text-align:{side};vertical-align:top{wrap}'>{escape(text)}</td>"
