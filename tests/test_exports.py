@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -21,6 +24,12 @@ TEXTS = {
 #: `odqa` and the rooms that hand out names; those that import a name when it is first used.
 PACKAGES = [name for name, text in TEXTS.items() if "__all__" in text]
 LAZY = [name for name in PACKAGES if "lazy_exports(" in TEXTS[name]]
+#: What users are shown: notebooks, and documents with code.
+SHOWN = sorted(
+    path
+    for pattern in ("notebooks/*.ipynb", "*.md", "docs/*.md")
+    for path in Path(__file__).resolve().parent.parent.glob(pattern)
+)
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "scipy", "matplotlib", "mlflow", "jnius")
 
 
@@ -61,6 +70,58 @@ def test_importing_it_is_cheap(name: str) -> None:
     code = f"import sys, {name}; print(sorted({set(HEAVY)!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def taken(code: str) -> Iterator[tuple[str, str]]:
+    """(package, name) of everything that code takes from odqa."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            # `import odqa.rankers` would make attributes of what is not handed out.
+            yield from ((alias.name, "") for alias in node.names if alias.name[:5] == "odqa.")
+        elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "odqa":
+            yield from ((str(node.module), alias.name) for alias in node.names)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "odqa":
+            yield "odqa", node.attr
+
+
+def refused(code: str) -> list[str]:
+    """What code takes from odqa that is not handed out."""
+    return [
+        f"{package} {name}".strip()
+        for package, name in taken(code)
+        # Every component is there by its name, also one that is registered at run time.
+        if package != "odqa.stages"
+        and not (package in PACKAGES and name in import_module(package).__all__)
+    ]
+
+
+def codes(path: Path) -> list[str]:
+    """The code of a notebook, or of a document."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return re.findall(r"```python\n(.*?)```", text, re.S)
+    cells = json.loads(text)["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.name)
+def test_what_users_are_shown_takes_only_what_is_handed_out(path: Path) -> None:
+    assert [each for code in codes(path) for each in refused(code)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("from odqa.rankers.colbert import ColbertRanker", "odqa.rankers.colbert ColbertRanker"),
+        ("from odqa.rankers import reranked", "odqa.rankers reranked"),
+        ("from odqa import api", "odqa api"),
+        ("import odqa.rankers", "odqa.rankers"),
+        ("import odqa\nodqa.registry.get('ranker', 'retro')", "odqa registry"),
+        ("from odqa.registry import get", "odqa.registry get"),
+    ],
+)
+def test_anything_else_is_noticed(code: str, what: str) -> None:
+    assert refused(code) == [what]
 
 
 def test_an_unknown_export_is_refused() -> None:
