@@ -6,7 +6,9 @@ stands here is what users import; pipelines by operators are in `odqa.stages`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from odqa.lazy_exports import lazy_exports
 
 __version__ = "0.2.0.dev0"
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
     from odqa.data.corpus import Corpus
     from odqa.data.dataset import Dataset
+    from odqa.data.questions import QuestionSet
     from odqa.errors import OdqaError, SpecErrors
     from odqa.execution.pipeline import Pipeline
     from odqa.interfaces import (
@@ -39,38 +42,41 @@ if TYPE_CHECKING:
     from odqa.spec.datasets import open_dataset
     from odqa.spec.pipeline import PipelineSpec, load_pipeline, parse_pipeline
     from odqa.types import Answer, Hit, Passage, Query, Question
-
-_EXPORTS = {
-    "odqa.api": ("compare",),
-    "odqa.cache": ("Cache",),
-    "odqa.comparison.result": ("Comparison",),
-    "odqa.data.corpus": ("Corpus",),
-    "odqa.data.dataset": ("Dataset",),
-    "odqa.errors": ("OdqaError", "SpecErrors"),
-    "odqa.execution.pipeline": ("Pipeline",),
-    "odqa.interfaces": (
-        "Component",
-        "ComponentConfig",
-        "Cost",
-        "Fusion",
-        "FusionConfig",
-        "ModelConfig",
-        "Ranker",
-        "RankerConfig",
-        "Reader",
-        "Retriever",
-        "Rewriter",
-        "RewriterConfig",
-        "StageConfig",
-        "Stored",
-    ),
-    "odqa.ranking": ("reranked",),
-    "odqa.registry": ("register", "unregister"),
-    "odqa.spec.datasets": ("open_dataset",),
-    "odqa.spec.pipeline": ("PipelineSpec", "load_pipeline", "parse_pipeline"),
-    "odqa.types": ("Answer", "Hit", "Passage", "Query", "Question"),
-}
-_WHERE = {name: module for module, names in _EXPORTS.items() for name in names}
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "api": ("compare",),
+            "cache": ("Cache",),
+            "comparison.result": ("Comparison",),
+            "data.corpus": ("Corpus",),
+            "data.dataset": ("Dataset",),
+            "data.questions": ("QuestionSet",),
+            "errors": ("OdqaError", "SpecErrors"),
+            "execution.pipeline": ("Pipeline",),
+            "interfaces": (
+                "Component",
+                "ComponentConfig",
+                "Cost",
+                "Fusion",
+                "FusionConfig",
+                "ModelConfig",
+                "Ranker",
+                "RankerConfig",
+                "Reader",
+                "Retriever",
+                "Rewriter",
+                "RewriterConfig",
+                "StageConfig",
+                "Stored",
+            ),
+            "ranking": ("reranked",),
+            "registry": ("register", "unregister"),
+            "spec.datasets": ("open_dataset",),
+            "spec.pipeline": ("PipelineSpec", "load_pipeline", "parse_pipeline"),
+            "types": ("Answer", "Hit", "Passage", "Query", "Question"),
+        },
+    )
 
 __all__ = [
     "Answer",
@@ -91,6 +97,7 @@ __all__ = [
     "PipelineSpec",
     "Query",
     "Question",
+    "QuestionSet",
     "Ranker",
     "RankerConfig",
     "Reader",
@@ -108,15 +115,3 @@ __all__ = [
     "reranked",
     "unregister",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'odqa' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(_WHERE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import odqa
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 pytestmark = [pytest.mark.slow, pytest.mark.java]
@@ -62,6 +64,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ODQA_CACHE", str(cache))
+            # The odqa that is tested, where another checkout is installed.
+            patch.setenv("PYTHONPATH", str(Path(odqa.__file__).parent.parent))
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)
             patch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
             client.execute()
@@ -83,16 +87,22 @@ def test_is_kept_without_outputs(path: Path) -> None:
 
 def test_compare_pipelines(run: Run) -> None:
     notebook = run("1_compare_pipelines.ipynb")
+    assert notebook.html("hybrid.named(").splitlines()[1:4] == [
+        "  reader extractive(passages=5, compare=odds)",
+        "    ranker colbert(k=20)",
+        "      fusion rrf",
+    ]
     table = notebook.html("odqa.compare(")
-    for pipeline in ("bm25", "sbert-colbert", "retro"):
-        assert f"<th>{pipeline}</th>" in table
-    assert all(column in table for column in ("em", "ranked_mrr@10", "offline s", "online ms"))
-    assert "on 8 questions" in notebook.text("verdict(result)")
-    tests = notebook.html("tests_for(result")
-    assert tests.count("<td>ranked_mrr@10</td>") == 2
-    lost = notebook.html("loss_table(result.rows)")
-    assert all(fate in lost for fate in ("retriever miss", "ranker drop", "reader miss"))
+    for pipeline in ("bm25", "sbert-colbert", "retro", "hybrid"):
+        assert f">{pipeline}</th>" in table
+    assert all(f">{row}<" in table for row in ("em", "ranked_mrr@10", "offline s", "online ms"))
+    assert "on 8 questions" in notebook.text("result.verdict(")
+    assert notebook.html("result.tests()").count("hybrid</th>") == 2
     assert "winner" in notebook.html("result.diff(")
+    lost = notebook.html("result.losses()")
+    assert all(fate in lost for fate in ("retriever miss", "ranker drop", "reader miss"))
+    by_stage = notebook.html('result.losses(by="stage")')
+    assert all(f"<th>{stage}</th>" in by_stage for stage in ("sentence", "rrf", "retro-ranker"))
     assert notebook.has("plt.subplots", "image/png")
 
 
@@ -100,11 +110,15 @@ def test_inspect_one_question(run: Run) -> None:
     notebook = run("2_inspect_one_question.ipynb")
     view = notebook.html("\nresult.trace(question_id)")
     assert all(name in view for name in ("bm25-colbert", "sbert-colbert", "was 1", "gold"))
-    for cell in ("def moves", "def rerank", 'rerank("colbert", alpha'):
+    assert "embedded (240 passages)" in notebook.html("open_dataset(")
+    assert ">was<" not in notebook.html("passages[:5]")
+    for cell in ("colbert(k=5).open", "retro_ranker(k=5).open"):
         table = notebook.html(cell)
-        assert all(f"<th>{column}</th>" in table for column in ("before", "after", "move"))
-        assert table.count("<tr") == 1 + 8
-    for cell in ("def alignment", "alignment(corpus.get(other))"):
+        assert ">was<" in table and table.count("<tr>") == 1 + 5
+    by_weight = _table(notebook.html("def ranked"))
+    first = [[row[f"alpha {alpha}"] for row in by_weight] for alpha in ("0", "0.5", "5")]
+    assert first[0] != first[1] != first[2]
+    for cell in ("def alignment", "alignment(other)"):
         aligned = notebook.html(cell)
         # The question has 13 words, between the markers that ColBERT adds.
         assert ">chains<" in aligned and aligned.count("<tr>") > 13
@@ -141,12 +155,18 @@ def test_your_own_ranker(run: Run) -> None:
     notebook = run("4_your_own_ranker.ipynb")
     assert notebook.text("check_ranker(ranker").strip() == "conforms"
     assert "scores must not rise" in notebook.text("class Careless")
-    table = notebook.html("odqa.register(")
-    assert "<th>sbert-colbert</th>" in table and "<th>sbert-rare-words</th>" in table
+    tree = notebook.html("odqa.register(")
+    assert "ranker rare-words(k=20, title_bonus=0.5)\n      fusion rrf" in tree
+    table = notebook.html('["embedded/sbert-colbert", mine, hybrid]')
+    names = ("sbert-colbert", "sbert-rare-words", "hybrid-rare-words")
+    assert all(f">{name}</th>" in table for name in names)
     assert "did you mean 'title_bonus'" in notebook.text("except SpecErrors")
     decided = _table(notebook.html("result.diff("))
     assert {row["winner"] for row in decided} == {"sbert-colbert", "sbert-rare-words"}
     assert "sbert-rare-words" in notebook.html("result.trace(")
+    before, after = (_table(notebook.html(cell)) for cell in ("def run_again", r"\w{3,}"))
+    assert [row["cached"] for row in before] == ["offline + online"] * 2
+    assert [row["cached"] for row in after] == ["offline + online", ""]
 
 
 def _table(html: str) -> list[dict[str, str]]:

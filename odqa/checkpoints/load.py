@@ -99,6 +99,8 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         raise CheckpointError(
             "only a slow tokenizer", where=name, cure="name a checkpoint with tokenizer.json"
         )
+    # Readers pad windows long after they made them; advice against that helps no user.
+    getattr(tokenizer, "deprecation_warnings", {})["Asking-to-pad-a-fast-tokenizer"] = True
     return tokenizer
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.table import TESTED, tests_for
 from odqa.execution.latency import percentile
+from odqa.metrics.attribution import OUTCOMES, loss_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,35 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
         for test in tests_for(comparison, metric)
     ]
     return pd.DataFrame(rows)
+
+
+def outcome_frame(comparison: ComparisonData) -> pd.DataFrame:
+    """One row a pipeline, one column an outcome: how many questions had it.
+
+    Pipelines without reader, and questions without accepted answers, have no outcome.
+    """
+    import pandas as pd
+
+    counts = loss_table(comparison.rows)
+    index = pd.Index(list(counts), name="pipeline")
+    return pd.DataFrame(list(counts.values()), index=index, columns=list(OUTCOMES))
+
+
+def stage_loss_frame(comparison: ComparisonData) -> pd.DataFrame:
+    """One row a stage of a pipeline: how many questions it lost (`Comparison.lost_by`).
+
+    Stages of one fusion that all found nothing lose a question together; rows may then add up to
+    more than the questions that were lost.
+    """
+    import pandas as pd
+
+    rows = [
+        (name, stage, result.spec.graph[stage].role, lost)
+        for name, result in comparison.pipelines.items()
+        for stage, lost in comparison.lost_counts(name).items()
+    ]
+    frame = pd.DataFrame(rows, columns=["pipeline", "stage", "role", "lost"])
+    return frame.set_index(["pipeline", "stage"])
 
 
 def cached_parts(cost: StageCost) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from odqa.comparison.data import ComparisonData
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from odqa.comparison.trace import QuestionTrace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(ComparisonData):
     """Pipelines over one question set, with the views of them that a notebook wants."""
 
@@ -23,6 +23,22 @@ class Comparison(ComparisonData):
         from odqa.comparison.table import table
 
         return table(self)
+
+    def verdict(self, metric: str | None = None) -> str:
+        """Which pipeline is better, by how much and how sure, in one sentence.
+
+        Args:
+            metric: by default the first of em, ranked_mrr@10 … that was measured.
+        """
+        from odqa.comparison.verdict import verdict
+
+        return verdict(self, metric)
+
+    def losses(self, by: Literal["outcome", "stage"] = "outcome") -> pd.DataFrame:
+        """How many questions had which outcome, or how many each stage lost."""
+        from odqa.comparison.frames import outcome_frame, stage_loss_frame
+
+        return outcome_frame(self) if by == "outcome" else stage_loss_frame(self)
 
     def stages(self) -> pd.DataFrame:
         """Costs of every stage of every pipeline, as numbers."""
@@ -48,6 +64,16 @@ class Comparison(ComparisonData):
 
         return trace(self, question_id)
 
+    def save(self, folder: Path | str) -> None:
+        """Write a run folder, from which `load` reads it back.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        from odqa.comparison.folder import save
+
+        save(self, Path(folder))
+
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """Read a finished run folder.
@@ -60,5 +86,14 @@ class Comparison(ComparisonData):
         data = load(Path(folder))
         return cls(**{field.name: getattr(data, field.name) for field in fields(data)})
 
+    def __repr__(self) -> str:
+        pipelines = ", ".join(self.pipelines)
+        return f"<Comparison {self.name} of {pipelines}: {len(self.questions):,} questions>"
+
+    def __str__(self) -> str:
+        return f"{self.verdict()}\n\n{self.table().T.to_string(max_colwidth=30)}"
+
     def _repr_html_(self) -> str:
-        return str(self.table().to_html())
+        from odqa.comparison.table import table_html
+
+        return table_html(self.table(), self.verdict())

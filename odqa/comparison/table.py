@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.execution.latency import percentile
+from odqa.html_view import html_table
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
     return pd.DataFrame(rows).set_index("pipeline")
 
 
+def table_html(table: pd.DataFrame, caption: str) -> str:
+    """`table` with a column a pipeline, which is narrower; what nobody has is left out."""
+    rows = [(name, *values) for name, values in table.T.iterrows() if any(values)]
+    return html_table(("", *table.index), rows, caption)
+
+
 def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]:
     """Every other pipeline against the baseline on one metric; empty where it was not measured."""
     measured = {name for name, m in comparison.by_question if m == metric}
@@ -84,6 +91,9 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
     gflop = [cost.gflop for cost in costs if cost.gflop is not None]
     peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
     joules = joules_of([cost.online for cost in costs])
+    # Roles name the stages, unless a composition holds several of one.
+    is_plain = len({cost.role for cost in costs}) == len(costs)
+    named = [(cost.role if is_plain else cost.stage_id, cost) for cost in costs]
     return {
         "offline s": f"{sum(cost.offline_seconds for cost in costs):.1f}",
         "stored MB": f"{sum(cost.stored_bytes for cost in costs) / 1e6:.1f}",
@@ -95,8 +105,8 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
         "peak MB": f"{max(peaks) / 1e6:.0f}" if peaks else NOT_REPORTED,
         "J / question": NOT_REPORTED if joules is None else f"{joules / n:.3g}",
         "device": ", ".join(dict.fromkeys(c.facts.get("device", "cpu") for c in costs)),
-        "from cache": ", ".join(cost.role for cost in costs if cost.reused),
-        "offline": "; ".join(f"{c.role}: {c.stored_names}" for c in costs),
+        "from cache": ", ".join(name for name, cost in named if cost.reused),
+        "offline": "; ".join(f"{name}: {cost.stored_names}" for name, cost in named),
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.explained import as_html, as_text, attention_share
 from odqa.explanation import Explanation
+from odqa.html_view import shortened
 from odqa.metrics.attribution import outcomes
 from odqa.metrics.has_answer import has_answer
 from odqa.types import Answer, Hit, Matching, Passage, Question
@@ -76,7 +77,7 @@ class QuestionTrace:
                 before = hit.retrieved_rank if hit.retrieved_rank is not None else "-"
                 lines.append(
                     f"  {mark} {hit.ranked_rank:>2} (was {before}{_inner(hit)})  {hit.score:8.3f}  "
-                    f"{hit.passage.title}: {hit.passage.text[:90]}"
+                    f"{hit.passage.title}: {shortened(hit.passage.text, 90)}"
                 )
                 if hit.explanation is not None:
                     lines.append(f"{'':18}{as_text(hit.explanation, hit.passage)}")
@@ -185,5 +186,6 @@ def _item(hit: TracedHit) -> str:
     return (
         f"<li><small>was {hit.retrieved_rank or '-'}{escape(_inner(hit))}, "
         f"{hit.score:.3f}{mark}</small><br>"
-        f"<b>{escape(hit.passage.title)}</b> {escape(hit.passage.text[:200])}{details}</li>"
+        f"<b>{escape(hit.passage.title)}</b> {escape(shortened(hit.passage.text, 200))}"
+        f"{details}</li>"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from odqa.comparison.table import tests_for
 
 if TYPE_CHECKING:
-    from odqa.comparison.result import Comparison
+    from odqa.comparison.data import ComparisonData
     from odqa.metrics.statistics.pairs import PairedComparison
     from odqa.metrics.statistics.summary import Summary
     from odqa.spec.pipeline import PipelineSpec
@@ -37,13 +37,13 @@ CEILING = "sees the accepted answers; these figures are ceilings, not results of
 MACHINES = "The runs are of different machines: compare their quality, not their seconds."
 
 
-def deciding_metric(comparison: Comparison) -> str | None:
+def deciding_metric(comparison: ComparisonData) -> str | None:
     """The first of em, MRR@10, … that was measured."""
     measured = {metric for _, metric in comparison.by_question}
     return next((metric for metric in _DECIDING if metric in measured), None)
 
 
-def verdict(comparison: Comparison, metric: str | None = None) -> str:
+def verdict(comparison: ComparisonData, metric: str | None = None) -> str:
     """Which pipeline is better, by how much, and the p-value, in one sentence."""
     metric = metric or deciding_metric(comparison)
     if metric is None:
@@ -56,7 +56,7 @@ def verdict(comparison: Comparison, metric: str | None = None) -> str:
     return _best(comparison, metric, {name: cells[name] for name in real})
 
 
-def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> str:
+def _best(comparison: ComparisonData, metric: str, cells: Mapping[str, Summary]) -> str:
     means = {name: cell.mean for name, cell in cells.items()}
     best = max(means, key=lambda name: means[name])
     over = f"on {cells[best].questions} questions"
@@ -83,7 +83,7 @@ def _best(comparison: Comparison, metric: str, cells: Mapping[str, Summary]) -> 
     )
 
 
-def notices(comparison: Comparison) -> list[str]:
+def notices(comparison: ComparisonData) -> list[str]:
     """Notices for a reader of the results: licences, small models, ceilings, machines."""
     lines = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
     # Configs with defaults: a checkpoint that is embedded by default is not in the spec's text.

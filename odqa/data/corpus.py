@@ -11,7 +11,6 @@ import json
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from html import escape
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from odqa.data.id_index import IdIndex, id_hash
 from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
+from odqa.html_view import html_table, shortened
 from odqa.types import Passage
 
 if TYPE_CHECKING:
@@ -108,14 +108,12 @@ class Corpus:
     def __str__(self) -> str:
         return f"{self.name} ({len(self):,} passages)"
 
+    def __repr__(self) -> str:
+        return f"<Corpus {self}>"
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(p.id)}</td><td>{escape(p.title)}</td>"
-            f"<td style='text-align:left'>{escape(p.text[:120])}</td></tr>"
-            for p in self.slice(0, 5)
-        )
-        head = "<tr><th>id</th><th>title</th><th>text</th></tr>"
-        return f"<b>{escape(str(self))}</b><table>{head}{rows}</table>"
+        rows = [(p.id, p.title, shortened(p.text, 120)) for p in self.slice(0, 5)]
+        return html_table(("id", "title", "text"), rows, str(self))
 
     def __iter__(self) -> Iterator[Passage]:
         for batch in self._batches:

@@ -44,6 +44,16 @@ class Dataset:
             content["matching"] = self.matching
         return content_key(content)[:32]
 
+    def __str__(self) -> str:
+        judged = "no qrels" if self.qrels is None else f"qrels of {len(self.qrels):,}"
+        return f"{self.name}: {len(self.questions):,} questions ({judged}) over {self.corpus}"
+
+    def __repr__(self) -> str:
+        return f"<Dataset {self}>"
+
+    def _repr_html_(self) -> str:
+        return f"{self.questions._repr_html_()}{self.corpus._repr_html_()}"
+
     def take(self, n: int, seed: int | None = None) -> Dataset:
         """The same over fewer questions; see `QuestionSet.take`."""
         questions = self.questions.take(n, seed)

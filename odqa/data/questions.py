@@ -10,6 +10,7 @@ from functools import cached_property
 from odqa.cache import content_key
 from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
+from odqa.html_view import html_table
 from odqa.types import Question
 
 
@@ -40,6 +41,16 @@ class QuestionSet:
 
     def __iter__(self) -> Iterator[Question]:
         return iter(self.questions)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self):,} questions)"
+
+    def __repr__(self) -> str:
+        return f"<QuestionSet {self}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(each.id, each.text, " | ".join(each.answers)) for each in self.questions[:5]]
+        return html_table(("id", "question", "accepted answers"), rows, str(self))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,1 +1,35 @@
 """Rankers: reorder the passages a retriever found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from odqa.rankers.colbert import ColbertConfig, ColbertRanker, TokenMatch
+    from odqa.rankers.cross_encoder import CrossEncoderConfig, CrossEncoderRanker
+    from odqa.rankers.retro import RetroRanker, RetroRankerConfig
+    from odqa.rankers.run_file import RunFileRanker, RunFileRankerConfig
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "colbert": ("ColbertConfig", "ColbertRanker", "TokenMatch"),
+            "cross_encoder": ("CrossEncoderConfig", "CrossEncoderRanker"),
+            "retro": ("RetroRanker", "RetroRankerConfig"),
+            "run_file": ("RunFileRanker", "RunFileRankerConfig"),
+        },
+    )
+
+__all__ = [
+    "ColbertConfig",
+    "ColbertRanker",
+    "CrossEncoderConfig",
+    "CrossEncoderRanker",
+    "RetroRanker",
+    "RetroRankerConfig",
+    "RunFileRanker",
+    "RunFileRankerConfig",
+    "TokenMatch",
+]

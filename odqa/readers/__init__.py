@@ -1,1 +1,30 @@
 """Readers: answer questions from their best passages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
+    from odqa.readers.predictions import PredictionsConfig, PredictionsReader
+    from odqa.readers.retro import RetroReader, RetroReaderConfig
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "extractive": ("ExtractiveConfig", "ExtractiveReader"),
+            "predictions": ("PredictionsConfig", "PredictionsReader"),
+            "retro": ("RetroReader", "RetroReaderConfig"),
+        },
+    )
+
+__all__ = [
+    "ExtractiveConfig",
+    "ExtractiveReader",
+    "PredictionsConfig",
+    "PredictionsReader",
+    "RetroReader",
+    "RetroReaderConfig",
+]

@@ -16,7 +16,9 @@ checkpoints may be grown by ``create``, and ``offline`` uses their tokenizers an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from odqa.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from odqa.retro.create.megatron.convert import convert_megatron
@@ -31,24 +33,24 @@ if TYPE_CHECKING:
     from odqa.retro.rank.scorer import RetroScorer
     from odqa.retro.read.answering import Answering
     from odqa.retro.read.generation import generate
-
-_MODULES = {
-    "Answering": "read.answering",
-    "Candidates": "offline.checkpoint",
-    "Neighbours": "model.model",
-    "RetroCheckpoint": "offline.checkpoint",
-    "RetroConfig": "model.config",
-    "RetroModel": "model.model",
-    "RetroScorer": "rank.scorer",
-    "StackConfig": "model.config",
-    "capture_attention": "model.capture",
-    "chunk_document": "offline.chunks",
-    "convert_megatron": "create.megatron.convert",
-    "generate": "read.generation",
-    "preset": "model.presets",
-    "read_jointly": "rank.joint",
-    "retrofit": "create.retrofit",
-}
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "create.megatron.convert": ("convert_megatron",),
+            "create.retrofit": ("retrofit",),
+            "model.capture": ("capture_attention",),
+            "model.config": ("RetroConfig", "StackConfig"),
+            "model.model": ("Neighbours", "RetroModel"),
+            "model.presets": ("preset",),
+            "offline.checkpoint": ("Candidates", "RetroCheckpoint"),
+            "offline.chunks": ("chunk_document",),
+            "rank.joint": ("read_jointly",),
+            "rank.scorer": ("RetroScorer",),
+            "read.answering": ("Answering",),
+            "read.generation": ("generate",),
+        },
+    )
 
 __all__ = [
     "Answering",
@@ -67,11 +69,3 @@ __all__ = [
     "read_jointly",
     "retrofit",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'odqa.retro' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(f"odqa.retro.{_MODULES[name]}"), name)

@@ -1,1 +1,21 @@
 """Rewriters: texts to search for instead of, or beside, the question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odqa.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from odqa.rewriters.keywords import KeywordsConfig, KeywordsRewriter
+    from odqa.rewriters.query_file import QueryFileConfig, QueryFileRewriter
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "keywords": ("KeywordsConfig", "KeywordsRewriter"),
+            "query_file": ("QueryFileConfig", "QueryFileRewriter"),
+        },
+    )
+
+__all__ = ["KeywordsConfig", "KeywordsRewriter", "QueryFileConfig", "QueryFileRewriter"]

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from odqa.errors import OdqaError, SpecError, SpecErrors
+from odqa.html_view import html_lines
 from odqa.interfaces import Device, Precision
 from odqa.registry import SLOTS, Slot
 from odqa.spec.composition import SlotSpec
@@ -129,7 +129,7 @@ class PipelineSpec:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.tree())}</pre>"
+        return html_lines(self.tree())
 
     def to_yaml(self, defaults: bool = False) -> str:
         """The same as YAML text."""

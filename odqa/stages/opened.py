@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from odqa.errors import ComponentError
-from odqa.execution.pipeline import Pipeline, PipelineOutput
+from odqa.execution.pipeline import Pipeline
+from odqa.html_view import html_lines
 from odqa.stages.passages import ScoredPassage, ScoredPassages
 from odqa.types import Answer, Hit, Passage, Query, Question
 
@@ -71,7 +72,9 @@ class Opened:
         """
         self._need("retriever")
         batch = _as_questions(questions)
-        return _like(questions, self._scored(batch, self._pipeline.run(batch), k))
+        output = self._pipeline.run(batch)
+        before = output.retrieved if "ranker" in self._pipeline.spec.slots else None
+        return _like(questions, self._scored(batch, output.ranked, k, before))
 
     @overload
     def rank(  # type: ignore[overload-overlap]
@@ -97,12 +100,14 @@ class Opened:
                 corpus.
 
         Raises:
-            ComponentError: there is no ranker. DataError: a passage that the corpus does not have.
+            ComponentError: there is no ranker, or passages are given to a retriever before it.
+            DataError: a passage that the corpus does not have.
         """
         self._need("ranker")
-        batch = _as_questions(questions)
-        output = self._pipeline.run(batch, self._hits(questions, passages))
-        return _like(questions, self._scored(batch, output, k))
+        batch, candidates = _as_questions(questions), self._hits(questions, passages)
+        ranked = self._pipeline.run(batch, candidates).ranked
+        before = None if passages is None else candidates
+        return _like(questions, self._scored(batch, ranked, k, before))
 
     @overload
     def read(self, questions: AnyQuestion, passages: AnyPassages | None = None) -> Answer: ...  # type: ignore[overload-overlap]
@@ -118,7 +123,7 @@ class Opened:
         """Answers from passages; arguments as in `rank`.
 
         Raises:
-            ComponentError: there is no reader. DataError: a passage that the corpus does not have.
+            ComponentError, DataError: as `rank`.
         """
         self._need("reader")
         output = self._pipeline.run(_as_questions(questions), self._hits(questions, passages))
@@ -150,6 +155,9 @@ class Opened:
     def __str__(self) -> str:
         return f"{self._pipeline.spec.tree()}\nover {self.corpus}"
 
+    def _repr_html_(self) -> str:
+        return html_lines(str(self))
+
     def _need(self, slot: str) -> None:
         if slot not in self._pipeline.spec.slots:
             raise ComponentError(
@@ -161,6 +169,12 @@ class Opened:
         questions: AnyQuestion | Sequence[AnyQuestion],
         passages: AnyPassages | Sequence[AnyPassages] | None,
     ) -> list[list[Hit]]:
+        if passages is not None and "retriever" in self._pipeline.spec.slots:
+            raise ComponentError(
+                "a retriever searches the corpus whatever passages are given",
+                where=self._pipeline.spec.name,
+                cure="open what comes after it by itself",
+            )
         if isinstance(questions, str | Query):
             candidates = self.corpus.ids(range(len(self.corpus))) if passages is None else passages
             return [_as_hits(candidates)]  # type: ignore[arg-type]
@@ -174,17 +188,28 @@ class Opened:
         return [_as_hits(question_passages) for question_passages in lists]  # type: ignore[arg-type]
 
     def _scored(
-        self, questions: Sequence[Question], output: PipelineOutput, k: int | None
+        self,
+        questions: Sequence[Question],
+        ranked: Sequence[Sequence[Hit]],
+        k: int | None,
+        before: Sequence[Sequence[Hit]] | None,
     ) -> list[ScoredPassages]:
+        """With passages; ``before`` is what the ranker was given, where its order is known."""
+        places = [
+            {hit.passage_id: place for place, hit in enumerate(hits, start=1)}
+            for hits in (before or [[] for _ in questions])
+        ]
         return [
             ScoredPassages(
                 question.text,
                 tuple(
-                    ScoredPassage(rank, hit.score, self.corpus.get(hit.passage_id))
+                    ScoredPassage(
+                        rank, hit.score, self.corpus.get(hit.passage_id), was.get(hit.passage_id)
+                    )
                     for rank, hit in enumerate(hits[:k], start=1)
                 ),
             )
-            for question, hits in zip(questions, output.ranked, strict=True)
+            for question, hits, was in zip(questions, ranked, places, strict=True)
         ]
 
 

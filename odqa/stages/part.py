@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from odqa.errors import SpecError, SpecErrors
+from odqa.html_view import html_lines
 from odqa.registry import Slot
 from odqa.spec.composition import DEFAULT_FUSION, ChainSpec, FusedSpec, SlotSpec
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
@@ -100,7 +100,7 @@ class Part:
         return self._unchecked.tree()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return html_lines(str(self))
 
     @property
     def _unchecked(self) -> PipelineSpec:

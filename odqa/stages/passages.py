@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
+from odqa.html_view import html_table, shortened
 from odqa.types import Hit, Passage
 
 if TYPE_CHECKING:
@@ -18,11 +18,16 @@ _SHOWN = 120
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:
-    """One passage, its place (from 1) and its score."""
+    """One passage, its place (from 1) and its score.
+
+    ``was`` is its place among the passages that the ranker was given; `None` where nothing ranked
+    or no order was given.
+    """
 
     rank: int
     score: float
     passage: Passage
+    was: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,10 @@ class ScoredPassages(Sequence[ScoredPassage]):
         return [Hit(item.passage.id, item.score) for item in self.items]
 
     def frame(self) -> pd.DataFrame:
-        """rank, score, id, title, text."""
+        """rank, was (where a ranker was given an order), score, id, title, text."""
         import pandas as pd
 
-        rows = [(i.rank, i.score, i.passage.id, i.passage.title, i.passage.text) for i in self]
-        return pd.DataFrame(rows, columns=["rank", "score", "id", "title", "text"])
+        return pd.DataFrame(self._rows(), columns=self._columns())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -62,16 +66,24 @@ class ScoredPassages(Sequence[ScoredPassage]):
     def __str__(self) -> str:
         lines = [self.question]
         for item in self.items:
-            text = " ".join(item.passage.full_text.split())[:_SHOWN]
+            text = shortened(item.passage.full_text, _SHOWN)
             lines.append(f"{item.rank:>3}. {item.score:9.3f}  {item.passage.id}: {text}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "<tr><th></th><th>score</th><th>id</th><th>title</th><th>text</th></tr>"
-        rows = "".join(
-            f"<tr><td>{item.rank}</td><td>{item.score:.3f}</td><td>{escape(item.passage.id)}</td>"
-            f"<td>{escape(item.passage.title)}</td>"
-            f"<td style='text-align:left'>{escape(item.passage.text[:_SHOWN])}</td></tr>"
-            for item in self.items
-        )
-        return f"<b>{escape(self.question)}</b><table>{head}{rows}</table>"
+        rows = [(*row[:-1], shortened(str(row[-1]), _SHOWN)) for row in self._rows()]
+        return html_table(self._columns(), rows, self.question)
+
+    def _columns(self) -> list[str]:
+        was = ["was"] if self._knows_places() else []
+        return ["rank", *was, "score", "id", "title", "text"]
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        was = self._knows_places()
+        return [
+            (i.rank, *([i.was] if was else []), i.score, p.id, p.title, p.text)
+            for i, p in ((item, item.passage) for item in self)
+        ]
+
+    def _knows_places(self) -> bool:
+        return any(item.was is not None for item in self)

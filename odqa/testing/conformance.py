@@ -2,7 +2,7 @@
 
 Each takes a prepared component and raises `AssertionError` that names the broken rule::
 
-    from odqa.testing.conformance import check_ranker
+    from odqa.testing import check_ranker
     check_ranker(my_ranker, questions, hits)
 
 Scores are compared to a relative 1e-4: batching may round differently, nothing else may differ.

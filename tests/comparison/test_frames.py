@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import math
 from dataclasses import replace
 
@@ -76,6 +77,27 @@ def test_the_terminal_shows_statistics_and_stages(comparison: Comparison) -> Non
     assert wins in cross and cross.endswith(f"  {test['needed']:.0f}")
     assert any(line.startswith("sbert-colbert  sentence") for line in lines)
     assert max(map(len, lines)) <= 160
+
+
+def test_losses_are_counted_by_outcome_and_by_stage(comparison: Comparison) -> None:
+    outcomes = comparison.losses()
+    assert list(outcomes.index) == list(comparison.pipelines)
+    assert list(outcomes.columns) == ["retriever miss", "ranker drop", "reader miss", "answered"]
+    assert set(outcomes.sum(axis=1)) == {20}
+    stages = comparison.losses(by="stage")
+    assert stages.index.names == ["pipeline", "stage"]
+    for name in comparison.pipelines:
+        assert dict(stages.loc[name, "lost"]) == comparison.lost_counts(name)
+    assert stages.loc[("sbert-colbert", "colbert"), "role"] == "ranker"
+
+
+def test_a_comparison_prints_itself(comparison: Comparison) -> None:
+    assert repr(comparison).startswith("<Comparison ") and repr(comparison).endswith("questions>")
+    assert str(comparison).startswith(comparison.verdict())
+    shown = comparison._repr_html_()
+    assert comparison.verdict() in html.unescape(shown)
+    assert all(f">{name}</th>" in shown for name in comparison.pipelines)
+    assert ">p50 ms<" in shown and ">p50 ms<" not in silent(comparison)._repr_html_()
 
 
 def test_tests_are_plain_numbers(comparison: Comparison) -> None:

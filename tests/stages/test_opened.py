@@ -30,6 +30,8 @@ def test_search_one_and_many(tmp_path: Path) -> None:
         assert opened.search(QUESTIONS[0].text, k=1)[0] == passages[0]
         assert list(passages.frame().columns) == ["rank", "score", "id", "title", "text"]
         assert "Seine" in passages._repr_html_() and "p3" in str(passages)
+        assert ">was<" not in passages._repr_html_()
+        assert "over toy (4 passages)" in opened._repr_html_()
 
 
 def test_texts_are_a_corpus() -> None:
@@ -53,6 +55,21 @@ def test_rank_takes_ids_passages_and_results(tmp_path: Path) -> None:
         ranker.rank(["x", "y"], [["p1"]])
     with pytest.raises(ComponentError, match="no retriever here"):
         ranker.search("x")
+
+
+def test_ranked_passages_say_where_they_were(tmp_path: Path) -> None:
+    cache, corpus = Cache(tmp_path), toy_dataset().corpus
+    ranker = stage("ranker", "overlap", k=2)
+    given = ranker.open(corpus, cache).rank(QUESTIONS[0], ["p1", "p2", "p3"])
+    assert [(item.passage.id, item.was) for item in given] == [("p3", 3), ("p2", 2)]
+    assert list(given.frame().columns) == ["rank", "was", "score", "id", "title", "text"]
+    assert list(given.frame()["was"]) == [3, 2]
+    assert ">was<" in given._repr_html_()
+    whole = (overlap(k=3, weight=0) >> ranker).open(corpus, cache)
+    assert [item.was for item in whole.search(QUESTIONS[0])] == [3, 2]
+    assert {item.was for item in ranker.open(corpus, cache).rank(QUESTIONS[0])} == {None}
+    with pytest.raises(ComponentError, match="a retriever searches the corpus whatever"):
+        whole.rank(QUESTIONS[0], ["p1"])
 
 
 def test_incoming_scores_are_added_here_too(tmp_path: Path) -> None:
