@@ -161,3 +161,14 @@ def test_regular_expressions_judge_passages_and_answers(toys: None, tmp_path: Pa
     assert comparison.values("good", "em") == {"q1": 1.0}
     assert comparison.values("good", "ranked_has_answer@1") == {"q1": 1.0}
     assert comparison.trace("q1").pipelines[0].hits[0].holds_answer
+
+
+def test_a_table_names_the_stages_of_a_composition_by_their_ids(toys: None) -> None:
+    fused = parse_pipeline(
+        "{name: fused, retriever: {fuse: [{type: overlap, k: 3}, {type: overlap, id: other}]},"
+        " reader: {type: first_word}}"
+    )
+    table = run_comparison([GOOD, fused], toy_dataset(), Cache(enabled=False)).table()
+    assert table.loc["good", "offline"].startswith("retriever: ")
+    named = [part.split(": ")[0] for part in table.loc["fused", "offline"].split("; ")]
+    assert named == ["overlap", "other", "rrf", "first_word"]

@@ -55,7 +55,7 @@ def test_it_needs_no_corpus(alone: PipelineSpec, tmp_path: Path) -> None:
     assert again.result("alone").retrieved == again.result("alone").ranked == {}
     for shown in (render_page(again), render(again), str(again.trace("q2"))):
         assert "alone" in shown
-    assert again.trace("q2").pipelines[0].fate == "reader miss: predictions"
+    assert again.trace("q2").pipelines[0].outcome_text == "reader miss: predictions"
     with pytest.raises(RunError, match="pipeline 'whole' retrieves, and there is no corpus"):
         run_comparison([alone, whole()], data, Cache(enabled=False))
 
