@@ -47,6 +47,7 @@ test: lint types unit  ## Everything that must pass before a commit.
 schema: $(READY)  ## Write the JSON Schemas that the comment line of every spec names.
 	$(BIN)/odqa schema pipeline > pipelines/schema.json
 	$(BIN)/odqa schema benchmark > eval/schema.json
+
 test-next: $(NEXT_READY)  ## The unit tests with transformers 5 and current sentence-transformers.
 	OMP_NUM_THREADS=1 $(NEXT)/bin/python -m pytest -n 2 --dist loadfile tests
 
