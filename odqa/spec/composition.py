@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -115,3 +116,11 @@ class ChainSpec:
 
 
 SlotSpec = StageSpec | FusedSpec | ChainSpec
+
+
+def chain(stages: Sequence[SlotSpec]) -> ChainSpec:
+    """Stages one after the other; chains among them are flattened."""
+    flat: list[SlotSpec] = []
+    for stage in stages:
+        flat += stage.in_order() if isinstance(stage, ChainSpec) else [stage]
+    return ChainSpec(tuple(flat))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from odqa.interfaces import FusionConfig, RewriterConfig, StageConfig
 from odqa.registry import Slot, entries
-from odqa.spec.composition import DEFAULT_FUSION, ChainSpec, FusedSpec, SlotSpec
+from odqa.spec.composition import DEFAULT_FUSION, ChainSpec, FusedSpec, SlotSpec, chain
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath
 from odqa.spec.stage import Parsing, StageSpec, parse_stage
@@ -81,13 +81,25 @@ def _parse_fused(
         for position, member in enumerate(members)
     ]
     method_values = {"by": DEFAULT_FUSION} | {key: values[key] for key in values if key != "fuse"}
-    method = parse_stage("fusion", method_values, parsing, at, type_key="by")
-    weights = method.config.weights if method and isinstance(method.config, FusionConfig) else None
-    if weights is not None and len(weights) != len(members):
-        what = f"{len(weights)} weights for {len(members)} fused stages"
-        parsing.problem(what, (*at, "weights"), "give each stage its weight")
+    method = parse_fusion(method_values, len(members), parsing, at)
     valid = [member for member in parsed if member is not None]
     return FusedSpec(tuple(valid), method) if method and len(valid) == len(members) else None
+
+
+def parse_fusion(
+    values: dict[str, Any], members: int, parsing: Parsing, at: KeyPath
+) -> StageSpec | None:
+    """Validate the method of a fusion of so many members, named by the key ``by``.
+
+    Returns:
+        `None` where it is no fusion; wrong weights are noted among ``parsing.problems``.
+    """
+    method = parse_stage("fusion", values, parsing, at, type_key="by")
+    weights = method.config.weights if method and isinstance(method.config, FusionConfig) else None
+    if weights is not None and len(weights) != members:
+        what = f"{len(weights)} weights for {members} fused stages"
+        parsing.problem(what, (*at, "weights"), "give each stage its weight")
+    return method
 
 
 def _parse_inner(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> SlotSpec | None:
@@ -122,22 +134,14 @@ def _parse_cascade(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> Slo
 
 
 def _chained(stages: Sequence[SlotSpec | None]) -> SlotSpec | None:
-    """Stages one after the other; a chain inside of a chain is flattened."""
+    """Stages one after the other; a single one is itself, and `None` among them makes `None`."""
     valid = [stage for stage in stages if stage is not None]
     if len(valid) != len(stages):
         return None
-    if len(valid) == 1:
-        return valid[0]
-    flat: list[SlotSpec] = []
-    for stage in valid:
-        flat += stage.in_order() if isinstance(stage, ChainSpec) else [stage]
-    return ChainSpec(tuple(flat))
+    return valid[0] if len(valid) == 1 else chain(valid)
 
 
 def _check_fusion(name: str, parsing: Parsing, at: KeyPath) -> None:
     types = [entry.name for entry in entries("fusion")]
     if name not in types:
         parsing.problem(f"unknown fusion type '{name}'", at, did_you_mean(name, types))
-
-
-__all__ = ["CascadeKeys", "Slot", "StageSpec", "parse_slot"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from odqa.errors import SpecError, SpecErrors
 from odqa.html_view import html_lines
 from odqa.registry import Slot
-from odqa.spec.composition import DEFAULT_FUSION, ChainSpec, FusedSpec, SlotSpec
+from odqa.spec.composition import DEFAULT_FUSION, ChainSpec, FusedSpec, SlotSpec, chain
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
-from odqa.spec.slots import parse_slot
+from odqa.spec.slots import parse_fusion, parse_slot
 from odqa.spec.source import Source
 from odqa.spec.stage import Parsing, parse_stage
 
@@ -53,7 +53,7 @@ class Part:
                 continue
             if n < last or (n == last and slot != "ranker"):
                 raise _refused(f"a {slot} cannot follow a {_ORDER[last]}", "change their order")
-            slots[slot] = added if slots[slot] is None else _chain(slots[slot], added)
+            slots[slot] = added if slots[slot] is None else chain([slots[slot], added])
         return Part(**slots, name=other.name or self.name)
 
     def by(self, method: str, *, id: str | None = None, **parameters: Any) -> Part:  # noqa: A002
@@ -127,7 +127,7 @@ class Part:
             assert self.ranker is not None
             return "ranker", self.ranker
         stages = [s for s in (self.rewriter, self.retriever, self.ranker) if s is not None]
-        return "retriever", stages[0] if len(stages) == 1 else _chain(*stages)
+        return "retriever", stages[0] if len(stages) == 1 else chain(stages)
 
 
 def stage(role: Slot, type: str, *, id: str | None = None, **parameters: Any) -> Part:  # noqa: A002
@@ -174,10 +174,7 @@ def _fused(
     if id is not None:
         values["id"] = id
     parsing = Parsing(Source({}, {}, f"by {method}"))
-    stage_spec = parse_stage("fusion", values, parsing, (), type_key="by")
-    weights = parameters.get("weights")
-    if weights is not None and len(weights) != len(members):
-        parsing.problem(f"{len(weights)} weights for {len(members)} fused stages", ("weights",))
+    stage_spec = parse_fusion(values, len(members), parsing, ())
     if stage_spec is None or parsing.problems:
         raise SpecErrors(parsing.problems)
     return FusedSpec(tuple(members), stage_spec)
@@ -192,13 +189,6 @@ def _rrf() -> object:
     method = parse_stage("fusion", {"by": DEFAULT_FUSION}, Parsing(Source({})), (), type_key="by")
     assert method is not None
     return method
-
-
-def _chain(*stages: SlotSpec) -> ChainSpec:
-    flat: list[SlotSpec] = []
-    for stage in stages:
-        flat += stage.in_order() if isinstance(stage, ChainSpec) else [stage]
-    return ChainSpec(tuple(flat))
 
 
 def _default_name(spec: PipelineSpec) -> str:
