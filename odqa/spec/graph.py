@@ -100,6 +100,9 @@ class _Builder:
         return self._append(slot, () if source is None else (source,))
 
     def _append(self, stage: StageSpec, inputs: tuple[int, ...]) -> int:
+        """Its position; that of an equal stage over the same input, which runs once."""
+        if (stage, inputs) in self.stages:
+            return self.stages.index((stage, inputs))
         self.stages.append((stage, inputs))
         return len(self.stages) - 1
 

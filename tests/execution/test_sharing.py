@@ -151,16 +151,22 @@ def test_a_rewriter_is_shared_and_what_it_feeds_is_not(calls: Counter[str], tmp_
     assert costs["overlap"].shared_with == ("both", "inside")
 
 
-def test_a_pipeline_that_has_a_stage_twice_runs_it_once(
+def test_a_pipeline_that_has_a_stage_twice_runs_and_charges_it_once(
     calls: Counter[str], tmp_path: Path
 ) -> None:
-    spec = parsed("twice", f"retriever: {{fuse: [{FINDS}, {FINDS}], weights: [1, 2]}}")
+    members = f"[{FINDS}, {LATE}], [{FINDS}, {CROSS}], {FINDS}"
+    spec = parsed("twice", f"retriever: {{fuse: [{members}], weights: [1, 2, 4], k: 1}}")
     found = run(tmp_path, spec).result("twice")
     assert calls["OverlapRetriever.retrieve 1.0"] == 1
-    assert found.hits_of("overlap") == found.hits_of("overlap-2")
-    assert [cost.stage_id for cost in found.costs] == ["overlap", "overlap-2", "rrf"]
-    assert [cost.shared_with for cost in found.costs] == [(), (), ()]
-    assert [hit.score for hit in found.retrieved["q1"]] == pytest.approx([3 / 61, 3 / 62, 3 / 63])
+    assert [cost.stage_id for cost in found.costs] == [
+        *("overlap-retriever", "late", "cross", "rrf")
+    ]
+    # p3 is the first of all three lists.
+    assert [hit.score for hit in found.retrieved["q1"]] == pytest.approx([7 / 61])
+    again = Pipeline(spec)
+    again.prepare(toy_dataset().corpus, Cache(enabled=False))
+    assert again.run(toy_dataset().questions.questions).retrieved[0] == found.retrieved["q1"]
+    assert calls["OverlapRetriever.retrieve 1.0"] == 2
 
 
 def random_slot(draw: random.Random, role: str, depth: int) -> object:

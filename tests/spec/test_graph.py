@@ -68,6 +68,23 @@ def test_a_type_twice_in_one_role_is_numbered() -> None:
     assert ids(slots) == ["retro-retriever", "retro-retriever-2", "rrf", "retro-ranker"]
 
 
+def test_an_equal_stage_over_the_same_input_is_one_stage() -> None:
+    # Both members rank what the same retriever found.
+    members = "[{type: bm25}, {type: colbert}], [{type: bm25}, {type: cross_encoder}]"
+    graph = parsed(f"retriever: {{fuse: [{members}]}}").graph
+    assert {node.id: node.inputs for node in graph.nodes} == {
+        "bm25": (),
+        "colbert": ("bm25",),
+        "cross_encoder": ("bm25",),
+        "rrf": ("colbert", "cross_encoder"),
+    }
+    # Other parameters, another input or an id of its own make another stage.
+    assert ids("retriever: {fuse: [{type: bm25}, {type: bm25, k: 5}]}") == ["bm25", "bm25-2", "rrf"]
+    assert ids("retriever: {fuse: [{type: bm25}, {type: bm25, id: b}]}") == ["bm25", "b", "rrf"]
+    members = "{type: bm25}, {rewriter: {type: keywords}, retriever: {type: bm25}}"
+    assert ids(f"retriever: {{fuse: [{members}]}}") == ["bm25", "keywords", "bm25-2", "rrf"]
+
+
 def test_given_ids_win() -> None:
     # The one that says so is called bm25, whatever its type; the others make room.
     slots = "retriever: {fuse: [{type: bm25}, {type: sentence, id: bm25}]}"
