@@ -51,6 +51,7 @@ def compare(
     latency: int = 0,
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
+    metrics: Sequence[str] = (),
     cache: Cache | None = None,
     name: str | None = None,
 ) -> Comparison:
@@ -64,6 +65,7 @@ def compare(
         latency: over how many questions to measure one-at-a-time latency.
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.
         explain: for how many questions to keep what rankers looked at.
+        metrics: which to show and test, most important first: ``["em", "nDCG@20"]``.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
@@ -82,6 +84,7 @@ def compare(
         latency=latency,
         oracle=oracle,
         explain=explain,
+        metrics=metrics,
     )
 
 
@@ -103,6 +106,7 @@ def compare_benchmark(
         results=results,
         oracle=keys.oracle,
         explain=keys.explain,
+        metrics=keys.metrics,
     )
 
 

@@ -13,6 +13,7 @@ from odqa.cli.options import (
     CacheFolder,
     Data,
     Explain,
+    Metrics,
     NoCache,
     Oracle,
     Out,
@@ -46,6 +47,7 @@ def compare(
     cache: CacheFolder = None,
     no_cache: NoCache = False,
     oracle: Oracle = None,
+    metrics: Metrics = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
@@ -59,15 +61,18 @@ def compare(
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
     from odqa.execution.explain import QUESTIONS
+    from odqa.metrics.measures import parse_measures
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
 
     TracePolicy.parse(traces)  # refuse an unknown policy before the work
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
+    names = tuple(metrics.split(",")) if metrics else ()
+    parse_measures(names)  # refuse an unknown metric before the work
     if any(map(is_run_folder, refs)):
         options = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
-        options["--explain"] = explain
+        options |= {"--explain": explain, "--metrics": metrics}
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
         merged = _merged(refs, baseline, unfit)
@@ -85,7 +90,11 @@ def compare(
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
         benchmark = benchmark.changed(
-            latency=latency, baseline=baseline, oracle=stage, explain=explain
+            latency=latency,
+            baseline=baseline,
+            oracle=stage,
+            explain=explain,
+            metrics=None if metrics is None else names,
         )
         with run_folder(out, benchmark.name) as folder:
             finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
@@ -103,6 +112,7 @@ def compare(
             latency=n,
             oracle=stage,
             explain=explained,
+            metrics=names,
         )
         finish(result, folder, mlflow, traces)
 

@@ -72,6 +72,13 @@ Traces = Annotated[
         help="Per-question traces in MLflow: all, sample: N, failures, disagreements or none."
     ),
 ]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        help="Metrics to show and test, most important first: em,equivalent,nDCG@20,R@100.",
+        show_default=False,
+    ),
+]
 SAMPLE = "sample: 20"
 Take = Annotated[
     int | None, typer.Option("--take", min=1, help="Use only this many questions (the first).")

@@ -48,6 +48,11 @@ class ComparisonData:
         entry = self.manifest.get("dataset", {})
         return "regex" if entry.get("matching") == "regex" else "tokens"
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that were chosen, most important first; empty: the usual ones."""
+        return tuple(self.manifest.get("settings", {}).get("metrics", ()))
+
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:
         """(pipeline, metric) -> question id -> value."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import TESTED, tests_for
+from odqa.comparison.table import tested_metrics, tests_for
 from odqa.execution.latency import percentile
 from odqa.metrics.attribution import OUTCOMES, loss_table
 
@@ -76,7 +76,7 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
             "questions": test.questions,
             "needed": test.questions_needed,
         }
-        for metric in TESTED
+        for metric in tested_metrics(comparison)
         for test in tests_for(comparison, metric)
     ]
     return pd.DataFrame(rows)

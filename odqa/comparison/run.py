@@ -11,7 +11,7 @@ from odqa.comparison.costs import StageCost, stage_cost
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
-from odqa.comparison.score import Scorer
+from odqa.comparison.score import Scorer, check_data
 from odqa.data.dataset import Dataset
 from odqa.errors import RunError
 from odqa.execution.ceilings import (
@@ -26,6 +26,7 @@ from odqa.execution.explain import QUESTIONS, Explanations, explain_ranking
 from odqa.execution.latency import Latency, cached_latency
 from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
+from odqa.metrics.measures import parse_measures
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
@@ -45,6 +46,7 @@ def run_comparison(
     results: Cache | None = None,
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
+    metrics: Sequence[str] = (),
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
@@ -54,15 +56,20 @@ def run_comparison(
         baseline: the pipeline the others are tested against; by default the first.
         results: the cache for results of stages, by default ``cache``; an empty one reuses none.
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
+        metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
+            first decides. Without any, the usual ones.
 
     Raises:
-        RunError: no pipelines, two of one name, an unknown baseline, or an oracle without qrels.
+        RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a metric
+            without the qrels or answers that it needs.
         OdqaError: an error of a component; what was computed before stays in the cache.
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
     baseline = _check_pipelines(specs, dataset, baseline)
+    measures = parse_measures(metrics)
+    check_data(measures, dataset)
     specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
     started_at, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
@@ -87,7 +94,7 @@ def run_comparison(
             latencies.get(spec.name),
             _explanations(spec, stages, dataset, cache, explain),
         )
-    scorer = Scorer(dataset)
+    scorer = Scorer(dataset, measures)
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
@@ -106,7 +113,7 @@ def run_comparison(
                 "of pipelines": sum(len(spec.stages) for spec in specs),
                 "run": len(plan.nodes),
             },
-            settings={"latency": latency},
+            settings={"latency": latency} | ({"metrics": list(measures.columns)} if metrics else {}),
         ),
     )
 

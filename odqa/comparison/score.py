@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from odqa.errors import RunError
 from odqa.metrics.has_answer import AnswerFinder
-from odqa.metrics.rows import MetricRow, hit_rows, judge_hits, score_answers
+from odqa.metrics.measures import Measures
+from odqa.metrics.rows import DEFAULT, MetricRow, hit_rows, judge_hits, score_answers
 
 if TYPE_CHECKING:
     from odqa.comparison.pipeline_result import PipelineResult
@@ -17,10 +19,15 @@ _Values = Mapping[str, Mapping[str, float]]
 
 
 class Scorer:
-    """Scores pipelines on one dataset; hits that several of them share are judged once."""
+    """Scores pipelines on one dataset; hits that several of them share are judged once.
 
-    def __init__(self, dataset: Dataset) -> None:
+    Args:
+        measures: what to compute beside what always is.
+    """
+
+    def __init__(self, dataset: Dataset, measures: Measures = DEFAULT) -> None:
         self._dataset = dataset
+        self._measures = measures
         self._finder = AnswerFinder(dataset.corpus, dataset.matching)
         # The hits stand in the value, so that their id is not given to others.
         self._judged: dict[tuple[int, int], tuple[Mapping[str, list[Hit]], _Values]] = {}
@@ -41,6 +48,7 @@ class Scorer:
                 None if graph.ranked is None else result.ranked,
                 self._finder,
                 self._dataset.matching,
+                self._measures,
             )
         for node in graph.with_hits:
             rows += hit_rows(name, f"{node.id}/", self._values(result, node.id))
@@ -52,6 +60,28 @@ class Scorer:
         if key not in self._judged:
             data = self._dataset
             questions = data.questions.questions
-            values = judge_hits(questions, hits, self._finder, data.qrels, depth=depth)
+            values = judge_hits(
+                questions, hits, self._finder, data.qrels, depth=depth, measures=self._measures
+            )
             self._judged[key] = (hits, values)
         return self._judged[key][1]
+
+
+def check_data(measures: Measures, dataset: Dataset) -> None:
+    """Check that the dataset has what the metrics need.
+
+    Raises:
+        RunError: no relevance judgements, or accepted answers that are expressions.
+    """
+    if measures.rankings and dataset.qrels is None:
+        raise RunError(
+            f"'{next(iter(measures.rankings))}' needs relevance judgements, and there are none",
+            where="metrics",
+            cure="name qrels in the data, or choose has_answer@k",
+        )
+    if measures.answers and dataset.matching == "regex":
+        raise RunError(
+            f"'{measures.answers[0]}' compares texts, and accepted answers are expressions here",
+            where="metrics",
+            cure="choose em",
+        )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from odqa.comparison.data import ComparisonData
     from odqa.comparison.pipeline_result import PipelineResult
 
-#: Metrics of the summary table; those that were not measured are left out.
+#: Metrics of the summary table where none were chosen; those not measured are left out.
 HEADLINE = (
     "em",
     "f1",
@@ -29,14 +29,22 @@ HEADLINE = (
     "retrieved_oracle",
     "ranked_oracle",
 )
-#: Metrics on which pipelines are tested against the baseline.
+#: Metrics on which pipelines are tested where none were chosen.
 TESTED = ("em", "ranked_mrr@10")
+#: Metrics of which more is not better.
+_UNTESTED = ("answered", "answer_length")
 
 
 def headline_metrics(comparison: ComparisonData) -> list[str]:
-    """The metrics of `HEADLINE` that at least one pipeline has."""
+    """The chosen metrics, else those of `HEADLINE`, that at least one pipeline has."""
     measured = {metric for _, metric in comparison.by_question}
-    return [metric for metric in HEADLINE if metric in measured]
+    return [metric for metric in comparison.metrics or HEADLINE if metric in measured]
+
+
+def tested_metrics(comparison: ComparisonData) -> list[str]:
+    """The metrics on which pipelines are tested: the chosen ones, else `TESTED`."""
+    chosen = [metric for metric in comparison.metrics if metric not in _UNTESTED]
+    return chosen or list(TESTED)
 
 
 def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> pd.DataFrame:
@@ -52,7 +60,7 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
     import pandas as pd
 
     columns = list(metrics) if metrics is not None else headline_metrics(comparison)
-    tests = {metric: tests_for(comparison, metric) for metric in TESTED}
+    tests = {metric: tests_for(comparison, metric) for metric in tested_metrics(comparison)}
     rows = []
     for name, result in comparison.pipelines.items():
         row: dict[str, object] = {"pipeline": name}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from odqa.metrics.statistics.summary import Summary
     from odqa.spec.pipeline import PipelineSpec
 
-#: Which metric decides, best first: the answer where there is a reader, else the ranking.
+#: Which metric decides where none was chosen: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
 
 #: Notice of results of the embedded models.
@@ -38,9 +38,10 @@ MACHINES = "The runs are of different machines: compare their quality, not their
 
 
 def deciding_metric(comparison: ComparisonData) -> str | None:
-    """The first of em, MRR@10, … that was measured."""
+    """The first chosen metric, else the first of em, MRR@10, …, that was measured."""
     measured = {metric for _, metric in comparison.by_question}
-    return next((metric for metric in _DECIDING if metric in measured), None)
+    order = (*comparison.metrics, *_DECIDING)
+    return next((metric for metric in order if metric in measured), None)
 
 
 def verdict(comparison: ComparisonData, metric: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Every metric of odqa by name, and what it means.
+"""Every metric of odqa by name, and what it means; `odqa.metrics.measures` says which are optional.
 
 Names begin with what is judged: ``retrieved_…`` the hits that leave the retriever's slot,
 ``ranked_…`` those that leave the ranker's (the same in a pipeline without ranker), ``ID/…`` those
@@ -28,6 +28,9 @@ _ANSWER = (
     Metric("f1", "Token overlap of the answer with the accepted one that fits best."),
     Metric("answered", "The reader returned an answer at all."),
     Metric("answer_length", "Words in the answer."),
+    Metric("contains", "An accepted answer is in the answer."),
+    Metric("token_recall", "Share of an accepted answer's tokens that the answer has."),
+    Metric("equivalent", "The answer means the same as an accepted one, by rules."),
     Metric("reader_em_given_answer", "em, over questions whose passages held an accepted answer."),
     Metric("reader_f1_given_answer", "f1, over questions whose passages held an accepted answer."),
 )
@@ -37,8 +40,12 @@ _HITS = (
     ("oracle", "An accepted answer is in any of the {}: em of a perfect reader."),
     ("recall@k", "Share of the relevant passages (qrels) among the first k {}."),
     ("success@k", "A relevant passage (qrels) is among the first k {}."),
-    ("mrr@10", "1 / rank of the first relevant of the {}, 0 beyond rank 10."),
-    ("ndcg@10", "Normalised discounted cumulative gain of the first 10 {}."),
+    ("precision@k", "Share of the first k {} that are relevant (qrels)."),
+    ("mrr@k", "1 / rank of the first relevant of the {}, 0 beyond rank k."),
+    ("mrr", "1 / rank of the first relevant of the {}."),
+    ("ndcg@k", "Normalised discounted cumulative gain of the first k {}."),
+    ("ndcg", "Normalised discounted cumulative gain of the {}."),
+    ("map@k", "Average precision of the first k {}."),
     ("map", "Average precision of the {}."),
 )
 

@@ -19,7 +19,10 @@ RANKING_FIGURES = {"R@1": "recall@1", "R@5": "recall@5", "MRR@10": "mrr@10"}
 
 
 def score_ranking(
-    hits: Mapping[str, Sequence[Hit]], qrels: Qrels, cuts: Sequence[int] = CUTS
+    hits: Mapping[str, Sequence[Hit]],
+    qrels: Qrels,
+    cuts: Sequence[int] = CUTS,
+    others: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores of each question's hits.
 
@@ -29,15 +32,18 @@ def score_ranking(
             different scores.
         qrels: question id -> passage id -> relevance; relevant from 1 up.
         cuts: the ``k`` of ``recall@k`` and ``success@k``.
+        others: more measures: the metric's name -> ir_measures' name.
 
     Returns:
         Question id -> metric -> value for ``recall@k`` and ``success@k`` at every cut, ``mrr@10``,
-        ``ndcg@10`` and ``map``. A question without hits scores 0 in all of them. A question
+        ``ndcg@10``, ``map`` and the others. A question without hits scores 0 in all of them. A question
         without a relevant passage in the qrels is left out, since none of them is defined for it.
     """
     import ir_measures
 
     measures = _measures(cuts)
+    for name, peer in (others or {}).items():
+        measures.setdefault(ir_measures.parse_measure(peer), name)
     judged = {
         question: qrels[question]
         for question in hits

@@ -19,6 +19,7 @@ from odqa.metrics.answers import (
     best_pattern_match,
 )
 from odqa.metrics.has_answer import AnswerFinder
+from odqa.metrics.measures import ANSWER_METRICS, Measures
 from odqa.metrics.retrieval import CUTS, score_ranking
 from odqa.types import Answer, Hit, Matching, Question
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Stage = Literal["retrieved", "ranked"]
 Hits = Mapping[str, Sequence[Hit]]
+
+#: Nothing beside what is always computed.
+DEFAULT = Measures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ def judge_hits(
     qrels: Qrels | None = None,
     *,
     depth: int | None = None,
+    measures: Measures = DEFAULT,
 ) -> dict[str, dict[str, float]]:
     """Question id -> metric -> value, for the hits of any stage.
 
@@ -56,14 +61,16 @@ def judge_hits(
         qrels: relevance judgements, where there are any.
         depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
             of a ranker that returns 20 says nothing about rank 100.
+        measures: what is asked for beside it; its cuts are all computed.
     """
     cuts = [k for k in CUTS if depth is None or k <= depth]
+    answer_cuts = sorted({*cuts, *measures.cuts})
     by_question = {question.id: hits.get(question.id, ()) for question in questions}
-    judged = score_ranking(by_question, qrels, cuts) if qrels else {}
+    judged = score_ranking(by_question, qrels, cuts, measures.rankings) if qrels else {}
     values = {}
     for question in questions:
         first = finder.first(question, by_question[question.id])
-        values[question.id] = _has_answer_values(first, cuts, question) | judged.get(
+        values[question.id] = _has_answer_values(first, answer_cuts, question) | judged.get(
             question.id, {}
         )
     return values
@@ -87,6 +94,7 @@ def score_answers(
     reader_hits: Hits | None = None,
     finder: AnswerFinder | None = None,
     matching: Matching = "tokens",
+    measures: Measures = DEFAULT,
 ) -> list[MetricRow]:
     """Rows for the answers of a reader.
 
@@ -99,6 +107,7 @@ def score_answers(
             that its passages hold an answer are added.
         matching: whether accepted answers are texts or regular expressions; with the latter there
             is no f1.
+        measures: its metrics of answers are computed too, of texts.
     """
     rows = []
     for question in questions:
@@ -111,6 +120,8 @@ def score_answers(
             "answered": float(bool(text.strip())),
             "answer_length": float(answer_length(text)),
         }
+        if matching == "tokens":
+            values |= {name: ANSWER_METRICS[name](text, question) for name in measures.answers}
         if reader_hits is not None and finder is not None:
             has_answer = finder.first(question, reader_hits.get(question.id, ())) is not None
             for name in correct if has_answer else ():

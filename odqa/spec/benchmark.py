@@ -20,7 +20,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from odqa.data.load import DataConfig
-from odqa.errors import OdqaError, SpecError, SpecErrors
+from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
+from odqa.metrics.measures import parse_measures
 from odqa.spec.locate import built_in_specs
 from odqa.spec.merge import read_with_parents
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
@@ -54,6 +55,11 @@ class BenchmarkKeys(BaseModel):
         ge=0,
         description="For how many questions to keep what rankers looked at (the first); 0: none.",
     )
+    metrics: tuple[str, ...] = Field(
+        (),
+        description="Which metrics to show and test, most important first: em, f1, equivalent, "
+        "nDCG@20, R@100, retrieved_R@100, has_answer@5; the usual ones by default.",
+    )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
     )
@@ -82,9 +88,16 @@ class Benchmark:
         baseline: str | None,
         oracle: str | None = None,
         explain: int | None = None,
+        metrics: tuple[str, ...] | None = None,
     ) -> Benchmark:
         """The same with options of the command line; `None` keeps a key."""
-        options = {"latency": latency, "baseline": baseline, "oracle": oracle, "explain": explain}
+        options = {
+            "latency": latency,
+            "baseline": baseline,
+            "oracle": oracle,
+            "explain": explain,
+            "metrics": metrics,
+        }
         update = {key: value for key, value in options.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))
 
@@ -122,6 +135,7 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
         problems += errors.problems
     else:
         problems += _baseline_problems(keys, specs, source) if keys is not None else []
+    problems += _metric_problems(keys, source) if keys is not None else []
     if problems:
         raise SpecErrors(problems)
     assert keys is not None
@@ -146,3 +160,14 @@ def _baseline_problems(
     where = source.where(("baseline",))
     cure = did_you_mean(keys.baseline, names)
     return [SpecError(f"no pipeline is named '{keys.baseline}'", where=where, cure=cure)]
+
+
+def _metric_problems(keys: BenchmarkKeys, source: Source) -> list[OdqaError]:
+    problems: list[OdqaError] = []
+    for position, name in enumerate(keys.metrics):
+        try:
+            parse_measures([name])
+        except RunError as error:
+            where = source.where(("metrics", position))
+            problems.append(SpecError(error.what, where=where, cure=error.cure))
+    return problems

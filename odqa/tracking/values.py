@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import joules_of
-from odqa.comparison.table import TESTED, tests_for
+from odqa.comparison.table import tested_metrics, tests_for
 from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             metrics[key] = cell.mean
             metrics[f"ci/{key}_low"] = cell.interval.low
             metrics[f"ci/{key}_high"] = cell.interval.high
-    for metric in TESTED:
+    for metric in tested_metrics(comparison):
         for test in tests_for(comparison, metric):
             if test.candidate == name:
                 metrics |= _test(test)

@@ -23,7 +23,7 @@ def test_cut_is_filled_in() -> None:
     "name",
     [
         *("exact", "em@5", "ranked_recall@k", "ranked_recall@0", "recall@5"),
-        *("bm25/em", "bm25/ranked_map", "bm25/recall@k", "bm25/recall", "bm25/mrr@5", "/map@3"),
+        *("bm25/em", "bm25/ranked_map", "bm25/recall@k", "bm25/recall", "bm25/oracle@5", "/map@3"),
     ],
 )
 def test_unknown_name(name: str) -> None:

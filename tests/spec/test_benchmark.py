@@ -114,3 +114,12 @@ def test_an_oracle_is_a_key(folder: Path) -> None:
     assert "bench.yaml:5: oracle: 'reader' is not a value of this key" in refusal(path)[0]
     path.write_text(BENCH.replace("dev.jsonl}", "dev.jsonl, matching: regexp}"))
     assert "data.matching: 'regexp' is not a value of this key; did you mean" in refusal(path)[0]
+
+
+def test_metrics_are_chosen_by_name(folder: Path) -> None:
+    path = folder / "bench.yaml"
+    path.write_text(f"{BENCH}metrics: [equivalent, nDCG@20]\n")
+    assert load_benchmark(path).keys.metrics == ("equivalent", "nDCG@20")
+    path.write_text(f"{BENCH}metrics:\n  - em\n  - equivalnt\n")
+    (line,) = refusal(path)
+    assert line.startswith(f"{path}:7: metrics.1: unknown metric 'equivalnt'; did you mean 'equivale")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import TESTED, headline_metrics, tests_for
+from odqa.comparison.table import headline_metrics, tested_metrics, tests_for
 from odqa.errors import RunError
 from odqa.metrics.catalogue import describe, in_order, stage_of
 from odqa.report.sections.table import Cell, Column, Table, name, number
@@ -70,7 +70,7 @@ def stage_metrics_table(comparison: Comparison) -> Table | None:
 
 def tests_table(comparison: Comparison) -> Table | None:
     """Every other pipeline against the baseline, question by question; `None` without any."""
-    tests = [test for metric in TESTED for test in tests_for(comparison, metric)]
+    tests = [test for metric in tested_metrics(comparison) for test in tests_for(comparison, metric)]
     if not tests:
         return None
     columns = (
