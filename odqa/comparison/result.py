@@ -11,6 +11,7 @@ from odqa.comparison.data import ComparisonData
 if TYPE_CHECKING:
     import pandas as pd
 
+    from odqa.comparison.all_pairs import AllPairs
     from odqa.comparison.trace import QuestionTrace
 
 
@@ -51,6 +52,16 @@ class Comparison(ComparisonData):
         from odqa.comparison.frames import paired_frame
 
         return paired_frame(self)
+
+    def pairs(self, metric: str | None = None) -> AllPairs:
+        """Every pipeline against every other on one metric, by default the deciding one.
+
+        Raises:
+            RunError: fewer than two pipelines have it.
+        """
+        from odqa.comparison.all_pairs import all_pairs
+
+        return all_pairs(self, metric)
 
     def diff(self, a: str, b: str, metric: str = "em") -> pd.DataFrame:
         """The questions on which two pipelines differ, and the stage that lost each."""

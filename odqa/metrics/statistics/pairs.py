@@ -1,9 +1,10 @@
-"""Every pipeline against a baseline on one metric, question by question."""
+"""Pipelines against a baseline, or each against each, on one metric, question by question."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ Test = Literal["McNemar mid-p", "sign-flip permutation"]
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """One pipeline against the baseline.
+    """One pipeline against another, the baseline.
 
     ``difference`` is candidate minus baseline over the ``questions`` that both have a value for;
     ``unpaired`` questions have one in a single pipeline only and are left out. ``p_value`` is
@@ -59,48 +60,68 @@ def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list
     Raises:
         RunError: the baseline has no value of this metric, or shares no question with another.
     """
-    values: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row.metric == metric:
-            values.setdefault(row.pipeline, {})[row.question_id] = row.value
+    values = _values(rows, metric)
     if baseline not in values:
         raise RunError(
             f"baseline '{baseline}' has no values of '{metric}'",
             cure=did_you_mean(baseline, values),
         )
-    baseline_values = values.pop(baseline)
-    comparisons = []
-    for candidate, candidate_values in values.items():
-        shared = [question for question in baseline_values if question in candidate_values]
-        if not shared:
-            raise RunError(
-                f"'{baseline}' and '{candidate}' have no question with '{metric}' in common",
-                cure="compare runs over the same question set",
-            )
-        pair = np.array([[baseline_values[q], candidate_values[q]] for q in shared])
-        d = pair[:, 1] - pair[:, 0]
-        test, p = _test(pair)
-        effect = cohens_dz(d)
-        comparisons.append(
-            PairedComparison(
-                metric=metric,
-                baseline=baseline,
-                candidate=candidate,
-                questions=len(shared),
-                unpaired=len(baseline_values) + len(candidate_values) - 2 * len(shared),
-                baseline_mean=float(pair[:, 0].mean()),
-                candidate_mean=float(pair[:, 1].mean()),
-                difference=float(d.mean()),
-                interval=mean_interval(d),
-                p_value=p,
-                p_corrected=p,
-                test=test,
-                effect_size=effect,
-                counts=win_tie_loss(d),
-                questions_needed=questions_needed(effect),
-            )
+    others = [name for name in values if name != baseline]
+    return as_family([_compared(metric, values, baseline, candidate) for candidate in others])
+
+
+def compare_all(rows: Iterable[MetricRow], metric: str) -> list[PairedComparison]:
+    """Every pair of pipelines once, the one with the earlier first row as baseline.
+
+    Tests are those of `compare_pairs`; Holm's family are all pairs.
+
+    Raises:
+        RunError: two pipelines share no question.
+    """
+    values = _values(rows, metric)
+    return as_family([_compared(metric, values, *pair) for pair in combinations(values, 2)])
+
+
+def _values(rows: Iterable[MetricRow], metric: str) -> dict[str, dict[str, float]]:
+    """Pipeline -> question id -> value."""
+    values: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.metric == metric:
+            values.setdefault(row.pipeline, {})[row.question_id] = row.value
+    return values
+
+
+def _compared(
+    metric: str, values: Mapping[str, Mapping[str, float]], baseline: str, candidate: str
+) -> PairedComparison:
+    ours, theirs = values[baseline], values[candidate]
+    shared = [question for question in ours if question in theirs]
+    if not shared:
+        raise RunError(
+            f"'{baseline}' and '{candidate}' have no question with '{metric}' in common",
+            cure="compare runs over the same question set",
         )
-    return as_family(comparisons)
+    pair = np.array([[ours[q], theirs[q]] for q in shared])
+    d = pair[:, 1] - pair[:, 0]
+    test, p = _test(pair)
+    effect = cohens_dz(d)
+    return PairedComparison(
+        metric=metric,
+        baseline=baseline,
+        candidate=candidate,
+        questions=len(shared),
+        unpaired=len(ours) + len(theirs) - 2 * len(shared),
+        baseline_mean=float(pair[:, 0].mean()),
+        candidate_mean=float(pair[:, 1].mean()),
+        difference=float(d.mean()),
+        interval=mean_interval(d),
+        p_value=p,
+        p_corrected=p,
+        test=test,
+        effect_size=effect,
+        counts=win_tie_loss(d),
+        questions_needed=questions_needed(effect),
+    )
 
 
 def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
