@@ -10,7 +10,8 @@ import typer
 from odqa.cli.options import CacheFolder
 
 app = typer.Typer(
-    help="Questions about run files: agreement, score interpolation, surface form, pooling.",
+    help="Questions about results: agreement of rankings and with people, score interpolation, "
+    "surface form, pooling.",
     no_args_is_help=True,
 )
 
@@ -118,3 +119,31 @@ def pool(
     retrieved = read_retrieved(run, pipeline, k)
     passages = write_pool(retrieved, open_corpus(corpus, Cache(cache)), out)
     typer.echo(f"{out}: {passages:,} passages, {len(retrieved.hits):,} questions")
+
+
+@app.command("verdicts")
+def verdicts(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VERDICTS", help='JSON lines {"question_id", "prediction", "acceptable"}.'
+        ),
+    ],
+    questions: Annotated[Path, typer.Argument(help="NQ-open .jsonl with ids and answers.")],
+    system: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Predictions of a system, for a table of its own."),
+    ] = None,
+) -> None:
+    """How far metrics of answers agree with people, over all answers and by system."""
+    from odqa.analysis.verdicts import compare_with_people
+    from odqa.data.nq_open import read_questions
+    from odqa.errors import RunError
+
+    files = {}
+    for text in system or ():
+        name, _, path = text.partition("=")
+        if not (name and path):
+            raise RunError(f"'{text}' is not NAME=FILE", where="--system", cure="dpr=dpr.jsonl")
+        files[name] = Path(path)
+    typer.echo(compare_with_people(file, read_questions(questions), files))

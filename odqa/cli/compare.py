@@ -71,7 +71,12 @@ def compare(
     names = tuple(metrics.split(",")) if metrics else ()
     parse_measures(names)  # refuse an unknown metric before the work
     if any(map(is_run_folder, refs)):
-        options = {"--set": set_, "--take": take, "--latency": latency, "--oracle": stage}
+        options: dict[str, object] = {
+            "--set": set_,
+            "--take": take,
+            "--latency": latency,
+            "--oracle": stage,
+        }
         options |= {"--explain": explain, "--metrics": metrics}
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from odqa.comparison.all_pairs import AllPairs
+    from odqa.comparison.overlap import Overlap
     from odqa.comparison.trace import QuestionTrace
 
 
@@ -62,6 +63,16 @@ class Comparison(ComparisonData):
         from odqa.comparison.all_pairs import all_pairs
 
         return all_pairs(self, metric)
+
+    def overlap(self, metric: str | None = None) -> Overlap:
+        """Which questions several pipelines have right, one alone, or none.
+
+        Raises:
+            RunError: no question has a value of the metric in all pipelines.
+        """
+        from odqa.comparison.overlap import overlap
+
+        return overlap(self, metric)
 
     def diff(self, a: str, b: str, metric: str = "em") -> pd.DataFrame:
         """The questions on which two pipelines differ, and the stage that lost each."""

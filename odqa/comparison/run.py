@@ -60,8 +60,8 @@ def run_comparison(
             first decides. Without any, the usual ones.
 
     Raises:
-        RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a metric
-            without the qrels or answers that it needs.
+        RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a
+            metric without the qrels or answers that it needs.
         OdqaError: an error of a component; what was computed before stays in the cache.
     """
     if not specs:
@@ -113,7 +113,8 @@ def run_comparison(
                 "of pipelines": sum(len(spec.stages) for spec in specs),
                 "run": len(plan.nodes),
             },
-            settings={"latency": latency} | ({"metrics": list(measures.columns)} if metrics else {}),
+            settings={"latency": latency}
+            | ({"metrics": list(measures.columns)} if metrics else {}),
         ),
     )
 

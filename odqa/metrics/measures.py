@@ -1,10 +1,10 @@
 """Metrics that are chosen by name, as odqa or as ir_measures writes them.
 
-``nDCG@20``, ``R@100``, ``Success@5``, ``RR@10``, ``AP``, ``P@5`` and any other measure of ir_measures
-that the installed tools compute judge the passages that leave a pipeline's ranking; ``retrieved_`` or
-a stage's id and ``/`` in front judge those of the retriever or of that stage. Of answers: the metrics
-of `odqa.metrics.catalogue` and `ANSWER_METRICS`. A name that odqa has for the same thing is used for
-the rows: ``nDCG@20`` is ``ranked_ndcg@20``.
+``nDCG@20``, ``R@100``, ``Success@5``, ``RR@10``, ``AP``, ``P@5`` and any other measure of
+ir_measures that the installed tools compute judge the passages that leave a pipeline's ranking;
+with ``retrieved_`` or ``ID/`` in front, those of the retriever or of the stage with this id. Of
+answers: the metrics of `odqa.metrics.catalogue`, of which `ANSWER_METRICS` are computed only where
+they are asked for. Rows have odqa's name where there is one: ``ranked_ndcg@20`` for ``nDCG@20``.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def _check_computable(peer: str, name: str) -> None:
     import ir_measures
 
     try:
-        is_supported = ir_measures.DefaultPipeline.supports(
-            ir_measures.parse_measure(peer)
-        )
+        is_supported = ir_measures.DefaultPipeline.supports(ir_measures.parse_measure(peer))
     # Its parser evaluates a syntax tree; errors are of many types.
     except Exception:
         raise _unknown(name) from None

@@ -36,8 +36,9 @@ def score_ranking(
 
     Returns:
         Question id -> metric -> value for ``recall@k`` and ``success@k`` at every cut, ``mrr@10``,
-        ``ndcg@10``, ``map`` and the others. A question without hits scores 0 in all of them. A question
-        without a relevant passage in the qrels is left out, since none of them is defined for it.
+        ``ndcg@10``, ``map`` and the others. A question without hits scores 0 in all of them. A
+        question without a relevant passage in the qrels is left out, since none of them is defined
+        for it.
     """
     import ir_measures
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from odqa.cache import Cache
+from odqa.comparison import table
 from odqa.comparison.folder import save
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
-from odqa.comparison import table
 from odqa.errors import RunError
 from odqa.report.sections.quality import quality_table
 from odqa.spec.pipeline import parse_pipeline

@@ -57,7 +57,9 @@ def test_cuts_of_has_answer_and_metrics_of_answers() -> None:
     assert measures.rankings == {}
 
 
-@pytest.mark.parametrize("name", ["", "exact", "em@5", "nDCG@", "R", "foo@3", "has_answer", "@5", "R@k"])
+@pytest.mark.parametrize(
+    "name", ["", "exact", "em@5", "nDCG@", "R", "foo@3", "has_answer", "@5", "R@k"]
+)
 def test_unknown_names(name: str) -> None:
     with pytest.raises(RunError, match="unknown metric"):
         parse_measures([name])

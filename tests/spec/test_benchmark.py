@@ -122,4 +122,6 @@ def test_metrics_are_chosen_by_name(folder: Path) -> None:
     assert load_benchmark(path).keys.metrics == ("equivalent", "nDCG@20")
     path.write_text(f"{BENCH}metrics:\n  - em\n  - equivalnt\n")
     (line,) = refusal(path)
-    assert line.startswith(f"{path}:7: metrics.1: unknown metric 'equivalnt'; did you mean 'equivale")
+    assert line.startswith(
+        f"{path}:7: metrics.1: unknown metric 'equivalnt'; did you mean 'equivale"
+    )

@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from odqa.metrics.equivalence.text import content, plain, tokens
 
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-_MONTH = {name[:length]: n for n, name in enumerate(_MONTHS, start=1) for length in (3, len(name))}
+_MONTHS = "january february march april may june july august september october november december"
+_MONTH = {
+    name[:length]: n for n, name in enumerate(_MONTHS.split(), start=1) for length in (3, len(name))
+}
 _MONTH["sept"] = 9
 _NAMES = "|".join(sorted(_MONTH, key=len, reverse=True))
 _DAY = r"(?:st|nd|rd|th)?"
@@ -47,7 +47,7 @@ class Date:
 
 @lru_cache(maxsize=65_536)
 def dates_in(text: str) -> tuple[Date, ...]:
-    """All dates of a text, in order; a year is a number from 1000 to 2099 or stands after a month."""
+    """All dates of a text, in order; a year is from 1000 to 2099, or stands behind a month."""
     result = []
     for match in _DATE.finditer(plain(text)):
         year, day = match["year"] or match["alone"], match["before"] or match["after"]

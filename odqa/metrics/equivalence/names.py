@@ -6,10 +6,11 @@ import re
 
 from odqa.metrics.equivalence.text import STOP_WORDS, content, tokens
 
-_TITLES = frozenset(
+_TITLE_WORDS = (
     "general king queen prince princess president sir dr mr mrs ms lord lady captain saint st jr sr "
-    "pope emperor senator obe".split()
+    "pope emperor senator obe"
 )
+_TITLES = frozenset(_TITLE_WORDS.split())
 _WORD = re.compile(r"[^\W\d_]+")
 _PERSON = re.compile(r"\b(who|whose|whom|actor|actress|author|singer|president)\b")
 

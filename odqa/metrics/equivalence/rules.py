@@ -11,8 +11,8 @@ from odqa.metrics.equivalence.names import asks_for_person, is_name, same_name
 from odqa.metrics.equivalence.numbers import same_number
 from odqa.metrics.equivalence.text import content, holds_in_order, is_number, tokens
 
-#: Overlap (F1) from which texts that are no dates, numbers or names count as the same, and the share
-#: of an accepted answer that a longer prediction, such as a sentence, must have.
+#: Overlap (F1) from which texts that are no dates, numbers or names count as the same, and the
+#: share of an accepted answer that a longer prediction, such as a sentence, must have.
 _OVERLAP = 0.5
 _SHARE = 0.6
 #: Letters by which words are compared there: ``sharecroppers`` is near enough to ``sharecropping``.

@@ -9,12 +9,13 @@ from functools import lru_cache
 
 from odqa.metrics.equivalence.number_words import NUMBER_WORDS, ORDINAL_ENDINGS
 
-#: Words that carry no answer by themselves.
-STOP_WORDS = frozenset(
-    "a an the of in on at to for by with and or from is was are were be been it its that this as into "
-    "about approximately around circa c approx roughly up than more most their his her he she they "
-    "which who".split()
+_STOP_WORDS = (
+    "a an the of in on at to for by with and or from is was are were be been it its that this as "
+    "into about approximately around circa c approx roughly up than more most their his her he she "
+    "they which who"
 )
+#: Words that carry no answer by themselves.
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 #: UTF-8 that was read as Windows' code page: NQ-open has accepted answers like ``10â€“12 years``.
 _BADLY_DECODED = re.compile("[ÂÃ]|â€")
 _TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+")

@@ -70,7 +70,9 @@ def stage_metrics_table(comparison: Comparison) -> Table | None:
 
 def tests_table(comparison: Comparison) -> Table | None:
     """Every other pipeline against the baseline, question by question; `None` without any."""
-    tests = [test for metric in tested_metrics(comparison) for test in tests_for(comparison, metric)]
+    tests = [
+        test for metric in tested_metrics(comparison) for test in tests_for(comparison, metric)
+    ]
     if not tests:
         return None
     columns = (

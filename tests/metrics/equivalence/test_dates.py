@@ -65,5 +65,7 @@ def test_same_date() -> None:
 
 def test_a_year_of_the_question_is_no_answer() -> None:
     season = dates_in("when does the 2017 season end")
-    assert same_date("The 2017 season ends on January 8, 2018.", "December 9, 2017", season) is False
+    assert (
+        same_date("The 2017 season ends on January 8, 2018.", "December 9, 2017", season) is False
+    )
     assert same_date("the 2017 season", "December 9, 2017", season) is None

@@ -64,6 +64,8 @@ def test_contains() -> None:
 
 
 def test_token_recall() -> None:
-    assert token_recall("the red house", ["a red barn", "red blue green white"]) == pytest.approx(1 / 3)
+    assert token_recall("the red house", ["a red barn", "red blue green white"]) == pytest.approx(
+        1 / 3
+    )
     assert token_recall("red red", ["red red red"]) == pytest.approx(2 / 3)
     assert token_recall("anything", ["", "%"]) == 0.0
