@@ -1,4 +1,4 @@
-"""Foreign text in what people look at: a terminal, Markdown, LaTeX.
+"""Foreign text in what people look at (a terminal, Markdown, LaTeX), and passwords in none of it.
 
 Ids, titles, answers, names and messages come from data and folders of others. HTML and JSON are
 escaped where they are made, by the templates and `html.escape`.
@@ -14,6 +14,8 @@ from collections.abc import Mapping
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
+#: User, password or token of an address.
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 #: Line breaks of all kinds, which Unicode's are too, and blanks.
 _BLANK = re.compile(r"\s+")
 #: The characters that LaTeX reads as commands, and those that old font encodings print otherwise.
@@ -37,6 +39,11 @@ _LATEX: Mapping[str, str] = {
 }
 #: Markdown's characters anywhere; an underscore inside of a word means nothing there.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=^)[#+=-]")
+
+
+def mask_passwords(text: str) -> str:
+    """Text whose addresses hide who logs in there and how: ``https://…@host``."""
+    return _LOGIN.sub("…@", text)
 
 
 def visible(text: str) -> str:

@@ -92,8 +92,10 @@ def _base_model() -> Check:
 def _mlflow() -> Check:
     from importlib.metadata import version
 
+    from odqa.escapes import mask_passwords
+
     uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    state = f"{version('mlflow')}, store {uri}"
+    state = f"{version('mlflow')}, store {mask_passwords(uri)}"
     writable = not uri.startswith("sqlite:///") or os.access(Path.cwd(), os.W_OK)
     return Check("mlflow", state, writable, "run in a folder that can be written, or pass --mlflow")
 

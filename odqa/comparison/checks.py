@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -83,7 +84,8 @@ def check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         RunError: names the key.
     """
     try:
-        _Manifest.model_validate(dict(manifest))
+        # As JSON, where tuples are lists.
+        _Manifest.model_validate_json(json.dumps(manifest))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -112,10 +112,13 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], RunFiles]:
     """The values of the manifest file, and the files that it lists, checked.
 
     Raises:
-        RunError: it or a file was changed. OSError, ValueError: it cannot be read.
+        RunError: it cannot be read, or it or a file was changed.
     """
-    text = (folder / MANIFEST).read_text(encoding="utf-8")
-    data = json.loads(text)
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        data = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder, f"{MANIFEST} cannot be read: {error}") from None
     if not isinstance(data, dict):
         raise damaged(folder, f"{MANIFEST} holds no keys")
     if _FILES not in data and _DIGEST not in data:
