@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from odqa.escapes import one_line
+
 
 class OdqaError(Exception):
     """Base of all errors caused by input or environment, never by a bug in odqa.
@@ -27,7 +29,7 @@ class OdqaError(Exception):
         """The one line shown to the user."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         line = f"{head}; {self.cure}" if self.cure else head
-        return " ".join(line.split())
+        return one_line(line)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments are lost by the default pickling of exceptions.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odqa.analysis.judged_run import Run
+from odqa.comparison.run_files import MANIFEST, RunFiles, read_manifest, refuse_links_out
 from odqa.data.dpr_tsv import write_passages
 from odqa.data.qrels import Qrels, read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
@@ -63,12 +64,15 @@ def read_retrieved(folder: Path, pipeline: str, k: int) -> Retrieved:
         raise RunError(
             f"no pipeline '{pipeline}'", where=str(folder), cure=did_you_mean(pipeline, names)
         )
-    hits = read_run(folder / "pipelines" / pipeline / "retrieved.trec")
-    qrels = folder / "gold.qrels"
+    refuse_links_out(folder)
+    is_listed = (folder / MANIFEST).is_file()
+    files = read_manifest(folder)[1] if is_listed else RunFiles(folder, None)
+    hits = read_run(files.path(f"pipelines/{pipeline}/retrieved.trec"))
+    qrels = files.find("gold.qrels")
     return Retrieved(
         pipeline,
         {question: best[:k] for question, best in hits.items()},
-        read_qrels(qrels) if qrels.is_file() else {},
+        {} if qrels is None else read_qrels(qrels),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 app = typer.Typer(
     help="Questions about results: agreement of rankings and with people, score interpolation, "
@@ -29,7 +30,7 @@ def agreement(
     """How far two rankings of the same passages agree."""
     from odqa.analysis.agreement import compare_run_files
 
-    typer.echo(compare_run_files(first, second))
+    echo(compare_run_files(first, second))
 
 
 @app.command("interpolation")
@@ -56,7 +57,7 @@ def interpolation(
     for weight, figures in figures_by_weight(
         retrieved, ranked, qrels, applied_weight, parsed_weights
     ):
-        typer.echo(figure_line(f"{weight:g}", figures))
+        echo(figure_line(f"{weight:g}", figures))
 
 
 @app.command("surface-form")
@@ -95,7 +96,7 @@ def surface_form(
     passages = open_corpus(corpus, Cache(cache))
     candidates = analysis.Candidates.of(judged, passages, depth)
     evaluated = analysis.Candidates.of(evaluation_run, passages, depth) if evaluation_run else None
-    typer.echo(analysis.surface_form(candidates, evaluated, feature_names))
+    echo(analysis.surface_form(candidates, evaluated, feature_names))
 
 
 @app.command("pool")
@@ -118,7 +119,7 @@ def pool(
 
     retrieved = read_retrieved(run, pipeline, k)
     passages = write_pool(retrieved, open_corpus(corpus, Cache(cache)), out)
-    typer.echo(f"{out}: {passages:,} passages, {len(retrieved.hits):,} questions")
+    echo(f"{out}: {passages:,} passages, {len(retrieved.hits):,} questions")
 
 
 @app.command("verdicts")
@@ -146,4 +147,4 @@ def verdicts(
         if not (name and path):
             raise RunError(f"'{text}' is not NAME=FILE", where="--system", cure="dpr=dpr.jsonl")
         files[name] = Path(path)
-    typer.echo(compare_with_people(file, read_questions(questions), files))
+    echo(compare_with_people(file, read_questions(questions), files))

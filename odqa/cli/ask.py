@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder, Data, Set
+from odqa.cli.output import echo
 
 
 def ask(
@@ -41,9 +42,9 @@ def ask(
         answer = output.answers[0] if output.answers is not None else None
         spent = sum(output.seconds.values())
         answer_text = "(no reader)" if answer is None else answer.text or "(no answer)"
-        typer.echo(f"\n{spec.name}: {answer_text}   [{1000 * spent:.0f} ms]")
+        echo(f"\n{spec.name}: {answer_text}   [{1000 * spent:.0f} ms]")
         for rank, hit in enumerate(output.ranked[0][:evidence], start=1):
             passage = corpus.get(hit.passage_id)
             text = " ".join(passage.text.split())[:160]
             mark = ">" if answer is not None and answer.passage_id == passage.id else " "
-            typer.echo(f" {mark}{rank}. {hit.score:9.3f}  {passage.title}: {text}")
+            echo(f" {mark}{rank}. {hit.score:9.3f}  {passage.title}: {text}")

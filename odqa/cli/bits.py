@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 
 def bits(
     recipe: Annotated[Path, typer.Argument(help="Recipe of task retro-lm.")],
@@ -23,5 +25,5 @@ def bits(
     folder = run or Path("training") / recipe.stem
     result = evaluate_run(recipe, folder)
     table = save(result, out or folder)
-    typer.echo(to_markdown(result))
-    typer.echo(table)
+    echo(to_markdown(result))
+    echo(table)

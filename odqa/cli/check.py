@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odqa.cli.options import CacheFolder, NoCache, Out
+from odqa.cli.output import echo
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -43,6 +44,7 @@ def check(
     Results of a benchmark are computed anew; the cache gives offline work only. Exit code 1 when
     something moved.
     """
+    from odqa.cli.results import file_name
     from odqa.regression.expected import expected_file, read_expected
 
     width = _interval(allow)
@@ -53,7 +55,7 @@ def check(
         read_expected(file)  # before the benchmark runs, not after it
     comparison = _result(target, out, cache, no_cache)
     if file is None:
-        file = expected_file(Path("eval") / f"{comparison.name}.yaml")
+        file = expected_file(Path("eval") / f"{file_name(comparison.name)}.yaml")
     if write:
         _write(comparison, file, width)
     elif _compare(comparison, file):
@@ -84,10 +86,10 @@ def _result(target: Path, out: Path, cache: Path | None, no_cache: bool) -> Comp
     # Costs are not checked, and measuring them takes time.
     benchmark = load_benchmark(target).changed(latency=0, baseline=None)
     store = Cache(cache, enabled=not no_cache)
-    with run_folder(out, benchmark.name) as folder:
+    with run_folder(out, benchmark.name) as draft:
         result = compare_benchmark(benchmark, store, results=Cache(enabled=False))
-        keep(result, folder)
-    typer.echo(f"run folder: {folder}")
+        folder = keep(result, draft)
+    echo(f"run folder: {folder}")
     return result
 
 
@@ -99,7 +101,7 @@ def _write(comparison: Comparison, file: Path, width: int | str) -> None:
     made_by = f"{comparison.manifest.get('odqa')}{f' ({code})' if code else ''}"
     expected = expect(comparison, width)
     write_expected(file, render_expected(expected, width, made_by))
-    typer.echo(f"{file}: {sum(map(len, expected.scores.values()))} expected scores")
+    echo(f"{file}: {sum(map(len, expected.scores.values()))} expected scores")
 
 
 def _compare(comparison: Comparison, file: Path) -> bool:
@@ -109,11 +111,11 @@ def _compare(comparison: Comparison, file: Path) -> bool:
     expected = read_expected(file)
     moved = check(expected, comparison)
     for change in moved:
-        typer.echo(str(change))
+        echo(str(change))
     for name in changed_specs(expected, comparison):
-        typer.echo(f"note: {name} has another spec than the one these scores are of")
+        echo(f"note: {name} has another spec than the one these scores are of")
     for name in (name for name in comparison.pipelines if name not in expected.scores):
-        typer.echo(f"note: nothing is expected of {name}")
+        echo(f"note: nothing is expected of {name}")
     n = sum(map(len, expected.scores.values()))
-    typer.echo(f"{n - len(moved)} of {n} scores are as {file} expects, {len(moved)} moved")
+    echo(f"{n - len(moved)} of {n} scores are as {file} expects, {len(moved)} moved")
     return bool(moved)

@@ -81,8 +81,8 @@ def compare(
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
         merged = _merged(refs, baseline, unfit)
-        with run_folder(out, merged.name) as folder:
-            finish(merged, folder, mlflow, traces)
+        with run_folder(out, merged.name) as draft:
+            finish(merged, draft, mlflow, traces)
         return
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     if benchmarks and len(refs) > 1:
@@ -101,14 +101,14 @@ def compare(
             explain=explain,
             metrics=None if metrics is None else names,
         )
-        with run_folder(out, benchmark.name) as folder:
-            finish(compare_benchmark(benchmark, store, take), folder, mlflow, traces)
+        with run_folder(out, benchmark.name) as draft:
+            finish(compare_benchmark(benchmark, store, take), draft, mlflow, traces)
         return
     pipelines = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     explained = QUESTIONS if explain is None else explain
-    with run_folder(out, dataset.name) as folder:
+    with run_folder(out, dataset.name) as draft:
         result = run_comparison(
             pipelines,
             dataset,
@@ -119,7 +119,7 @@ def compare(
             explain=explained,
             metrics=names,
         )
-        finish(result, folder, mlflow, traces)
+        finish(result, draft, mlflow, traces)
 
 
 def _merged(refs: list[str], baseline: str | None, unfit: list[str]) -> Comparison:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
@@ -30,21 +32,21 @@ def components(
             kind = entry.load()
         except ComponentError as error:
             # One bad plug-in must not hide the rest.
-            typer.echo(f"{entry.role} {entry.name}  ({entry.origin})\n  broken: {error}")
+            echo(f"{entry.role} {entry.name}  ({entry.origin})\n  broken: {error}")
             broken += 1
             continue
         summary = (kind.__doc__ or "").strip().splitlines()
-        typer.echo(f"{entry.role} {entry.name}  ({entry.origin})")
+        echo(f"{entry.role} {entry.name}  ({entry.origin})")
         if summary:
-            typer.echo(f"  {summary[0]}")
+            echo(f"  {summary[0]}")
         place = f"{kind.representation} x {kind.interaction}"
         if entry.role not in ("fusion", "rewriter"):
-            typer.echo(f"  map: {place}")
+            echo(f"  map: {place}")
         if kind.precomputes:
-            typer.echo(f"  offline: {', '.join(kind.precomputes)}")
+            echo(f"  offline: {', '.join(kind.precomputes)}")
         for name, field in kind.Config.model_fields.items():
             default = "required" if field.is_required() else f"default {_default(field)!r}"
-            typer.echo(f"    {name}: {field.description or ''} [{default}]")
+            echo(f"    {name}: {field.description or ''} [{default}]")
     if broken:
         raise typer.Exit(2)
 

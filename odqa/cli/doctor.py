@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 #: With less, encoding a corpus of Wikipedia's size fills the disk.
 _LOW_DISK_GB = 5.0
@@ -34,10 +35,10 @@ def doctor(cache: CacheFolder = None) -> None:
     bad = 0
     for check in _checks(Cache(cache).root):
         mark = "ok " if check.good else "BAD"
-        typer.echo(f"{mark} {check.name}: {check.state}")
+        echo(f"{mark} {check.name}: {check.state}")
         if not check.good:
             bad += 1
-            typer.echo(f"    cure: {check.cure}")
+            echo(f"    cure: {check.cure}")
     if bad:
         raise typer.Exit(2)
 
@@ -91,8 +92,10 @@ def _base_model() -> Check:
 def _mlflow() -> Check:
     from importlib.metadata import version
 
+    from odqa.escapes import mask_passwords
+
     uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    state = f"{version('mlflow')}, store {uri}"
+    state = f"{version('mlflow')}, store {mask_passwords(uri)}"
     writable = not uri.startswith("sqlite:///") or os.access(Path.cwd(), os.W_OK)
     return Check("mlflow", state, writable, "run in a folder that can be written, or pass --mlflow")
 

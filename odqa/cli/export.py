@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 
 class StageOfHits(StrEnum):
@@ -57,4 +58,4 @@ def export(
                 cure="name the data that it was run on",
             )
     for path in write(run, form, to, ExportOptions(tuple(pipelines or ()), stage.value, k, corpus)):
-        typer.echo(path)
+        echo(path)

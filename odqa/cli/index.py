@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-import typer
-
 from odqa.cli.options import CacheFolder, Data, Set, Specs
+from odqa.cli.output import echo
 
 
 def index(
@@ -29,4 +28,4 @@ def index(
             size = sum(item.bytes for item in component.stored())
             component.close()
             cost = f"{spent:.1f} s, {size / 1e6:.1f} MB"
-            typer.echo(f"{spec.name}: {node.role} {node.id}: {cost}")
+            echo(f"{spec.name}: {node.role} {node.id}: {cost}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import SAMPLE, Traces, TrackingUri
+from odqa.cli.output import echo
 
 
 def log(
@@ -19,4 +20,4 @@ def log(
     from odqa.comparison.result import Comparison
     from odqa.tracking import log_comparison
 
-    typer.echo(log_comparison(Comparison.load(folder), folder, mlflow, traces=traces))
+    echo(log_comparison(Comparison.load(folder), folder, mlflow, traces=traces))

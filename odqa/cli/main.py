@@ -31,6 +31,7 @@ from odqa.cli import (
     train,
     validate,
 )
+from odqa.cli.output import VisibleFormatter, echo
 from odqa.errors import OdqaError
 from odqa.threads import wait_asleep
 
@@ -77,7 +78,7 @@ def _options(
     if version:
         from odqa import __version__
 
-        typer.echo(__version__)
+        echo(__version__)
         raise typer.Exit
 
 
@@ -95,7 +96,9 @@ def _terminate(*_: object) -> NoReturn:
 def main() -> None:
     """Entry point: exit code 0; 2 for errors of the user; 130, 143 when stopped (INT, TERM)."""
     signal.signal(signal.SIGTERM, _terminate)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("odqa").setLevel(logging.INFO)
     # Warnings of transformers about tokenizers do not concern users of odqa.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -112,13 +115,13 @@ def main() -> None:
         code = _INTERRUPTED
     if code in (_INTERRUPTED, _TERMINATED):
         message = "interrupted; what was finished is kept, run it again to go on"
-        typer.echo(f"\nodqa: {message}", err=True)
+        echo(f"\nodqa: {message}", err=True)
     sys.exit(code)
 
 
 def _refuse(lines: str) -> int:
     for line in lines.splitlines():
-        typer.echo(f"odqa: {line}", err=True)
+        echo(f"odqa: {line}", err=True)
     return 2
 
 
@@ -127,7 +130,7 @@ def _refuse_usage(error: Exception) -> int:
     message: str = error.format_message()  # type: ignore[attr-defined]
     if "\n" in message:
         # The message of a command without arguments is its whole help.
-        typer.echo(message, err=True)
+        echo(message, err=True)
         return 2
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "odqa"

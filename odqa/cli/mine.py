@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 
 def mine(
@@ -36,4 +37,4 @@ def mine(
         true_negatives_only=true_negatives,
         cache=Cache(cache),
     ):
-        typer.echo(path)
+        echo(path)

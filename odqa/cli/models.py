@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 app = typer.Typer(help="The models that ship with odqa.", no_args_is_help=True)
 
@@ -25,7 +26,7 @@ def list_models() -> None:
             state = f"{size:.1f} MB"
         except CheckpointError:
             state = "the base model" if name == "minilm" else "not shipped"
-        typer.echo(f"embedded:{name}  ({state})  {description}")
+        echo(f"embedded:{name}  ({state})  {description}")
 
 
 @app.command("export")
@@ -51,4 +52,4 @@ def export(
         shutil.copytree(source, to, ignore=shutil.ignore_patterns("manifest.json", "__pycache__"))
     except OSError as error:
         raise CheckpointError(f"cannot be written ({error})", where=str(to)) from None
-    typer.echo(to)
+    echo(to)

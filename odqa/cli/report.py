@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Run folder that odqa compare finished.")],
@@ -20,6 +22,6 @@ def report(
     from odqa.report.write import write_report
 
     page = write_report(Comparison.load(folder), out or folder)
-    typer.echo(f"report:  {page}")
-    typer.echo(f"tables:  {', '.join(str(p) for p in sorted(page.parent.glob('table.*')))}")
-    typer.echo(f"figures: {page.parent / 'figures'}")
+    echo(f"report:  {page}")
+    echo(f"tables:  {', '.join(str(p) for p in sorted(page.parent.glob('table.*')))}")
+    echo(f"figures: {page.parent / 'figures'}")

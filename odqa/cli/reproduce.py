@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import Out
+from odqa.cli.output import echo
 
 
 def reproduce(
@@ -52,9 +53,9 @@ def reproduce(
     else:
         about = before.manifest["dataset"]
         dataset = check_unchanged(cut_to_origin(open_dataset(data, store), about), about, data)
-    with run_folder(out, before.name) as again:
+    with run_folder(out, before.name) as draft:
         after = run_again(before, dataset, store)
-        keep(after, again)
-    typer.echo("\n".join([*reproduction_lines(before, after), f"run folder: {again}"]))
+        again = keep(after, draft)
+    echo("\n".join([*reproduction_lines(before, after), f"run folder: {again}"]))
     if metric_changes(before, after):
         raise typer.Exit(1)

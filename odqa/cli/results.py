@@ -3,68 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import typer
-
+from odqa.cli.output import echo
+from odqa.comparison.draft import Draft, closing, open_draft
 from odqa.comparison.result import Comparison
 from odqa.errors import RunError
 
+#: Characters of a dataset's or benchmark's name in names of files, which have 255 bytes at most.
+_LONGEST = 50
+
+
+def file_name(name: str) -> str:
+    """A dataset's or benchmark's name, which may be any text, as a part of the name of a file."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name[:_LONGEST])
+
 
 @contextmanager
-def run_folder(out: Path, name: str) -> Iterator[Path]:
-    """A new folder ``OUT/NAME-DATE-TIME``, made before the work starts to see that it can be.
+def run_folder(out: Path, name: str) -> Iterator[Draft]:
+    """A draft of a new folder ``OUT/NAME-DATE-TIME``, for `keep`.
 
-    Where the work fails or is interrupted with nothing written, the folder is removed.
+    It is made before the work starts, to see that it can be, and removed however the work ends.
 
     Raises:
         RunError: it cannot be made.
     """
-    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
-    folder = _make(out, f"{safe}-{datetime.now().strftime('%Y%m%d-%H%M%S')}")
+    with closing(
+        _open(out, f"{file_name(name)}-{datetime.now().strftime('%Y%m%d-%H%M%S')}")
+    ) as draft:
+        yield draft
+
+
+def _open(out: Path, name: str) -> Draft:
+    if out.exists() and not out.is_dir():
+        raise RunError("is not a folder", where=str(out), cure="choose another --out")
     try:
-        yield folder
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()
-        raise
-
-
-def _make(out: Path, name: str) -> Path:
-    for suffix in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = out / f"{name}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            # Also raised where a parent is a file.
-            if folder.is_dir():
-                continue
-            raise RunError("is not a folder", where=str(out), cure="choose another --out") from None
-        except OSError as error:
-            raise RunError(
-                f"cannot be made ({error.strerror})", where=str(folder), cure="choose another --out"
-            ) from None
-        return folder
+        for numbered in _numbered(name):
+            draft = None if (out / numbered).exists() else open_draft(out, numbered)
+            if draft is not None:
+                return draft
+    except OSError as error:
+        raise RunError(
+            f"cannot be made ({error.strerror})", where=str(out / name), cure="choose another --out"
+        ) from None
     raise RunError("too many runs in one second", where=str(out))
 
 
-def keep(result: Comparison, folder: Path) -> Path:
-    """Write the run folder with its report; returns the report's path."""
-    from odqa.comparison.folder import save
-    from odqa.report.write import write_report
-
-    save(result, folder)
-    return write_report(result, folder)
+def _numbered(name: str) -> Iterator[str]:
+    return (name if n == 1 else f"{name}-{n}" for n in range(1, 100))
 
 
-def finish(result: Comparison, folder: Path, tracking_uri: str | None, traces: str) -> None:
+def keep(result: Comparison, draft: Draft) -> Path:
+    """Write the run folder with its report, whole or not at all.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    from odqa.comparison.folder import refusing, write_files
+    from odqa.report.write import report_files
+
+    with refusing(draft.parent / draft.name):
+        write_files(result, draft.path)
+        for name, data in report_files(result).items():
+            path = draft.path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        # A run that began in the same second may have been given the name since.
+        names = _numbered(draft.name)
+        return draft.publish(next(name for name in names if not (draft.parent / name).exists()))
+
+
+def finish(result: Comparison, draft: Draft, tracking_uri: str | None, traces: str) -> None:
     """Save, print and log a finished comparison."""
     from odqa.tracking import log_comparison
 
-    report = keep(result, folder)
-    typer.echo((folder / "table.txt").read_text(encoding="utf-8"))
-    typer.echo(f"run folder: {folder}\nreport:     {report}")
+    folder = keep(result, draft)
+    echo((folder / "table.txt").read_text(encoding="utf-8"))
+    echo(f"run folder: {folder}\nreport:     {folder / 'report.html'}")
     logged = log_comparison(result, folder, tracking_uri, traces=traces)
-    typer.echo(f"MLflow:     {logged}")
+    echo(f"MLflow:     {logged}")

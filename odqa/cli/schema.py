@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 
 def schema(
     kind: Annotated[str, typer.Argument(help="pipeline or benchmark.")] = "pipeline",
@@ -19,4 +21,4 @@ def schema(
     schemas = {"pipeline": pipeline_schema, "benchmark": benchmark_schema}
     if kind not in schemas:
         raise SpecError(f"no schema of '{kind}'", cure=did_you_mean(kind, schemas))
-    typer.echo(json.dumps(schemas[kind](), indent=2))
+    echo(json.dumps(schemas[kind](), indent=2))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 
 def teach(
     recipe: Annotated[
@@ -34,4 +36,4 @@ def teach(
     folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
     parsed_recipe = load_recipe(recipe)
     target = out or parsed_recipe.data.mined / f"teacher-{parsed_recipe.name}.run"
-    typer.echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))
+    echo(score(recipe, folder, target, depth, tuple(source or ("nq",))))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from odqa.cli.output import echo
+
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe, such as eval/recipes/colbert.yaml.")],
@@ -24,4 +26,4 @@ def train(
     from odqa.training.trainer.run import train as run
 
     name = recipe.stem if seed is None else f"{recipe.stem}-{seed}"
-    typer.echo(run(recipe, out or Path("training") / name, resume, mlflow, seed))
+    echo(run(recipe, out or Path("training") / name, resume, mlflow, seed))

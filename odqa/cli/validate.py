@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from odqa.cli.options import Set, Specs
+from odqa.cli.output import echo
 
 
 def validate(specs: Specs = None, set_: Set = None) -> None:
@@ -25,7 +24,7 @@ def validate(specs: Specs = None, set_: Set = None) -> None:
             problems += errors.problems
             continue
         names = ", ".join(spec.name for spec in benchmark.specs)
-        typer.echo(f"{ref}: benchmark '{benchmark.name}' with {names}")
+        echo(f"{ref}: benchmark '{benchmark.name}' with {names}")
     # Built-in pipelines and their embedded twins carry the same names, on purpose.
     twins = [] if specs else [ref for ref in pipelines if ref.startswith("embedded/")]
     for group in ([ref for ref in pipelines if ref not in twins], twins):
@@ -36,6 +35,6 @@ def validate(specs: Specs = None, set_: Set = None) -> None:
             continue
         for ref, spec in zip(group, loaded, strict=True):
             stages = " -> ".join(node.id for node in spec.graph.nodes)
-            typer.echo(f"{ref}: {spec.name} [{spec.hash}] {stages}")
+            echo(f"{ref}: {spec.name} [{spec.hash}] {stages}")
     if problems:
         raise SpecErrors(problems)

@@ -2,7 +2,7 @@
 
 ::
 
-    manifest.json                 versions, machine, seed, digests, spec hashes; written last
+    manifest.json                 versions, machine, seed, spec hashes, digests of data and files
     questions.jsonl               NQ-open lines with ids
     gold.qrels                    TREC qrels, where there are any
     metrics.parquet               pipeline, question, metric, value
@@ -21,96 +21,154 @@ Report, tables and figures are written into the same folder by `odqa.report.writ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from odqa.comparison.checks import check_manifest, check_names, check_rows
 from odqa.comparison.costs import StageCost
 from odqa.comparison.data import ComparisonData
+from odqa.comparison.draft import closing, open_draft
 from odqa.comparison.pipeline_result import PipelineResult
+from odqa.comparison.run_files import (
+    MANIFEST,
+    RunFiles,
+    damaged,
+    read_manifest,
+    refuse_links_out,
+    write_manifest,
+)
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
-from odqa.errors import OdqaError, RunError
+from odqa.errors import DataError, OdqaError, RunError
 from odqa.execution.explain import read_explanations, write_explanations
 from odqa.execution.latency import Latency
 from odqa.metrics.rows import MetricRow
-from odqa.spec.pipeline import PipelineSpec, load_pipeline
+from odqa.spec.pipeline import PipelineSpec, parse_pipeline
+from odqa.spec.source import read_source
 from odqa.types import Answer, Hit, Passage, Question
 
 #: Keys of the manifest file that are fields of a comparison, not of its manifest.
 _HEAD = ("comparison", "baseline", "pipelines")
 #: Subfolder of the hits and texts of stages inside of compositions.
 _STAGES = "stages"
+#: What a run folder holds; a folder with anything else is not replaced by one.
+_OWN = {MANIFEST, "questions.jsonl", "gold.qrels", "metrics.parquet", "passages.jsonl", "pipelines"}
+_OWN |= {"report.html", "table.txt", "table.md", "table.tex", "figures"}
 
 
 def save(comparison: ComparisonData, folder: Path) -> None:
-    """Write a run folder; ``manifest.json`` comes last and marks it finished.
+    """Write a run folder, whole or not at all; an earlier run folder of that name is replaced.
+
+    Raises:
+        RunError: the folder cannot be written, or holds files of another kind.
+    """
+    # Of a link the folder that it leads to; the draft is made beside that.
+    target = folder.resolve()
+    with refusing(folder):
+        others = {path.name for path in target.iterdir()} - _OWN if target.is_dir() else set()
+        if others or (target.exists() and not target.is_dir()):
+            what = f"holds other files, such as {min(others)}" if others else "is no folder"
+            raise RunError(what, where=str(folder), cure="name a new folder")
+        draft = open_draft(target.parent, target.name)
+        if draft is None:
+            what = "another process is writing it"
+            raise RunError(what, where=str(folder), cure="wait for it, or name another folder")
+        with closing(draft):
+            write_files(comparison, draft.path)
+            draft.publish()
+
+
+def write_files(comparison: ComparisonData, folder: Path) -> None:
+    """Write the data of a run folder into a new folder; ``manifest.json`` comes last.
+
+    Raises:
+        OSError, DataError: the folder cannot be written.
+    """
+    _write_lines(folder / "questions.jsonl", map(_question_line, comparison.questions))
+    if comparison.qrels is not None:
+        write_qrels(folder / "gold.qrels", comparison.qrels)
+    comparison.frame().to_parquet(folder / "metrics.parquet", index=False)
+    _write_lines(
+        folder / "passages.jsonl",
+        ({"id": p.id, "title": p.title, "text": p.text} for p in comparison.passages.values()),
+    )
+    check_names(comparison.pipelines, folder)
+    for name, result in comparison.pipelines.items():
+        _save_pipeline(folder / "pipelines" / name, result)
+    head: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
+    head["pipelines"] = list(comparison.pipelines)
+    write_manifest(folder, {**head, **comparison.manifest})
+
+
+@contextmanager
+def refusing(folder: Path) -> Iterator[None]:
+    """Errors of the disk in one line that names the folder.
 
     Raises:
         RunError: the folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_lines(folder / "questions.jsonl", map(_question_line, comparison.questions))
-        if comparison.qrels is not None:
-            write_qrels(folder / "gold.qrels", comparison.qrels)
-        comparison.frame().to_parquet(folder / "metrics.parquet", index=False)
-        _write_lines(
-            folder / "passages.jsonl",
-            ({"id": p.id, "title": p.title, "text": p.text} for p in comparison.passages.values()),
-        )
-        for name, result in comparison.pipelines.items():
-            _save_pipeline(folder / "pipelines" / name, result)
-        head: dict[str, Any] = {"comparison": comparison.name, "baseline": comparison.baseline}
-        head["pipelines"] = list(comparison.pipelines)
-        _write_json(folder / "manifest.json", {**head, **comparison.manifest})
-    except OSError as error:
+        yield
+    except (OSError, DataError) as error:
+        reason = error.what if isinstance(error, DataError) else error.strerror or error
         raise RunError(
-            f"cannot be written ({error.strerror})", where=str(folder), cure="choose another --out"
+            f"cannot be written ({reason})",
+            where=str(folder),
+            cure="choose another --out, or free some disk; run again, finished stages are read "
+            "from the cache",
         ) from None
 
 
 def load(folder: Path) -> ComparisonData:
-    """Read a finished run folder back.
+    """Read a finished run folder back; nothing outside of it is read.
 
     Raises:
-        RunError: it is no run folder, was not finished, or is damaged.
+        RunError: it is no run folder, was not finished, is damaged, or leads out of itself.
     """
-    manifest_file = folder / "manifest.json"
-    if not manifest_file.is_file():
+    if not (folder / MANIFEST).is_file():
         what = "an unfinished run" if (folder / "questions.jsonl").exists() else "no run folder"
         raise RunError(what, where=str(folder), cure="pass a folder that odqa compare finished")
+    refuse_links_out(folder)
     try:
-        return _load(folder, json.loads(manifest_file.read_text(encoding="utf-8")))
+        return _load(folder)
     except OdqaError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"damaged run folder ({type(error).__name__}: {error})",
-            where=str(folder),
-            cure="run the comparison again",
-        ) from error
+    # Parquet's and JSON's readers raise RuntimeErrors too: not implemented, nested too deeply.
+    except (
+        *(OSError, ValueError, LookupError, TypeError, AttributeError),
+        *(ArithmeticError, RuntimeError, AssertionError),
+    ) as error:
+        raise damaged(folder, f"{type(error).__name__}: {error}") from error
 
 
-def _load(folder: Path, manifest: dict[str, Any]) -> ComparisonData:
+def _load(folder: Path) -> ComparisonData:
     import pandas as pd
 
+    manifest, files = read_manifest(folder)
     comparison_name, baseline, pipelines = (manifest.pop(key) for key in _HEAD)
+    check_manifest(manifest, folder)
+    check_names(pipelines, folder)
+    if not isinstance(comparison_name, str) or baseline not in pipelines:
+        raise damaged(folder, f"{MANIFEST} names no comparison, or a baseline that is none")
     questions = tuple(
         Question(d["id"], d["question"], tuple(d["answer"]))
-        for d in _read_lines(folder / "questions.jsonl")
+        for d in _read_lines(files.path("questions.jsonl"))
     )
-    gold = folder / "gold.qrels"
-    frame = pd.read_parquet(folder / "metrics.parquet")
+    gold = files.find("gold.qrels")
+    frame = pd.read_parquet(files.path("metrics.parquet"))
+    rows = tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None))
+    check_rows(rows, pipelines, questions, folder)
     return ComparisonData(
         comparison_name,
         questions,
-        read_qrels(gold) if gold.is_file() else None,
-        {name: _load_pipeline(folder / "pipelines" / name, questions) for name in pipelines},
-        tuple(MetricRow(*row) for row in frame.itertuples(index=False, name=None)),
+        None if gold is None else read_qrels(gold),
+        {name: _load_pipeline(files, f"pipelines/{name}", questions) for name in pipelines},
+        rows,
         {
             d["id"]: Passage(d["id"], d["text"], d["title"])
-            for d in _read_lines(folder / "passages.jsonl")
+            for d in _read_lines(files.path("passages.jsonl"))
         },
         baseline,
         manifest,
@@ -142,25 +200,28 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
         _write_lines(folder / _STAGES / f"{stage}.jsonl", lines)
 
 
-def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResult:
-    spec = load_pipeline(folder / "spec.yaml")
-    costs = tuple(StageCost.from_dict(cost) for cost in _read_json(folder / "costs.json"))
-    latency_file = folder / "latency.json"
+def _load_pipeline(files: RunFiles, at: str, questions: Sequence[Question]) -> PipelineResult:
+    # Not load_pipeline(): a spec of a run folder extends no other file.
+    spec = parse_pipeline(read_source(files.path(f"{at}/spec.yaml")))
+    if at != f"pipelines/{spec.name}":
+        raise damaged(files.folder, f"{at}/spec.yaml names the pipeline '{spec.name}'")
+    costs = tuple(StageCost.from_dict(cost) for cost in _read_json(files.path(f"{at}/costs.json")))
+    latency_file = files.find(f"{at}/latency.json")
     latency = None
-    if latency_file.is_file():
+    if latency_file is not None:
         latency = _by_stage(Latency.from_dict(_read_json(latency_file)), costs)
     answers = None
     if spec.reader is not None:
         answers = {
             d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
-            for d in _read_lines(folder / "answers.jsonl")
+            for d in _read_lines(files.path(f"{at}/answers.jsonl"))
         }
-    explanations_file = folder / "explanations.jsonl"
+    explanations_file = files.find(f"{at}/explanations.jsonl")
     retrieved, ranked = (
-        {} if spec.retriever is None else _load_hits(folder / f"{slot}.trec", questions)
+        {} if spec.retriever is None else _load_hits(files.path(f"{at}/{slot}.trec"), questions)
         for slot in ("retrieved", "ranked")
     )
-    inner, texts = _load_stages(folder / _STAGES, spec, questions)
+    inner, texts = _load_stages(files, f"{at}/{_STAGES}", spec, questions)
     return PipelineResult(
         spec,
         retrieved,
@@ -168,22 +229,25 @@ def _load_pipeline(folder: Path, questions: Sequence[Question]) -> PipelineResul
         answers,
         costs,
         latency,
-        read_explanations(explanations_file) if explanations_file.is_file() else {},
+        {} if explanations_file is None else read_explanations(explanations_file),
         inner,
         texts,
     )
 
 
 def _load_stages(
-    folder: Path, spec: PipelineSpec, questions: Sequence[Question]
+    files: RunFiles, at: str, spec: PipelineSpec, questions: Sequence[Question]
 ) -> tuple[dict[str, dict[str, list[Hit]]], dict[str, dict[str, list[str]]]]:
     """Hits and texts of the stages that have a file of their own."""
     hits, texts = {}, {}
     for node in spec.graph.nodes:
-        hits_file, texts_file = folder / f"{node.id}.trec", folder / f"{node.id}.jsonl"
-        if hits_file.is_file():
+        hits_file, texts_file = (
+            files.find(f"{at}/{node.id}.trec"),
+            files.find(f"{at}/{node.id}.jsonl"),
+        )
+        if hits_file is not None:
             hits[node.id] = _load_hits(hits_file, questions)
-        elif texts_file.is_file():
+        elif texts_file is not None:
             texts[node.id] = {row["id"]: row["queries"] for row in _read_lines(texts_file)}
     return hits, texts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,10 @@ from typing import Any
 import odqa
 from odqa.cache import content_key
 from odqa.data.dataset import Dataset
+from odqa.escapes import mask_passwords, visible
 from odqa.meters.energy import counter_names
 from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
 from odqa.spec.pipeline import PipelineSpec
-
-_PASSWORD = re.compile(r"(?<=://)[^/\s@]*@")
 
 
 def make_manifest(
@@ -52,8 +50,9 @@ def make_manifest(
         "machine": machine(),
         "code": code,
         "command": {
-            "words": [_PASSWORD.sub("…@", arg) for arg in sys.argv],
-            "folder": str(Path.cwd()),
+            # Arguments and folders may be no Unicode, which no file of text holds.
+            "words": [visible(mask_passwords(arg)) for arg in sys.argv],
+            "folder": visible(str(Path.cwd())),
         },
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from odqa.comparison.data import ComparisonData
+from odqa.escapes import one_line, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,10 +111,12 @@ class Comparison(ComparisonData):
 
     def __repr__(self) -> str:
         pipelines = ", ".join(self.pipelines)
-        return f"<Comparison {self.name} of {pipelines}: {len(self.questions):,} questions>"
+        return (
+            f"<Comparison {one_line(self.name)} of {pipelines}: {len(self.questions):,} questions>"
+        )
 
     def __str__(self) -> str:
-        return f"{self.verdict()}\n\n{self.table().T.to_string(max_colwidth=30)}"
+        return visible(f"{self.verdict()}\n\n{self.table().T.to_string(max_colwidth=30)}")
 
     def _repr_html_(self) -> str:
         from odqa.comparison.table import table_html

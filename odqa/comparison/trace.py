@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from odqa.comparison.explained import as_html, as_text, attention_share
+from odqa.escapes import visible
 from odqa.explanation import Explanation
 from odqa.html_view import shortened
 from odqa.metrics.attribution import outcomes
@@ -81,7 +82,7 @@ class QuestionTrace:
                 )
                 if hit.explanation is not None:
                     lines.append(f"{'':18}{as_text(hit.explanation, hit.passage)}")
-        return "\n".join(lines)
+        return visible("\n".join(lines))
 
     def _repr_html_(self) -> str:
         columns = "".join(_column(trace) for trace in self.pipelines)

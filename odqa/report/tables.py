@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.verdict import notices, verdict
+from odqa.escapes import latex, markdown
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-#: The characters that LaTeX reads as commands.
-_LATEX: Mapping[str, str] = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "…": r"\ldots{}",
-}
 _INTERVAL = re.compile(r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]")
 
 
@@ -32,9 +19,9 @@ def to_markdown(comparison: Comparison) -> str:
     """Verdict, table and notices as GitHub-flavoured Markdown."""
     header, rows = _cells(comparison)
     lines = [_markdown_row(header), _markdown_row(["---"] + ["---:"] * (len(header) - 1))]
-    lines += [_markdown_row([cell.replace("|", "\\|") for cell in row]) for row in rows]
-    notes = [f"> {notice}" for notice in notices(comparison)]
-    parts = [verdict(comparison), "\n".join(lines), "\n>\n".join(notes)]
+    lines += [_markdown_row(row) for row in rows]
+    notes = [f"> {markdown(notice)}" for notice in notices(comparison)]
+    parts = [markdown(verdict(comparison)), "\n".join(lines), "\n>\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -56,15 +43,10 @@ def to_latex(comparison: Comparison) -> str:
         *(f"    {_latex_row(row)}" for row in rows),
         "    \\bottomrule",
         "  \\end{tabular}",
-        *(f"  % {notice}" for notice in notices(comparison)),
+        *(f"  % {latex(notice)}" for notice in notices(comparison)),
         "\\end{table}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def latex(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -79,7 +61,11 @@ def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(_markdown_cell, cells))} |"
+
+
+def _markdown_cell(cell: str) -> str:
+    return cell if _INTERVAL.fullmatch(cell) else markdown(cell)
 
 
 def _latex_row(cells: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from odqa.spec.merge import Override, apply_overrides, parse_overrides, read_wit
 from odqa.spec.problems import build
 from odqa.spec.slots import parse_slot
 from odqa.spec.source import Source, parse_source
-from odqa.spec.stage import NAME, Parsing, StageSpec
+from odqa.spec.stage import NAME, NAME_CURE, Parsing, StageSpec
 from odqa.suggest import did_you_mean
 
 #: Keys of the header that are the default of every stage with such a parameter.
@@ -63,6 +63,10 @@ class PipelineSpec:
     description: str = ""
     notices: tuple[str, ...] = ()
     rewriter: SlotSpec | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise SpecError(f"{self.name!r} is no name of a pipeline", cure=NAME_CURE)
 
     @cached_property
     def graph(self) -> Graph:
@@ -246,7 +250,7 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
             SpecError(
                 f"'{header.name}' is no name",
                 where=source.where(("name",)),
-                cure="use letters, digits and . _ + - only (it becomes a folder name)",
+                cure=NAME_CURE,
             )
         )
     common = header.model_dump(include=set(_FOR_ALL), exclude_none=True) if header else {}

@@ -16,8 +16,10 @@ from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
 
-#: Names of pipelines and ids of stages; they become names of files.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+#: Names of pipelines and ids of stages; they become names of files, which systems bound at 255.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+#: What to do about a name that is none.
+NAME_CURE = "use letters, digits and . _ + - only, at most 200 (it becomes the name of a file)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class StageSpec:
     type: str
     config: ComponentConfig
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is not None and not NAME.fullmatch(self.id):
+            raise SpecError(f"{self.id!r} is no id of a stage", cure=NAME_CURE)
 
     @property
     def k(self) -> int:
@@ -122,7 +128,7 @@ def _parse_id(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> str | No
         return None
     stage_id, place = values.pop("id"), (*at, "id")
     if not isinstance(stage_id, str) or not NAME.fullmatch(stage_id):
-        parsing.problem(f"{stage_id!r} is no id", place, "use letters, digits and . _ + - only")
+        parsing.problem(f"{stage_id!r} is no id", place, NAME_CURE)
         return None
     if stage_id in parsing.ids:
         what = f"the id '{stage_id}' is taken by the stage at {parsing.ids[stage_id]}"

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from odqa.comparison.run_files import refuse_links_out
 from odqa.errors import OdqaError
+from odqa.escapes import mask_passwords, one_line
 from odqa.tracing import DEFAULT_POLICY, TracePolicy
 from odqa.tracking.session import quiet_session
 
@@ -52,9 +54,11 @@ def log_comparison(
 
     Raises:
         SpecError: ``traces`` is no policy.
-        RunError: MLflow reported no error, but did not store all traces.
+        RunError: MLflow reported no error, but did not store all traces; or the folder holds a link
+            that leads out of it.
     """
     policy = TracePolicy.parse(traces)
+    refuse_links_out(folder)
     uri = tracking_target(tracking_uri)
     if uri is None:
         return "off"
@@ -96,14 +100,15 @@ def _log(comparison: Comparison, folder: Path, uri: str, policy: TracePolicy) ->
 
 
 def mask_password(uri: str) -> str:
-    """The URI with its password, if any, replaced by ``…``."""
+    """The URI with its password, if any, replaced by ``…``; so is a token in a user's place."""
     password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":…@") if password else uri
+    return uri.replace(f":{password}@", ":…@") if password else mask_passwords(uri)
 
 
 def _short(error: Exception) -> str:
     for fragment, meaning in _MEANINGS.items():
         if fragment in str(error):
             return meaning
-    line = " ".join(str(error).split()) or type(error).__name__
+    # Drivers repeat the address that they were given.
+    line = one_line(mask_passwords(str(error))) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

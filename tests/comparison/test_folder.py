@@ -64,6 +64,13 @@ def result(toys: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     return run_comparison([READS, FINDS], STRANGE, Cache(enabled=False), latency=1)
 
 
+def without_digests(folder: Path) -> None:
+    """Makes it a folder of an earlier version, which listed no files."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["files"], manifest["digest"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
 def test_what_was_saved_is_loaded(result: Comparison, tmp_path: Path) -> None:
     save(result, tmp_path)
     again = Comparison.load(tmp_path)
@@ -80,6 +87,7 @@ def test_explanations_are_saved_and_old_folders_have_none(tmp_path: Path) -> Non
     assert again == comparison
     assert list(again.result("sbert-retro").explanations) == ["syn-0000", "syn-0001"]
     assert not (tmp_path / "pipelines" / "bm25" / "explanations.jsonl").exists()
+    without_digests(tmp_path)
     (tmp_path / "pipelines" / "sbert-retro" / "explanations.jsonl").unlink()
     assert Comparison.load(tmp_path).result("sbert-retro").explanations == {}
 
@@ -111,6 +119,7 @@ def drop_key(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.parametrize("prepare", [lambda folder: None, without_digests])
 @pytest.mark.parametrize(
     "harm",
     [
@@ -134,9 +143,13 @@ def drop_key(folder: Path) -> None:
     ],
 )
 def test_a_tampered_folder_is_one_line(
-    result: Comparison, tmp_path: Path, harm: Callable[[Path], None]
+    result: Comparison,
+    tmp_path: Path,
+    harm: Callable[[Path], None],
+    prepare: Callable[[Path], None],
 ) -> None:
     save(result, tmp_path)
+    prepare(tmp_path)
     harm(tmp_path)
     with pytest.raises(OdqaError) as caught:
         Comparison.load(tmp_path)
@@ -171,6 +184,7 @@ def test_a_folder_without_the_stages_inside_is_one_of_before(
     composed: Comparison, tmp_path: Path
 ) -> None:
     save(composed, tmp_path)
+    without_digests(tmp_path)
     for file in (tmp_path / "pipelines" / "good" / "stages").iterdir():
         file.unlink()
     good = Comparison.load(tmp_path).result("good")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from odqa.comparison.costs import NOT_REPORTED
 from odqa.comparison.table import table
 from odqa.comparison.verdict import notices, verdict
+from odqa.escapes import one_line, visible
 from odqa.report.terminal.lines import paired_lines, stage_lines
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def render(comparison: Comparison) -> str:
     columns = frame.drop(columns=[*missing, *empty]).T
     columns.columns.name = None
     notes = [f"{name}: {NOT_REPORTED}" for name in missing]
-    notes += [f"note: {notice}" for notice in notices(comparison)]
+    notes += [f"note: {one_line(notice)}" for notice in notices(comparison)]
     parts = [[verdict(comparison)], [columns.to_string()], paired_lines(comparison)]
     parts += [stage_lines(comparison), notes]
-    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+    return visible("\n\n".join("\n".join(lines) for lines in parts if lines))
