@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from odqa.cli.options import (
     Data,
     Explain,
     Metrics,
+    Name,
     NoCache,
     Oracle,
     Out,
@@ -48,6 +50,7 @@ def compare(
     no_cache: NoCache = False,
     oracle: Oracle = None,
     metrics: Metrics = None,
+    name: Name = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
@@ -58,6 +61,7 @@ def compare(
     from odqa.cache import Cache
     from odqa.cli.results import finish, run_folder
     from odqa.comparison.merge import is_run_folder
+    from odqa.comparison.rescore import with_metrics
     from odqa.comparison.run import run_comparison
     from odqa.errors import RunError
     from odqa.execution.explain import QUESTIONS
@@ -68,19 +72,16 @@ def compare(
     TracePolicy.parse(traces)  # refuse an unknown policy before the work
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
-    names = tuple(metrics.split(",")) if metrics else ()
-    parse_measures(names)  # refuse an unknown metric before the work
+    chosen = tuple(metrics.split(",")) if metrics else ()
+    parse_measures(chosen)  # refuse an unknown metric before the work
     if any(map(is_run_folder, refs)):
-        options: dict[str, object] = {
-            "--set": set_,
-            "--take": take,
-            "--latency": latency,
-            "--oracle": stage,
-        }
-        options |= {"--explain": explain, "--metrics": metrics}
+        options: dict[str, object] = {"--set": set_, "--take": take, "--latency": latency}
+        options |= {"--oracle": stage, "--explain": explain}
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
         merged = _merged(refs, baseline, unfit)
+        merged = with_metrics(merged, chosen) if chosen else merged
+        merged = replace(merged, name=name or merged.name)
         with run_folder(out, merged.name) as draft:
             finish(merged, draft, mlflow, traces)
         return
@@ -99,7 +100,8 @@ def compare(
             baseline=baseline,
             oracle=stage,
             explain=explain,
-            metrics=None if metrics is None else names,
+            metrics=chosen or None,
+            name=name,
         )
         with run_folder(out, benchmark.name) as draft:
             finish(compare_benchmark(benchmark, store, take), draft, mlflow, traces)
@@ -108,16 +110,17 @@ def compare(
     dataset = open_dataset(data, store, take)
     n = 20 if latency is None else latency
     explained = QUESTIONS if explain is None else explain
-    with run_folder(out, dataset.name) as draft:
+    with run_folder(out, name or dataset.name) as draft:
         result = run_comparison(
             pipelines,
             dataset,
             store,
+            name=name,
             baseline=baseline,
             latency=n,
             oracle=stage,
             explain=explained,
-            metrics=names,
+            metrics=chosen,
         )
         finish(result, draft, mlflow, traces)
 

@@ -27,6 +27,7 @@ from odqa.cli import (
     reproduce,
     run,
     schema,
+    table,
     teach,
     train,
     validate,
@@ -61,6 +62,7 @@ app.command("check")(check.check)
 app.command("reproduce")(reproduce.reproduce)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("table")(table.table)
 app.command("log")(log.log)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
@@ -71,15 +73,25 @@ app.add_typer(models.app, name="models")
 app.add_typer(analyse.app, name="analyse")
 
 
-@app.callback()
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if version:
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
         from odqa import __version__
 
         echo(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        is_eager=True,
+        callback=_print_version,
+    ),
+) -> None:
+    """Options of odqa itself; an eager one is served before a command is looked for."""
 
 
 class _Terminated(SystemExit):

@@ -49,6 +49,12 @@ Oracle = Annotated[
     OracleStage | None,
     typer.Option("--oracle", help="Feed gold passages (qrels) to the stages after this one."),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", help="Name of the comparison and of its run folder.", show_default=False
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder in which the run folder is made.")]
 TrackingUri = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from odqa.cli.output import echo
+from odqa.cli.output import echo, echo_table
 from odqa.comparison.draft import Draft, closing, open_draft
 from odqa.comparison.result import Comparison
 from odqa.errors import RunError
@@ -83,7 +83,8 @@ def finish(result: Comparison, draft: Draft, tracking_uri: str | None, traces: s
     from odqa.tracking import log_comparison
 
     folder = keep(result, draft)
-    echo((folder / "table.txt").read_text(encoding="utf-8"))
-    echo(f"run folder: {folder}\nreport:     {folder / 'report.html'}")
+    echo_table(result)
+    echo(f"\nrun folder: {folder}\nreport:     {folder / 'report.html'}")
+    echo(f"all tables: {folder / 'table.txt'}, or odqa table {folder} --all")
     logged = log_comparison(result, folder, tracking_uri, traces=traces)
     echo(f"MLflow:     {logged}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from odqa.comparison.verdict import deciding_metric
+from odqa.comparison.verdict import SIGNIFICANT, deciding_metric
 from odqa.errors import RunError
 from odqa.html_view import html_table
 from odqa.metrics.statistics.letters import compact_letters
-from odqa.metrics.statistics.pairs import PairedComparison, compare_all
+from odqa.metrics.statistics.pairs import PairedComparison
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from odqa.comparison.data import ComparisonData
 
 #: Level at which two pipelines count as different, after Holm's correction over all pairs.
-LEVEL = 0.05
+LEVEL = SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -129,4 +129,4 @@ def all_pairs(comparison: ComparisonData, metric: str | None = None) -> AllPairs
             cure="name another metric",
         )
     best_first = dict(sorted(means.items(), key=lambda item: -item[1]))
-    return AllPairs(metric, best_first, tuple(compare_all(comparison.rows, metric)))
+    return AllPairs(metric, best_first, comparison.pair_tests(metric))

@@ -20,6 +20,7 @@ from odqa.types import Matching, Passage, Question
 if TYPE_CHECKING:
     import pandas as pd
 
+    from odqa.metrics.statistics.pairs import PairedComparison
     from odqa.metrics.statistics.summary import Summary
 
 
@@ -67,6 +68,22 @@ class ComparisonData:
         from odqa.metrics.statistics.summary import summarise
 
         return {(summary.pipeline, summary.metric): summary for summary in summarise(self.rows)}
+
+    @cached_property
+    def _pair_tests(self) -> dict[str, tuple[PairedComparison, ...]]:
+        return {}
+
+    def pair_tests(self, metric: str) -> tuple[PairedComparison, ...]:
+        """Tests of every pair of pipelines on a metric, Holm's family being all of them.
+
+        Raises:
+            RunError: two pipelines share no question.
+        """
+        from odqa.metrics.statistics.pairs import compare_all
+
+        if metric not in self._pair_tests:
+            self._pair_tests[metric] = tuple(compare_all(self.rows, metric))
+        return self._pair_tests[metric]
 
     def values(self, pipeline: str, metric: str) -> dict[str, float]:
         """One metric of one pipeline by question id, in question order.

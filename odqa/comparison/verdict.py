@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Which metric decides where none was chosen: the answer where there is a reader, else the ranking.
 _DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
 
+#: From which p-value on a difference is said to be possibly one of chance.
+SIGNIFICANT = 0.05
+
 #: Notice of results of the embedded models.
 SMALL_MODELS = (
     "Models named embedded:… are small ones that ship with odqa, not the state of the art."
@@ -70,7 +73,13 @@ def _best(comparison: ComparisonData, metric: str, cells: Mapping[str, Summary])
         if base in equal or base not in means:
             return f"{names} have the same {metric}, {means[best]:.3f}, {over}."
         against = f"against {means[base]:.3f} of the baseline {base}"
-        return f"{names} share the highest {metric}, {means[best]:.3f}, {against}, {over}."
+        tied = [test for test in tests_for(comparison, metric) if test.candidate in equal]
+        # Equal means can have different p-values; the surest of them speaks for all.
+        surest = min(tied, key=lambda test: test.p_corrected)
+        return (
+            f"{names} share the highest {metric}, {means[best]:.3f}, {against}: "
+            f"{_difference(surest)}, {over}."
+        )
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
     tests = {test.candidate: test for test in tests_for(comparison, metric)}
     if best in tests:
@@ -109,7 +118,8 @@ def notices(comparison: ComparisonData) -> list[str]:
 def _difference(test: PairedComparison) -> str:
     p_value = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
     interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
-    return f"difference {test.difference:+.3f} {interval}, {p_value}"
+    chance = "" if test.p_corrected < SIGNIFICANT else ", which may be chance"
+    return f"difference {test.difference:+.3f} {interval}, {p_value}{chance}"
 
 
 def _ceiling_types(spec: PipelineSpec) -> list[str]:

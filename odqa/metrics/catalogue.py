@@ -58,6 +58,19 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
 )
 
+#: Usual names in papers, where ours differ.
+_SHORT = {
+    "em": "EM",
+    "f1": "F1",
+    "recall": "R",
+    "success": "Success",
+    "precision": "P",
+    "mrr": "MRR",
+    "ndcg": "nDCG",
+    "map": "MAP",
+    "has_answer": "has answer",
+}
+
 #: Metrics of the hits of a single stage, without its id and the stroke in front.
 _OF_STAGE = {
     name: Metric(name, meaning.format("passages of this stage")) for name, meaning in _HITS
@@ -82,6 +95,19 @@ def describe(name: str) -> Metric:
         raise RunError(f"unknown metric '{name}'", cure=did_you_mean(name, _BY_NAME))
     meaning = re.sub(r"\bk\b", cut.group()[1:], general.meaning)
     return replace(general, name=name, meaning=meaning)
+
+
+def heading(name: str) -> tuple[str, str]:
+    """What a metric judges, and its usual short name: ``("ranked", "MRR@10")``.
+
+    The first is ``answer``, ``retrieved``, ``ranked`` or the id of a stage.
+    """
+    stage, _, rest = name.rpartition("/")
+    if not stage:
+        slot = next((slot for slot in _STAGES if rest.startswith(f"{slot}_")), "")
+        stage, rest = slot or "answer", rest.removeprefix(f"{slot}_")
+    base, at, cut = rest.partition("@")
+    return stage, f"{_SHORT.get(base, base)}{at}{cut}"
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -1,46 +1,82 @@
-"""The summary table as LaTeX (booktabs) and as Markdown."""
+"""Tables of chosen metrics for papers (LaTeX) and pages (Markdown): best in bold, with letters."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.quality import QualityColumn, quality_columns
 from odqa.comparison.verdict import notices, verdict
 from odqa.escapes import latex, markdown
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-_INTERVAL = re.compile(r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]")
+#: Rules of booktabs, for documents that do not load it.
+_RULES = "".join(
+    f"\\providecommand{{\\{rule}}}{{\\hline}}" for rule in ("toprule", "midrule", "bottomrule")
+)
+_LETTERS = "Pipelines that share a letter cannot be told apart (p >= 0.05, Holm over all pairs)."
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Verdict, table and notices as GitHub-flavoured Markdown."""
-    header, rows = _cells(comparison)
-    lines = [_markdown_row(header), _markdown_row(["---"] + ["---:"] * (len(header) - 1))]
-    lines += [_markdown_row(row) for row in rows]
+def to_markdown(comparison: Comparison, metrics: Sequence[str] = ()) -> str:
+    """Verdict, table and notices as GitHub-flavoured Markdown.
+
+    Args:
+        metrics: the columns; by default those of the comparison.
+
+    Raises:
+        RunError: a metric that no pipeline has.
+    """
+    columns = quality_columns(comparison, metrics)
+    header = ["pipeline", *(f"{column.group} {column.short}" for column in columns)]
+    lines = [_markdown_row(map(markdown, header)), _markdown_row(["---"] + ["---:"] * len(columns))]
+    lines += [
+        _markdown_row([markdown(name), *(_markdown_cell(column, name) for column in columns)])
+        for name in comparison.pipelines
+    ]
     notes = [f"> {markdown(notice)}" for notice in notices(comparison)]
-    parts = [markdown(verdict(comparison)), "\n".join(lines), "\n>\n".join(notes)]
+    if any(column.letters for column in columns):
+        notes.insert(0, f"> {markdown(_LETTERS)}")
+    parts = [
+        markdown(verdict(comparison, metrics[0] if metrics else None)),
+        "\n".join(lines),
+        "\n>\n".join(notes),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def to_latex(comparison: Comparison) -> str:
-    r"""A ``table`` for a paper; it needs ``\usepackage{booktabs}`` only.
+def to_latex(comparison: Comparison, metrics: Sequence[str] = ()) -> str:
+    r"""A ``table`` with caption and label that compiles as it is, nicer with ``booktabs``.
 
-    Intervals are set in small type after their means.
+    Intervals are set in small type after their means, letters above the line.
+
+    Args:
+        metrics: the columns; by default those of the comparison.
+
+    Raises:
+        RunError: a metric that no pipeline has.
     """
-    header, rows = _cells(comparison)
+    columns = quality_columns(comparison, metrics)
+    caption = (
+        f"{comparison.name}, {len(comparison.questions)} questions: means with 95 % intervals."
+    )
+    if any(column.letters for column in columns):
+        caption += f" {_LETTERS}"
     lines = [
-        "% needs \\usepackage{booktabs}",
+        _RULES,
         "\\begin{table}",
         "  \\centering",
-        f"  \\caption{{{latex(verdict(comparison))}}}",
-        f"  \\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        f"  \\caption{{{latex(caption)}}}",
+        f"  \\label{{tab:{_label(comparison.name)}}}",
+        f"  \\begin{{tabular}}{{l{'r' * len(columns)}}}",
         "    \\toprule",
-        f"    {_latex_row(header)}",
+        f"    {_latex_row(['pipeline', *(latex(f'{c.group} {c.short}') for c in columns)])}",
         "    \\midrule",
-        *(f"    {_latex_row(row)}" for row in rows),
+        *(
+            f"    {_latex_row([latex(name), *(_latex_cell(column, name) for column in columns)])}"
+            for name in comparison.pipelines
+        ),
         "    \\bottomrule",
         "  \\end{tabular}",
         *(f"  % {latex(notice)}" for notice in notices(comparison)),
@@ -49,32 +85,32 @@ def to_latex(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the summary table; columns that are empty everywhere are left out."""
-    frame = comparison.table()
-    columns = [column for column in frame.columns if any(str(cell) for cell in frame[column])]
-    header = ["pipeline", *(str(column) for column in columns)]
-    rows = [
-        [str(name), *(str(frame.loc[name, column]) for column in columns)] for name in frame.index
-    ]
-    return header, rows
+def _label(name: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_markdown_cell, cells))} |"
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-def _markdown_cell(cell: str) -> str:
-    return cell if _INTERVAL.fullmatch(cell) else markdown(cell)
+def _markdown_cell(column: QualityColumn, name: str) -> str:
+    cell = column.means.get(name)
+    if cell is None:
+        return ""
+    mean = f"**{cell.mean:.3f}**" if name in column.best else f"{cell.mean:.3f}"
+    interval = f"[{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
+    return f"{mean} {interval} {column.letters.get(name, '')}".rstrip()
 
 
-def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(map(_latex_cell, cells)) + r" \\"
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
-def _latex_cell(cell: str) -> str:
-    interval = _INTERVAL.fullmatch(cell)
-    if interval is None:
-        return latex(cell)
-    mean, low, high = interval.groups()
-    return f"{mean} {{\\scriptsize [{low}, {high}]}}"
+def _latex_cell(column: QualityColumn, name: str) -> str:
+    cell = column.means.get(name)
+    if cell is None:
+        return ""
+    mean = f"\\textbf{{{cell.mean:.3f}}}" if name in column.best else f"{cell.mean:.3f}"
+    interval = f"{{\\scriptsize [{cell.interval.low:.3f}, {cell.interval.high:.3f}]}}"
+    letters = column.letters.get(name)
+    return f"{mean} {interval}" + (f"\\textsuperscript{{{letters}}}" if letters else "")

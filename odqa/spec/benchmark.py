@@ -89,6 +89,7 @@ class Benchmark:
         oracle: str | None = None,
         explain: int | None = None,
         metrics: tuple[str, ...] | None = None,
+        name: str | None = None,
     ) -> Benchmark:
         """The same with options of the command line; `None` keeps a key."""
         options = {
@@ -97,6 +98,7 @@ class Benchmark:
             "oracle": oracle,
             "explain": explain,
             "metrics": metrics,
+            "name": name,
         }
         update = {key: value for key, value in options.items() if value is not None}
         return replace(self, keys=self.keys.model_copy(update=update))

@@ -7,8 +7,8 @@ import re
 from odqa.metrics.equivalence.text import STOP_WORDS, content, tokens
 
 _TITLE_WORDS = (
-    "general king queen prince princess president sir dr mr mrs ms lord lady captain saint st jr sr "
-    "pope emperor senator obe"
+    "general king queen prince princess president sir dr mr mrs ms lord lady captain saint st jr "
+    "sr pope emperor senator obe"
 )
 _TITLES = frozenset(_TITLE_WORDS.split())
 _WORD = re.compile(r"[^\W\d_]+")

@@ -51,7 +51,7 @@ def paired_lines(comparison: Comparison) -> list[str]:
         test_names if len(test_names) == 1 else [f"{m}: {t}" for m, t in by_metric.items()]
     )
     title = f"against {comparison.baseline} ({names}; needed: questions for 80 % power)"
-    return [title, *_aligned([_TEST_HEADS, *rows], texts=2)]
+    return [title, *aligned([_TEST_HEADS, *rows], texts=2)]
 
 
 def stage_lines(comparison: Comparison) -> list[str]:
@@ -68,7 +68,7 @@ def stage_lines(comparison: Comparison) -> list[str]:
         "stages (off s, MB: once per corpus; ms, q / s: in batches; p50 to p99: ms, one by one; "
         "lost: questions)"
     )
-    return [title, *_aligned(rows, texts=4), *_shared_line(comparison)]
+    return [title, *aligned(rows, texts=4), *_shared_line(comparison)]
 
 
 def _shared_line(comparison: Comparison) -> list[str]:
@@ -88,8 +88,8 @@ def _figure(value: float | None, digits: int | None = None) -> str:
     return f"{value:.{digits}f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
-    """Columns two blanks apart: the first ``texts`` to the left, figures to the right."""
+def aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
+    """Rows of columns two blanks apart: the first ``texts`` to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.costs import NOT_REPORTED
-from odqa.comparison.table import table
+from odqa.comparison.costs import joules_of
 from odqa.comparison.verdict import notices, verdict
 from odqa.escapes import one_line, visible
 from odqa.report.terminal.lines import paired_lines, stage_lines
+from odqa.report.terminal.specs import spec_lines
+from odqa.report.terminal.summary import Style, summary_lines
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
 
 def render(comparison: Comparison) -> str:
-    """Verdict, table (one column a pipeline), paired tests, stages and notices."""
-    frame = table(comparison).drop(columns="offline")
-    # A column that no machine reported becomes one note, not a row.
-    missing = [name for name in frame if set(frame[name]) == {NOT_REPORTED}]
-    empty = [name for name in frame if set(frame[name]) == {""}]
-    columns = frame.drop(columns=[*missing, *empty]).T
-    columns.columns.name = None
-    notes = [f"{name}: {NOT_REPORTED}" for name in missing]
-    notes += [f"note: {one_line(notice)}" for notice in notices(comparison)]
-    parts = [[verdict(comparison)], [columns.to_string()], paired_lines(comparison)]
-    parts += [stage_lines(comparison), notes]
+    """All of it, as wide as it is: summary, paired tests, stages, specs side by side, notices."""
+    parts = [
+        [verdict(comparison)],
+        summary_lines(comparison),
+        paired_lines(comparison),
+        stage_lines(comparison),
+        spec_lines(comparison),
+        _notes(comparison),
+    ]
     return visible("\n\n".join("\n".join(lines) for lines in parts if lines))
+
+
+def render_summary(
+    comparison: Comparison,
+    metrics: Sequence[str] = (),
+    width: int | None = None,
+    bold: Style = str,
+) -> str:
+    """Verdict, summary and notices, for a terminal of this width; see `summary_lines`."""
+    metric = metrics[0] if metrics else None
+    parts = [
+        [visible(verdict(comparison, metric))],
+        summary_lines(comparison, metrics, width, bold),
+        _notes(comparison),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    online = [cost.online for result in comparison.pipelines.values() for cost in result.costs]
+    notes = [] if joules_of(online) is not None else ["J / question: not reported by this machine"]
+    return [*notes, *(f"note: {one_line(notice)}" for notice in notices(comparison))]

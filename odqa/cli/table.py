@@ -1,0 +1,55 @@
+"""``odqa table``: tables of a finished run, to read or to take into a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from odqa.cli.options import Metrics
+from odqa.cli.output import echo, echo_table
+
+
+def table(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    metrics: Metrics = None,
+    latex: Annotated[bool, typer.Option("--latex", help="As a LaTeX table.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Every pipeline against every other.")
+    ] = False,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Who has which questions right.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
+    ] = False,
+) -> None:
+    """Print the table of a finished run; chosen metrics are computed where they are missing."""
+    from odqa.comparison.rescore import with_metrics
+    from odqa.comparison.result import Comparison
+    from odqa.errors import RunError
+    from odqa.report.tables import to_latex, to_markdown
+    from odqa.report.terminal.pairs import overlap_lines, pair_lines
+    from odqa.report.terminal.render import render
+
+    flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
+    chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
+    if len(chosen) > 1:
+        raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
+    comparison = Comparison.load(folder)
+    if metrics is not None:
+        comparison = with_metrics(comparison, metrics.split(","))
+    if latex:
+        echo(to_latex(comparison).rstrip("\n"))
+    elif markdown:
+        echo(to_markdown(comparison).rstrip("\n"))
+    elif pairs:
+        echo("\n".join(pair_lines(comparison)))
+    elif overlap:
+        echo("\n".join(overlap_lines(comparison)))
+    elif everything:
+        echo(render(comparison))
+    else:
+        echo_table(comparison)
