@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+#: Characters of one part of a line; a value of a file may have millions.
+_LONGEST = 1000
+
 
 class OdqaError(Exception):
     """Base of all errors caused by input or environment, never by a bug in odqa.
@@ -25,13 +28,27 @@ class OdqaError(Exception):
 
     def line(self) -> str:
         """The one line shown to the user."""
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        line = f"{head}; {self.cure}" if self.cure else head
-        return " ".join(line.split())
+        what, where, cure = (visible(part) for part in (self.what, self.where, self.cure))
+        head = f"{where}: {what}" if where else what
+        return f"{head}; {cure}" if cure else head
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments are lost by the default pickling of exceptions.
         return _rebuild, (type(self), self.what, self.where, self.cure)
+
+
+def visible(text: str) -> str:
+    """On one line, of bounded length, and safe to print.
+
+    File names and values are other people's: line ends become spaces, and whatever else does not
+    print (terminal escapes, marks that reverse the text, half surrogate pairs) an escape.
+    """
+    text = " ".join(text.split())
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _rebuild(cls: type[OdqaError], what: str, where: str, cure: str) -> OdqaError:

@@ -31,7 +31,7 @@ from odqa.cli import (
     train,
     validate,
 )
-from odqa.errors import OdqaError
+from odqa.errors import OdqaError, visible
 from odqa.threads import wait_asleep
 
 #: Exit codes of commands ended by SIGINT and by SIGTERM, as in a shell.
@@ -92,10 +92,18 @@ def _terminate(*_: object) -> NoReturn:
     raise _Terminated
 
 
+class _OneLine(logging.Formatter):
+    """Warnings name files and values of other people, as errors do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def main() -> None:
     """Entry point: exit code 0; 2 for errors of the user; 130, 143 when stopped (INT, TERM)."""
     signal.signal(signal.SIGTERM, _terminate)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger().handlers[0].setFormatter(_OneLine())
     logging.getLogger("odqa").setLevel(logging.INFO)
     # Warnings of transformers about tokenizers do not concern users of odqa.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -52,6 +52,13 @@ class Scorer:
         if key not in self._judged:
             data = self._dataset
             questions = data.questions.questions
-            values = judge_hits(questions, hits, self._finder, data.qrels, depth=depth)
+            values = judge_hits(
+                questions,
+                hits,
+                self._finder,
+                data.qrels,
+                depth=depth,
+                ignore_identical_ids=data.ignore_identical_ids,
+            )
             self._judged[key] = (hits, values)
         return self._judged[key][1]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from odqa.data.json_text import parse_json
 from odqa.data.lines import text_lines
 from odqa.data.nq_open import PlacedRow, collect
 from odqa.data.questions import QuestionSet
@@ -40,14 +40,7 @@ def json_items(path: Path) -> Iterator[PlacedRow]:
     Raises:
         DataError: the file is no JSON list of objects.
     """
-    try:
-        items = json.loads("".join(text_lines(path)))
-    except json.JSONDecodeError as error:
-        where = f"{path}:{error.lineno}"
-        cure = "a file with one object a line is called .jsonl" if error.lineno == 2 else ""
-        raise DataError(f"broken JSON ({error.msg})", where=where, cure=cure) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"broken JSON ({error})", where=str(path)) from None
+    items = parse_json("".join(text_lines(path)), str(path))
     if not isinstance(items, list):
         raise DataError("expected a JSON list of questions", where=str(path))
     for number, item in enumerate(items, start=1):

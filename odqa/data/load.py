@@ -18,6 +18,7 @@ from odqa.data.corpora import open_corpus
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.embedded import EMBEDDED
+from odqa.data.judged import check_passages, of_questions, shared_ids
 from odqa.data.origin import Origin
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
@@ -48,6 +49,11 @@ class DataConfig(ComponentConfig):
         default="tokens",
         description="How accepted answers are read: tokens (texts, found token by token as DPR "
         "does) or regex (regular expressions, as in CuratedTREC).",
+    )
+    ignore_identical_ids: bool | None = Field(
+        default=None,
+        description="Score rankings without the hit that has the id of its question, as BEIR does; "
+        "by default for the splits of BEIR folders.",
     )
     take: int | None = Field(default=None, ge=1, description="Use only this many questions.")
     seed: int | None = Field(
@@ -103,14 +109,22 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     questions, qrels = _questions(config, base)
     if config.qrels is not None:
         qrels = read_qrels(base / Path(config.qrels).expanduser())
+    judged = f"qrels {config.qrels or 'of ' + config.questions}"
     if qrels is not None:
-        qrels = _of_questions(qrels, questions, config)
+        qrels = of_questions(qrels, questions, judged, config.questions)
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
     corpus = Corpus.empty() if config.corpus is None else open_corpus(config.corpus, cache, base)
     if qrels is not None and config.corpus is not None:
-        _refuse_unknown_passages(qrels, corpus, config)
-    dataset = Dataset(questions.name, corpus, questions, qrels, config.matching)
+        check_passages(qrels, corpus, judged, config.corpus)
+    dataset = Dataset(
+        questions.name,
+        corpus,
+        questions,
+        qrels,
+        config.matching,
+        ignore_identical_ids=_ignores_identical_ids(config, base, questions, corpus),
+    )
     if config.take is not None:
         dataset = dataset.take(config.take, config.seed)
     return replace(dataset, origin=Origin(config.model_dump(mode="json"), str(base.resolve())))
@@ -122,7 +136,9 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
     Raises:
         DataError, EnvironmentProblem, CacheError: as `load_dataset`.
     """
-    config = DataConfig.model_validate_json(json.dumps(dict(origin.config)))
+    # Runs of version 0.1.0 counted every hit.
+    keys = {"ignore_identical_ids": False, **origin.config}
+    config = DataConfig.model_validate_json(json.dumps(keys))
     dataset = load_dataset(config, cache, Path(origin.folder))
     for n, seed in origin.takes:
         dataset = dataset.take(n, seed)
@@ -140,8 +156,7 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
     path = base / Path(ref).expanduser()
-    folder = None if config.corpus is None else base / Path(config.corpus).expanduser()
-    if folder is not None and beir.is_beir(folder) and not path.is_file():
+    if (folder := _beir_folder(config, base)) is not None:
         return beir.read_split(folder, ref)
     if not path.suffix and not path.exists():
         raise DataError(
@@ -157,31 +172,32 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     return nq_open.read_questions(path), None
 
 
-def _of_questions(qrels: Qrels, questions: QuestionSet, config: DataConfig) -> Qrels:
-    used_qrels = {q.id: qrels[q.id] for q in questions if q.id in qrels}
-    where = f"qrels {config.qrels or 'of ' + config.questions}"
-    if not used_qrels:
-        raise DataError(
-            f"none of its {len(qrels)} questions is in {config.questions}",
-            where=where,
-            cure="check that both files belong together",
+def _ignores_identical_ids(
+    config: DataConfig, base: Path, questions: QuestionSet, corpus: Corpus
+) -> bool:
+    """Whether hits with the id of their question are left out when rankings are scored."""
+    by_rule = config.ignore_identical_ids is None and _beir_folder(config, base) is not None
+    if not (by_rule or config.ignore_identical_ids):
+        return False
+    # Where no id is shared there is nothing to leave out, and the digest stays what it was.
+    shared = shared_ids(questions, corpus)
+    if shared and by_rule:
+        _LOG.warning(
+            "data %s: %d questions have the id of a passage; by BEIR's rule it does not count as "
+            "their hit (data.ignore_identical_ids: false counts it)",
+            questions.name,
+            shared,
         )
-    if extra := len(qrels) - len(used_qrels):
-        _LOG.warning("%s: %d judged questions are not in %s", where, extra, config.questions)
-    return used_qrels
+    return shared > 0
 
 
-def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -> None:
-    judged = {passage: question for question, grades in qrels.items() for passage in grades}
-    rows = corpus.find(list(judged))
-    unknown = [passage for passage, row in zip(judged, rows, strict=True) if row is None]
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} judged passages are not in the corpus {config.corpus}, "
-            f"the first is '{unknown[0]}' of question '{judged[unknown[0]]}'",
-            where=f"qrels {config.qrels or 'of ' + config.questions}",
-            cure="check that both files belong together",
-        )
+def _beir_folder(config: DataConfig, base: Path) -> Path | None:
+    """The corpus, if it is a BEIR folder and the questions are one of its splits."""
+    if config.corpus is None:
+        return None
+    folder = base / Path(config.corpus).expanduser()
+    is_split = not (base / Path(config.questions).expanduser()).is_file()
+    return folder if is_split and beir.is_beir(folder) else None
 
 
 def _warn_of_broken_patterns(questions: QuestionSet) -> None:

@@ -46,6 +46,7 @@ def judge_hits(
     qrels: Qrels | None = None,
     *,
     depth: int | None = None,
+    ignore_identical_ids: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Question id -> metric -> value, for the hits of any stage.
 
@@ -56,9 +57,15 @@ def judge_hits(
         qrels: relevance judgements, where there are any.
         depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
             of a ranker that returns 20 says nothing about rank 100.
+        ignore_identical_ids: judge without the hit that has the id of its question.
     """
     cuts = [k for k in CUTS if depth is None or k <= depth]
     by_question = {question.id: hits.get(question.id, ()) for question in questions}
+    if ignore_identical_ids:
+        by_question = {
+            question: [hit for hit in own if hit.passage_id != question]
+            for question, own in by_question.items()
+        }
     judged = score_ranking(by_question, qrels, cuts) if qrels else {}
     values = {}
     for question in questions:
