@@ -29,18 +29,22 @@ from odqa.types import Matching
 
 _LOG = logging.getLogger(__name__)
 
+#: What ``FOLDER/SPLIT`` looks for, in this order.
+_CORPUS_FILES = ("passages.tsv", "passages.tsv.gz", "corpus.jsonl", "corpus.jsonl.gz")
+_QUESTION_ENDINGS = (".jsonl", ".jsonl.gz", ".json")
+
 
 class DataConfig(ComponentConfig):
     """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
 
     corpus: str | None = Field(
         default=None,
-        description="embedded, a DPR .tsv(.gz), a BEIR folder, or hf:owner/name:split; none for "
-        "pipelines without a retriever.",
+        description="embedded, a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) of passages, or "
+        "hf:owner/name:split; none for pipelines without a retriever.",
     )
     questions: str = Field(
-        description="embedded, nq-open, an NQ-open .jsonl, a DPR .csv or .json, "
-        "a split of the BEIR folder, or hf:owner/name:split."
+        description="embedded, nq-open, a .jsonl (NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR "
+        ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split."
     )
     qrels: str | None = Field(
         default=None, description="TREC qrels file; BEIR folders bring their own."
@@ -65,8 +69,8 @@ class DataConfig(ComponentConfig):
     def from_name(cls, name: str) -> Self:
         """The data of a short name: ``embedded``, or ``FOLDER/SPLIT``.
 
-        A folder holds ``passages.tsv(.gz)`` and files whose stem is or ends in the split
-        (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
+        A folder holds ``passages.tsv(.gz)`` or ``corpus.jsonl(.gz)`` and files whose stem is or
+        ends in the split (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
 
         Raises:
             DataError: no such dataset.
@@ -82,14 +86,15 @@ class DataConfig(ComponentConfig):
         folder, split = Path(name).parent, Path(name).name
         if beir.is_beir(folder):
             return cls(corpus=str(folder), questions=split)
-        corpus = _first(folder, ["passages.tsv", "passages.tsv.gz"])
-        questions = _first(folder, _endings(folder, split, ".jsonl"))
+        corpus = _first(folder, _CORPUS_FILES)
+        endings = [name for end in _QUESTION_ENDINGS for name in _endings(folder, split, end)]
+        questions = _first(folder, endings)
         if corpus is None or questions is None:
             raise DataError(
                 f"no dataset '{name}'",
                 where="--data",
-                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) "
-                "and *SPLIT.jsonl in FOLDER",
+                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) or "
+                "corpus.jsonl(.gz), and *SPLIT.jsonl or *SPLIT.json, in FOLDER",
             )
         qrels = _first(folder, _endings(folder, split, ".qrels"))
         return cls(corpus=corpus, questions=questions, qrels=qrels)

@@ -78,6 +78,15 @@ def test_named_folder_and_split(folder: Path, cache: Cache) -> None:
     assert DataConfig.from_name(f"{folder}/dev").qrels is None
 
 
+def test_named_folder_with_json_lines(folder: Path, cache: Cache) -> None:
+    (folder / "passages.tsv").unlink()
+    (folder / "corpus.jsonl").write_text('{"id": "p1", "contents": "\\"A\\"\\na"}\n')
+    (folder / "test.json").write_text('[{"question": "who", "golden_answers": ["a"]}]')
+    data = load_dataset(DataConfig.from_name(f"{folder}/test"), cache)
+    assert [(p.title, p.text) for p in data.corpus] == [("A", "a")]
+    assert [q.answers for q in data.questions] == [("a",)]
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
