@@ -29,6 +29,8 @@ from odqa.types import Matching
 
 _LOG = logging.getLogger(__name__)
 
+#: Korean has spaces, but attaches particles to its words.
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 #: What ``FOLDER/SPLIT`` looks for, in this order.
 _CORPUS_FILES = ("passages.tsv", "passages.tsv.gz", "corpus.jsonl", "corpus.jsonl.gz")
 _QUESTION_ENDINGS = (".jsonl", ".jsonl.gz", ".json")
@@ -119,6 +121,8 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         qrels = of_questions(qrels, questions, judged, config.questions)
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
+    else:
+        _warn_of_korean(questions)
     corpus = Corpus.empty() if config.corpus is None else open_corpus(config.corpus, cache, base)
     if qrels is not None and config.corpus is not None:
         check_passages(qrels, corpus, judged, config.corpus)
@@ -214,6 +218,17 @@ def _warn_of_broken_patterns(questions: QuestionSet) -> None:
             "%d questions have an answer that is no regular expression and will match nothing: "
         )
         _LOG.warning(message + "'%s' of question '%s'", len(broken), answer, question_id)
+
+
+def _warn_of_korean(questions: QuestionSet) -> None:
+    n = sum(any(map(_HANGUL.search, question.answers)) for question in questions)
+    if n:
+        _LOG.warning(
+            "%s: %d questions have answers in Korean; has_answer and what follows from it (oracle, "
+            "lost by) look for whole words, as DPR does, and miss one with a particle attached",
+            questions.name,
+            n,
+        )
 
 
 def _compiles(pattern: str) -> bool:

@@ -242,3 +242,13 @@ def test_answers_that_are_no_expressions_are_reported(
         load_dataset(config(matching="regex"), cache, folder)
     assert "1 questions have an answer that is no regular expression" in caplog.text
     assert "'(2' of question 'q2'" in caplog.text
+
+
+def test_answers_in_korean_are_reported(
+    folder: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = QUESTIONS.replace('["0"]', '["안나 브룩"]').replace('["1"]', '["安娜布鲁克"]')
+    (folder / "my-dev.jsonl").write_text(lines, encoding="utf-8")
+    load_dataset(config(), cache, folder)
+    (line,) = caplog.messages
+    assert line.startswith("my-dev: 1 questions have answers in Korean; has_answer and")
