@@ -91,11 +91,13 @@ def _texts(value: object, key: str) -> list[str] | None:
     items = value if isinstance(value, list) else [value]
     if key == "output":
         # KILT's items hold an answer, or where it comes from, or both.
-        if not all(isinstance(item, Mapping) for item in items):
+        outputs = [item for item in items if isinstance(item, Mapping)]
+        if len(outputs) < len(items):
             return None
-        items = [item["answer"] for item in items if item.get("answer") is not None]
-    elif items and all(isinstance(item, Mapping) and "text" in item for item in items):
-        items = [item["text"] for item in items]
+        items = [item["answer"] for item in outputs if item.get("answer") is not None]
+    items = [
+        item["text"] if isinstance(item, Mapping) and "text" in item else item for item in items
+    ]
     texts = [_text(item) for item in items]
     return None if None in texts else [text for text in texts if text is not None]
 
