@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.data.by_question import ByQuestion
 from odqa.data.dpr_results import read_dpr_results
 from odqa.data.trec import read_run
@@ -25,7 +26,7 @@ Run = ByQuestion[list[Hit]]
 class RunFileConfig(StageConfig):
     """Parameters of the components that look their hits up in a file."""
 
-    path: str = Field(
+    path: PathText = Field(
         description="TREC run file, or DPR's retrieval results (.json), plain or gzipped; "
         "relative to the working folder."
     )

@@ -12,6 +12,7 @@ from typing import Self
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.cache import Cache
 from odqa.data import beir, dpr_questions, hub, nq_open
 from odqa.data.corpora import open_corpus
@@ -39,16 +40,16 @@ _QUESTION_ENDINGS = (".jsonl", ".jsonl.gz", ".json")
 class DataConfig(ComponentConfig):
     """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
 
-    corpus: str | None = Field(
+    corpus: PathText | None = Field(
         default=None,
         description="embedded, a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) of passages, or "
         "hf:owner/name:split; none for pipelines without a retriever.",
     )
-    questions: str = Field(
+    questions: PathText = Field(
         description="embedded, nq-open, a .jsonl (NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR "
         ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split."
     )
-    qrels: str | None = Field(
+    qrels: PathText | None = Field(
         default=None, description="TREC qrels file; BEIR folders bring their own."
     )
     matching: Matching = Field(

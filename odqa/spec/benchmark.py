@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from odqa.bounds import BoundedModel, PathText
 from odqa.data.load import DataConfig
 from odqa.errors import OdqaError, SpecError, SpecErrors
 from odqa.spec.locate import built_in_specs
@@ -29,22 +30,27 @@ from odqa.spec.source import Source
 from odqa.suggest import did_you_mean
 
 
-class BenchmarkKeys(BaseModel):
+class BenchmarkKeys(BoundedModel):
     """The keys of a benchmark spec."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, title="odqa benchmark")
 
-    name: str = Field(description="How run folders and MLflow call this benchmark.")
+    name: str = Field(
+        min_length=1, max_length=100, description="How run folders and MLflow call this benchmark."
+    )
     description: str = Field("", description="One line about it.")
     data: DataConfig = Field(description="Corpus, questions and qrels.")
-    pipelines: tuple[str, ...] = Field(
+    pipelines: tuple[PathText, ...] = Field(
         min_length=1, description="Spec files, relative to this one, or built-in names."
     )
     baseline: str | None = Field(
         None, description="The pipeline the others are tested against; the first by default."
     )
     latency: int = Field(
-        20, ge=0, description="Over how many questions to measure one-at-a-time latency; 0: none."
+        20,
+        ge=0,
+        le=1_000_000,
+        description="Over how many questions to measure one-at-a-time latency; 0: none.",
     )
     oracle: Literal["retriever"] | None = Field(
         None, description="retriever: feed the gold passages (qrels) to the later stages."
@@ -52,6 +58,7 @@ class BenchmarkKeys(BaseModel):
     explain: int = Field(
         50,
         ge=0,
+        le=1_000_000,
         description="For how many questions to keep what rankers looked at (the first); 0: none.",
     )
     overrides: tuple[str, ...] = Field(

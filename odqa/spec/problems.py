@@ -85,6 +85,9 @@ def _problem(detail: Any, model: type[BaseModel], source: Source, at: KeyPath) -
         return SpecError(f"expected {_EXPECTED[kind]}, got {value}", where=where)
     message = detail["msg"].removeprefix("Value error, ")
     message = re.sub("^Input should be ", "expected ", message)
+    if kind == "value_error" and isinstance(detail.get("input"), Mapping):
+        # Keys that do not go together: the message names them.
+        return SpecError(message, where=where)
     return SpecError(f"{message}, got {value}", where=where)
 
 

@@ -16,8 +16,22 @@ from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
 
-#: Names of pipelines and ids of stages; they become names of files.
+#: Names of pipelines and ids of stages; they become names of files, on other systems too.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+LONGEST_NAME = 100
+#: What Windows keeps for itself, whatever ending follows.
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def name_problem(name: str) -> str:
+    """Why a name can be no name of a file: what to do instead. Empty for a good one."""
+    if not NAME.fullmatch(name):
+        return "use letters, digits and . _ + - only (it becomes the name of a file)"
+    if len(name) > LONGEST_NAME:
+        return f"use at most {LONGEST_NAME} characters (it becomes the name of a file)"
+    if _RESERVED.fullmatch(name) or name.endswith("."):
+        return "use another, which is the name of no device and ends in no full stop"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +134,11 @@ def parse_stage(
 def _parse_id(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> str | None:
     if "id" not in values:
         return None
-    stage_id, place = values.pop("id"), (*at, "id")
-    if not isinstance(stage_id, str) or not NAME.fullmatch(stage_id):
-        parsing.problem(f"{stage_id!r} is no id", place, "use letters, digits and . _ + - only")
+    stage_id: object = values.pop("id")
+    place = (*at, "id")
+    if not isinstance(stage_id, str) or name_problem(stage_id):
+        cure = name_problem(stage_id if isinstance(stage_id, str) else "")
+        parsing.problem(f"{stage_id!r} is no id", place, cure)
         return None
     if stage_id in parsing.ids:
         what = f"the id '{stage_id}' is taken by the stage at {parsing.ids[stage_id]}"
