@@ -10,6 +10,7 @@ from pathlib import Path
 
 from odqa.data.ids import check_id
 from odqa.data.lines import json_objects, keys_of, text_field
+from odqa.data.paths import is_file
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet, check_question
 from odqa.errors import DataError
@@ -19,7 +20,7 @@ from odqa.types import Passage, Question
 
 def is_beir(folder: Path) -> bool:
     """Whether a folder has BEIR's layout."""
-    return (folder / "corpus.jsonl").is_file() and (folder / "queries.jsonl").is_file()
+    return is_file(folder / "corpus.jsonl") and is_file(folder / "queries.jsonl")
 
 
 def read_passages(path: Path) -> Iterator[Passage]:
@@ -47,7 +48,7 @@ def read_split(folder: Path, split: str) -> tuple[QuestionSet, Qrels]:
         DataError: no such split, a broken line, a question twice, or none that is judged.
     """
     path = folder / "qrels" / f"{split}.tsv"
-    if not path.is_file():
+    if not is_file(path):
         splits = sorted(p.stem for p in path.parent.glob("*.tsv"))
         raise DataError(f"no split '{split}'", where=str(folder), cure=did_you_mean(split, splits))
     qrels = read_qrels(path)

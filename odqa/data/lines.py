@@ -103,7 +103,7 @@ def file_stem(path: Path) -> str:
 
 def _nearest_name(path: Path) -> str:
     try:
-        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        names = [p.name for p in path.parent.iterdir()]
     except OSError:
         names = []
     near = get_close_matches(path.name, names, n=1, cutoff=0.6)

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,7 @@ from odqa.data.dataset import Dataset
 from odqa.data.embedded import EMBEDDED
 from odqa.data.judged import check_passages, of_questions, shared_ids
 from odqa.data.origin import Origin
+from odqa.data.paths import is_file, is_folder, path_from
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
@@ -116,7 +118,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     # Small files first: their errors are reported before a corpus is converted.
     questions, qrels = _questions(config, base)
     if config.qrels is not None:
-        qrels = read_qrels(base / Path(config.qrels).expanduser())
+        qrels = read_qrels(path_from(base, config.qrels))
     judged = f"qrels {config.qrels or 'of ' + config.questions}"
     if qrels is not None:
         qrels = of_questions(qrels, questions, judged, config.questions)
@@ -165,10 +167,10 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
         return QuestionSet("embedded", questions.questions), qrels
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
-    path = base / Path(ref).expanduser()
+    path = path_from(base, ref)
     if (folder := _beir_folder(config, base)) is not None:
         return beir.read_split(folder, ref)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not is_file(path):
         raise DataError(
             f"no such file or name '{ref}'",
             where="data.questions",
@@ -205,8 +207,8 @@ def _beir_folder(config: DataConfig, base: Path) -> Path | None:
     """The corpus, if it is a BEIR folder and the questions are one of its splits."""
     if config.corpus is None:
         return None
-    folder = base / Path(config.corpus).expanduser()
-    is_split = not (base / Path(config.questions).expanduser()).is_file()
+    folder = path_from(base, config.corpus)
+    is_split = not is_file(path_from(base, config.questions))
     return folder if is_split and beir.is_beir(folder) else None
 
 
@@ -241,10 +243,11 @@ def _compiles(pattern: str) -> bool:
 
 
 def _first(folder: Path, names: Iterable[str]) -> str | None:
-    return next((str(folder / name) for name in names if (folder / name).is_file()), None)
+    return next((str(folder / name) for name in names if is_file(folder / name)), None)
 
 
 def _endings(folder: Path, split: str, suffix: str) -> list[str]:
     """``SPLIT.jsonl``, else the one file that ends in ``-SPLIT.jsonl``."""
-    near = sorted(path.name for path in folder.glob(f"*-{split}{suffix}"))
+    names = folder.glob(f"*-{escape(split)}{suffix}") if is_folder(folder) else ()
+    near = sorted(path.name for path in names)
     return [f"{split}{suffix}", *(near if len(near) == 1 else [])]

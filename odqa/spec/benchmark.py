@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field
 
 from odqa.bounds import BoundedModel, PathText
 from odqa.data.load import DataConfig
+from odqa.data.paths import is_file
 from odqa.errors import OdqaError, SpecError, SpecErrors
 from odqa.spec.locate import built_in_specs
 from odqa.spec.merge import read_with_parents
@@ -99,7 +100,7 @@ class Benchmark:
 def is_benchmark(ref: str | Path) -> bool:
     """Whether a spec file holds a benchmark (it has ``pipelines``) rather than a pipeline."""
     path = Path(ref)
-    if str(ref) in built_in_specs() or not path.is_file():
+    if str(ref) in built_in_specs() or not is_file(path):
         return False
     try:
         return "pipelines" in read_with_parents(path).data

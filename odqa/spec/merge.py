@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odqa.data.paths import is_file
 from odqa.errors import SpecError
 from odqa.registry import SLOTS
 from odqa.spec.composition import DEFAULT_FUSION
@@ -14,6 +15,7 @@ from odqa.spec.locate import built_in_specs
 from odqa.spec.source import KeyPath, Source, read_source
 from odqa.spec.text_keys import value_of
 
+_MOST_PARENTS = 50
 #: The keys that tell what a slot holds: a stage, a fusion, or a retriever with its own rewriter.
 _KINDS = ("type", "fuse", "retriever")
 #: What survives of a stage under one of another type: it means the same for every one of them.
@@ -37,16 +39,18 @@ def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
     where = source.where(("extends",))
     if not isinstance(parent, str):
         raise SpecError("expected the path of one spec", where=where)
-    target = (path.parent / parent).resolve()
-    if not target.is_file():
-        target = built_in_specs().get(parent, target).resolve()
+    target = path.parent / parent
+    if not is_file(target):
+        target = built_in_specs().get(parent, target)
     chain = (*_children, path.resolve())
-    if target in chain:
+    if len(chain) > _MOST_PARENTS:
+        raise SpecError(f"more than {_MOST_PARENTS} specs extend each other", where=where)
+    if is_file(target) and target.resolve() in chain:
         raise SpecError(f"extends itself through {parent}", where=where, cure="break the circle")
-    if not target.is_file():
+    if not is_file(target):
         cure = "name a file relative to this one, or a built-in pipeline"
         raise SpecError(f"no such spec to extend: '{parent}'", where=where, cure=cure)
-    return lay_over(read_with_parents(target, chain), source)
+    return lay_over(read_with_parents(target.resolve(), chain), source)
 
 
 def lay_over(base: Source, top: Source) -> Source:

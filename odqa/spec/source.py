@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from odqa.data.paths import is_folder
 from odqa.errors import SpecError
 from odqa.suggest import did_you_mean
 
@@ -92,7 +93,7 @@ def read_source(path: Path) -> Source:
     """
     data = b""
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.exists() and not path.is_file() and not path.is_dir():
             raise SpecError("is no file", where=str(path), cure="pass a spec file")
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
@@ -100,7 +101,7 @@ def read_source(path: Path) -> Source:
             raise _too_long(str(path))
         text = data.decode("utf-8")
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        siblings = [p.name for p in path.parent.glob("*.y*ml")] if is_folder(path.parent) else []
         cure = did_you_mean(path.name, siblings) if siblings else "check the path"
         raise SpecError("no such spec file", where=str(path), cure=cure) from None
     except UnicodeDecodeError as error:
