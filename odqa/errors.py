@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from odqa.escapes import one_line
+from odqa.escapes import in_message
 
 
 class OdqaError(Exception):
@@ -27,9 +27,9 @@ class OdqaError(Exception):
 
     def line(self) -> str:
         """The one line shown to the user."""
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        line = f"{head}; {self.cure}" if self.cure else head
-        return one_line(line)
+        what, where, cure = (in_message(part) for part in (self.what, self.where, self.cure))
+        head = f"{where}: {what}" if where else what
+        return f"{head}; {cure}" if cure else head
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments are lost by the default pickling of exceptions.

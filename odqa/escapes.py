@@ -14,6 +14,8 @@ from collections.abc import Mapping
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
+#: Characters of one part of an error.
+_LONGEST = 1000
 #: User, password or token of an address.
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 #: Line breaks of all kinds, which Unicode's are too, and blanks.
@@ -59,6 +61,19 @@ def one_line(text: str) -> str:
     return visible(_BLANK.sub(" ", text)).strip()
 
 
+def in_message(text: str) -> str:
+    """One line of bounded length for errors: whatever does not print is written out.
+
+    Values of files may have millions of characters; the middle of a long one is left out.
+    """
+    line = " ".join(text.split())
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}"
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else _written_out(c) for c in line)
+
+
 def latex(text: str) -> str:
     """One line of text that LaTeX prints as it stands: no command, comment or line break in it."""
     return "".join(_LATEX.get(character, character) for character in one_line(text))
@@ -72,4 +87,6 @@ def markdown(text: str) -> str:
 
 def _written_out(character: str) -> str:
     number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

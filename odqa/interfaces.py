@@ -48,8 +48,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from odqa.bounds import BoundedModel
 from odqa.explanation import Explanation
 from odqa.types import Answer, Hit, Query
 
@@ -66,7 +67,7 @@ RUNNING = ("device", "batch_size", "threads")
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-class ComponentConfig(BaseModel):
+class ComponentConfig(BoundedModel):
     """Parameters of a component: basic types only, unknown keys refused.
 
     Every field has a description; they become the JSON Schema that editors use.
@@ -107,7 +108,9 @@ class ComponentConfig(BaseModel):
 class StageConfig(ComponentConfig):
     """Base of retriever and ranker parameters: both return the best ``k``."""
 
-    k: int = Field(100, ge=1, description="How many passages this stage returns per question.")
+    k: int = Field(
+        100, ge=1, le=1_000_000, description="How many passages this stage returns per question."
+    )
 
 
 class RankerConfig(StageConfig):
@@ -116,7 +119,10 @@ class RankerConfig(StageConfig):
     later_fields: ClassVar[tuple[str, ...]] = ("alpha",)
 
     alpha: float = Field(
-        0.0, ge=0, description="Weight of the incoming score: score = own + alpha * incoming."
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Weight of the incoming score: score = own + alpha * incoming.",
     )
 
 

@@ -36,10 +36,18 @@ class Retrieved:
     hits: Run
     qrels: Qrels
 
-    def pooled_ids(self) -> set[str]:
-        """Ids of the passages that the hits or the judgements name."""
+    def rows(self, corpus: Corpus) -> list[int]:
+        """Rows of the passages that the hits or the judgements name, ascending.
+
+        Judged passages that the corpus lacks are left out.
+
+        Raises:
+            DataError: the corpus lacks a hit.
+        """
         retrieved = {hit.passage_id for hits in self.hits.values() for hit in hits}
-        return retrieved | {passage for grades in self.qrels.values() for passage in grades}
+        judged = {passage for grades in self.qrels.values() for passage in grades}
+        rows = {*corpus.rows(sorted(retrieved)), *corpus.find(sorted(judged))}
+        return sorted(row for row in rows if row is not None)
 
 
 def read_retrieved(folder: Path, pipeline: str, k: int) -> Retrieved:
@@ -92,7 +100,7 @@ def write_pool(retrieved: Retrieved, corpus: Corpus, out: Path) -> int:
     Raises:
         DataError: the corpus is another one, or ``out`` cannot be written.
     """
-    rows = sorted(corpus.rows(sorted(retrieved.pooled_ids())))
+    rows = retrieved.rows(corpus)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from odqa.comparison.run_files import MANIFEST, damaged
-from odqa.spec.stage import NAME
+from odqa.spec.stage import name_problem
 
 if TYPE_CHECKING:
     from odqa.metrics.rows import MetricRow
@@ -71,7 +71,7 @@ def check_names(names: object, folder: Path) -> None:
     """
     listed = list(names) if isinstance(names, Iterable) else [names]
     for name in listed:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or name_problem(name):
             raise damaged(folder, f"{name!r} is no name of a pipeline")
     if len(set(listed)) != len(listed):
         raise damaged(folder, "two pipelines have one name")

@@ -68,6 +68,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "passages": len(dataset.corpus),
         "questions": len(dataset.questions),
         "matching": dataset.matching,
+        "ignore_identical_ids": dataset.ignore_identical_ids,
         "origin": dataset.origin.to_dict() if dataset.origin is not None else None,
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
+from odqa.data.paths import is_folder
 from odqa.errors import RunError
 from odqa.spec.locate import built_in_specs
 from odqa.suggest import did_you_mean
@@ -22,7 +23,7 @@ Rename = Callable[[str], str]
 
 def is_run_folder(ref: str | Path) -> bool:
     """Whether ``ref`` names a folder rather than a spec; names of built-in specs win."""
-    return Path(ref).is_dir() and str(ref) not in built_in_specs()
+    return is_folder(Path(ref)) and str(ref) not in built_in_specs()
 
 
 def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison:

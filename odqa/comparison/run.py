@@ -199,6 +199,10 @@ def _shown_passages(results: Mapping[str, PipelineResult], dataset: Dataset) -> 
         for answer in (result.answers or {}).values():
             if answer.passage_id is not None:
                 ids[answer.passage_id] = None
-    for gold in (dataset.qrels or {}).values():
-        ids.update(dict.fromkeys(gold))
-    return {passage_id: dataset.corpus.get(passage_id) for passage_id in ids}
+    passages = {passage_id: dataset.corpus.get(passage_id) for passage_id in ids}
+    gold = list(dict.fromkeys(p for grades in (dataset.qrels or {}).values() for p in grades))
+    # The corpus may lack judged passages.
+    for passage_id, row in zip(gold, dataset.corpus.find(gold), strict=True):
+        if row is not None and passage_id not in passages:
+            passages[passage_id] = dataset.corpus[row]
+    return passages

@@ -61,7 +61,13 @@ class Scorer:
             data = self._dataset
             questions = data.questions.questions
             values = judge_hits(
-                questions, hits, self._finder, data.qrels, depth=depth, measures=self._measures
+                questions,
+                hits,
+                self._finder,
+                data.qrels,
+                depth=depth,
+                measures=self._measures,
+                ignore_identical_ids=data.ignore_identical_ids,
             )
             self._judged[key] = (hits, values)
         return self._judged[key][1]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from odqa.data import beir, dpr_tsv, hub
 from odqa.data.corpus import Corpus
 from odqa.data.embedded import EMBEDDED
+from odqa.data.paths import is_file, is_folder, path_from
 from odqa.errors import DataError
 from odqa.progress import progress
 from odqa.suggest import did_you_mean
@@ -40,16 +41,16 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
         return _from_file(EMBEDDED / "passages.tsv", ref, cache)
     if (place := hub.parse_ref(ref)) is not None:
         return _from_hub(place, cache)
-    path = base / Path(ref).expanduser()
+    path = path_from(base, ref)
     if beir.is_beir(path):
         return _from_file(path / "corpus.jsonl", ref, cache)
-    if path.is_dir():
+    if is_folder(path):
         raise DataError(
             "is a folder without corpus.jsonl and queries.jsonl",
             where=str(path),
             cure="pass a DPR .tsv(.gz) file or a BEIR folder",
         )
-    if not path.suffix and not path.exists():
+    if not path.suffix and not is_file(path):
         raise DataError(
             f"no such file or name '{ref}'",
             where="data.corpus",

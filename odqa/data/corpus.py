@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from odqa.types import Passage
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH = 4096
+_LOG = logging.getLogger(__name__)
+
+_BATCH, _BATCH_CHARACTERS = 4096, 2**26
 _TABLE, _FACTS = "passages.arrow", "corpus.json"
 
 #: Describes the place of two rows (from 0) in their file, for an error message.
@@ -52,8 +55,11 @@ class Corpus:
     def from_passages(cls, passages: Iterable[Passage], name: str = "memory") -> Corpus:
         """A corpus in memory.
 
+        A passage that is repeated word for word counts once, and a warning says how many are.
+
         Raises:
-            DataError: no passages, an id twice, or an id that is empty or has white space.
+            DataError: no passages, an id of two passages, or an id that is empty or has white
+                space.
         """
         import pyarrow as pa
 
@@ -61,7 +67,9 @@ class Corpus:
         hashes, fingerprint = _stream(passages, sink, name)
         batches = _open_batches(pa.BufferReader(sink.getvalue()))
         corpus = cls(name, batches, IdIndex.build(hashes), fingerprint)
-        corpus._refuse_duplicates()
+        if repeats := corpus._repeats():
+            _warn_of_repeats(name, len(repeats))
+            return cls.from_passages(corpus._without(repeats), name)
         return corpus
 
     @classmethod
@@ -76,10 +84,14 @@ class Corpus:
         folder: Path,
         name: str,
         where_rows: WhereRows | None = None,
+        *,
+        repeated: int = 0,
     ) -> None:
         """Stream passages into a folder that `open` reads.
 
-        Memory: one batch of passages, and 36 bytes a passage while the ids are sorted.
+        Memory: one batch of passages, and 36 bytes a passage while the ids are sorted. Passages
+        that are repeated word for word are written once; `open` then warns of them, ``repeated``
+        of which were dropped before.
 
         Raises:
             DataError: as `from_passages`.
@@ -88,10 +100,20 @@ class Corpus:
 
         with pa.OSFile(str(folder / _TABLE), "wb") as sink:
             hashes, fingerprint = _stream(passages, sink, name)
-        IdIndex.build(hashes).save(folder)
-        facts = {"fingerprint": fingerprint, "passages": len(hashes)}
+        index = IdIndex.build(hashes)
+        corpus = cls(name, _open_batches(pa.memory_map(str(folder / _TABLE))), index, fingerprint)
+        if repeats := corpus._repeats(where_rows):
+            # Only now are they known: ids are compared through their sorted hashes.
+            unique = folder / "unique"
+            unique.mkdir(exist_ok=True)
+            cls.write(corpus._without(repeats), unique, name, repeated=len(repeats))
+            for file in unique.iterdir():
+                file.replace(folder / file.name)
+            unique.rmdir()
+            return
+        index.save(folder)
+        facts = {"fingerprint": fingerprint, "passages": len(hashes), "repeated": repeated}
         (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-        cls.open(folder, name)._refuse_duplicates(where_rows)
 
     @classmethod
     def open(cls, folder: Path, name: str) -> Corpus:
@@ -99,6 +121,8 @@ class Corpus:
         import pyarrow as pa
 
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if repeated := facts.get("repeated"):
+            _warn_of_repeats(name, repeated)
         batches = _open_batches(pa.memory_map(str(folder / _TABLE)))
         return cls(name, batches, IdIndex.open(folder), facts["fingerprint"])
 
@@ -180,20 +204,38 @@ class Corpus:
         batch_number = bisect_right(self._starts, row) - 1
         return self._batches[batch_number], int(row) - self._starts[batch_number]
 
-    def _refuse_duplicates(self, where_rows: WhereRows | None = None) -> None:
+    def _without(self, rows: frozenset[int]) -> Iterator[Passage]:
+        return (passage for row, passage in enumerate(self) if row not in rows)
+
+    def _repeats(self, where_rows: WhereRows | None = None) -> frozenset[int]:
+        """Rows of passages that an earlier row has word for word.
+
+        Raises:
+            DataError: an id of two different passages.
+        """
+        repeats: set[int] = set()
         for rows in self._index.shared():
             # Different ids may share a hash.
             first_rows: dict[str, int] = {}
             for row in rows:
                 passage_id = self._id(row)
                 first_row = first_rows.setdefault(passage_id, row)
-                if first_row != row:
+                if first_row == row:
+                    continue
+                if self[first_row] != self[row]:
                     place = f"{self.name}, passages {first_row + 1} and {row + 1}"
                     raise DataError(
-                        f"the passage id '{passage_id}' is given twice",
+                        f"the passage id '{passage_id}' is given twice, with different texts",
                         where=where_rows(first_row, row) if where_rows else place,
                         cure="give every passage an id of its own",
                     )
+                repeats.add(row)
+        return frozenset(repeats)
+
+
+def _warn_of_repeats(name: str, count: int) -> None:
+    message = "corpus %s: %d passages are given again word for word; each counts once"
+    _LOG.warning(message, name, count)
 
 
 def _stream(passages: Iterable[Passage], sink: pa.NativeFile, name: str) -> tuple[array[int], str]:
@@ -203,9 +245,8 @@ def _stream(passages: Iterable[Passage], sink: pa.NativeFile, name: str) -> tupl
     schema = pa.schema([(column, pa.string()) for column in ("id", "title", "text")])
     digest = hashlib.sha256()
     hashes = array("Q")
-    source = iter(passages)
     with pa.ipc.new_file(sink, schema) as writer:
-        while block := list(islice(source, _BATCH)):
+        for block in _blocks(passages):
             for passage in block:
                 where = f"{name}, passage {len(hashes) + 1}"
                 check_id(passage.id, "passage", where)
@@ -216,6 +257,20 @@ def _stream(passages: Iterable[Passage], sink: pa.NativeFile, name: str) -> tupl
     if not hashes:
         raise DataError("the corpus has no passages", where=name, cure="pass one that has some")
     return hashes, digest.hexdigest()
+
+
+def _blocks(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
+    """Passages in lists that fit into memory and into Arrow's 32-bit offsets."""
+    block: list[Passage] = []
+    size = 0
+    for passage in passages:
+        block.append(passage)
+        size += len(passage.text)
+        if len(block) == _BATCH or size > _BATCH_CHARACTERS:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def _digest(passage: Passage, digest: Any, where: str) -> None:

@@ -18,7 +18,8 @@ class Dataset:
     """The data that pipelines are compared on.
 
     ``matching`` says how accepted answers are matched; ``origin``, if any, where to read the
-    dataset again.
+    dataset again. With ``ignore_identical_ids`` a ranking is scored without the hit that has the
+    id of its question, as BEIR does: in ArguAna and Quora every question is a passage too.
     """
 
     name: str
@@ -27,13 +28,14 @@ class Dataset:
     qrels: Qrels | None = None
     matching: Matching = "tokens"
     origin: Origin | None = field(default=None, compare=False)
+    ignore_identical_ids: bool = False
 
     @cached_property
     def digest(self) -> str:
         """32 hex digits over the content of corpus, questions and qrels; names do not count.
 
-        Two datasets with one digest give the same scores, so that ``matching`` counts too. MLflow
-        allows at most 36 characters.
+        Two datasets with one digest give the same scores, so that ``matching`` and
+        ``ignore_identical_ids`` count too. MLflow allows at most 36 characters.
         """
         content: dict[str, object] = {
             "corpus": self.corpus.fingerprint,
@@ -42,6 +44,8 @@ class Dataset:
         }
         if self.matching != "tokens":
             content["matching"] = self.matching
+        if self.ignore_identical_ids:
+            content["ignore_identical_ids"] = True
         return content_key(content)[:32]
 
     def __str__(self) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.data.by_question import ByQuestion
 from odqa.data.dpr_results import read_dpr_results
+from odqa.data.paths import is_file
 from odqa.data.trec import read_run
 from odqa.errors import DataError
 from odqa.interfaces import StageConfig
@@ -25,7 +27,7 @@ Run = ByQuestion[list[Hit]]
 class RunFileConfig(StageConfig):
     """Parameters of the components that look their hits up in a file."""
 
-    path: str = Field(
+    path: PathText = Field(
         description="TREC run file, or DPR's retrieval results (.json), plain or gzipped; "
         "relative to the working folder."
     )
@@ -36,9 +38,15 @@ class RunFileConfig(StageConfig):
 
 
 def content_or_path(path: str) -> str:
-    """SHA-256 (hex) of a file's content; the path itself where there is no file."""
+    """SHA-256 (hex) of a file's content; the path itself where there is no file to be read."""
     file = Path(path)
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else path
+    try:
+        if is_file(file):
+            with file.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        pass
+    return path
 
 
 def read_foreign_run(path: Path, corpus: Corpus) -> Run:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from odqa.data.nq_open import parse_question
+from odqa.data.nq_open import collect
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError, EnvironmentProblem
 from odqa.types import Passage
@@ -49,21 +49,14 @@ def parse_ref(ref: str) -> HubRef | None:
 
 
 def read_questions(ref: HubRef) -> QuestionSet:
-    """Questions of a set with the columns ``question`` and ``answer`` (or ``answers``).
-
-    ``id`` is optional; SQuAD's ``answers: {text: […]}`` is read too.
+    """Questions of a set with columns of any layout of `odqa.data.answer_layouts`.
 
     Raises:
         EnvironmentProblem: the hub cannot be reached. DataError: no such set, or other columns.
     """
     stem = f"{ref.name.rstrip('/').rsplit('/', 1)[-1]}-{ref.split}"
-    questions = []
-    for number, row in enumerate(_load(ref, _QUESTIONS_INSTEAD)):
-        answers = row.get("answer", row.get("answers"))
-        plain = answers.get("text") if isinstance(answers, dict) else answers
-        row = {**row, "answer": plain}
-        questions.append(parse_question(row, f"{stem}-{number}", f"{ref}, row {number + 1}"))
-    return QuestionSet(stem, tuple(questions))
+    rows = enumerate(_load(ref, _QUESTIONS_INSTEAD), start=1)
+    return collect(str(ref), stem, ((f"{ref}, row {number}", row) for number, row in rows))
 
 
 class HubPassages:

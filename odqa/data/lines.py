@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from odqa.data.json_text import parse_json
 from odqa.errors import DataError
+
+#: Bytes of one line; a gigabyte without a line end is no file of passages or questions.
+_LONGEST_LINE = 2**28
 
 
 def text_lines(path: Path) -> Iterator[str]:
     """Lines of a UTF-8 file (``.gz`` is unpacked), line ends kept, in bounded memory.
 
     Raises:
-        DataError: missing or unreadable file, damaged gzip, bytes that are not UTF-8.
+        DataError: missing or unreadable file, damaged gzip, bytes that are not UTF-8, or a line of
+            more than 256 MiB.
     """
     number = 0
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             # Split only at \n: a single \r, or U+2028, is part of a text.
-            for line in file:
+            while line := file.readline(_LONGEST_LINE + 1):
                 number += 1
+                if len(line) > _LONGEST_LINE:
+                    raise DataError(
+                        f"a line of more than {_LONGEST_LINE // 2**20} MiB",
+                        where=f"{path}:{number}",
+                        cure="is this a text file of one item a line?",
+                    )
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except FileNotFoundError:
         raise DataError("no such file", where=str(path), cure=_nearest_name(path)) from None
@@ -41,8 +51,10 @@ def text_lines(path: Path) -> Iterator[str]:
             where=f"{path}:{number + 1}",
             cure="copy or download it again",
         ) from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    except (OSError, ValueError) as error:
+        # A path with a null character is a ValueError.
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot be read ({reason})", where=str(path)) from None
 
 
 def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -55,26 +67,32 @@ def json_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else error
-            raise DataError(f"broken JSON ({reason})", where=where) from None
+        data = parse_json(line, where)
         if not isinstance(data, dict):
             raise DataError("expected a JSON object", where=where, cure='such as {"question": …}')
         yield where, data
 
 
-def text_field(data: Mapping[str, object], key: str, where: str) -> str:
+def text_field(data: Mapping[str, object], key: str, where: str, wanted: str = "") -> str:
     """A required text (or integer) that is not blank.
 
+    Args:
+        wanted: how a message calls the key, where it may have other names.
+
     Raises:
-        DataError: it is not.
+        DataError: it is missing, which the keys that are there may explain, or no such text.
     """
     value = data.get(key)
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise DataError(f"'{key}' is missing, empty or no text", where=where)
+        cure = "" if key in data else keys_of(data)
+        raise DataError(f"'{wanted or key}' is missing, empty or no text", where=where, cure=cure)
     return str(value)
+
+
+def keys_of(data: Mapping[str, object]) -> str:
+    """What a line has instead of the key that it lacks, for an error message."""
+    keys = [f"'{key if len(key) <= 40 else key[:39] + '…'}'" for key in list(data)[:8]]
+    return f"its keys are {', '.join(keys)}{', …' if len(data) > 8 else ''}" if keys else ""
 
 
 def file_stem(path: Path) -> str:
@@ -84,6 +102,9 @@ def file_stem(path: Path) -> str:
 
 
 def _nearest_name(path: Path) -> str:
-    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        names = [p.name for p in path.parent.iterdir()]
+    except OSError:
+        names = []
     near = get_close_matches(path.name, names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else "check the path"

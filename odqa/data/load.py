@@ -7,18 +7,22 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.cache import Cache
 from odqa.data import beir, dpr_questions, hub, nq_open
 from odqa.data.corpora import open_corpus
 from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.embedded import EMBEDDED
+from odqa.data.judged import check_passages, of_questions, shared_ids
 from odqa.data.origin import Origin
+from odqa.data.paths import is_file, is_folder, path_from
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
@@ -28,26 +32,37 @@ from odqa.types import Matching
 
 _LOG = logging.getLogger(__name__)
 
+#: Korean has spaces, but attaches particles to its words.
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+#: What ``FOLDER/SPLIT`` looks for, in this order.
+_CORPUS_FILES = ("passages.tsv", "passages.tsv.gz", "corpus.jsonl", "corpus.jsonl.gz")
+_QUESTION_ENDINGS = (".jsonl", ".jsonl.gz", ".json")
+
 
 class DataConfig(ComponentConfig):
     """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
 
-    corpus: str | None = Field(
+    corpus: PathText | None = Field(
         default=None,
-        description="embedded, a DPR .tsv(.gz), a BEIR folder, or hf:owner/name:split; none for "
-        "pipelines without a retriever.",
+        description="embedded, a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) of passages, or "
+        "hf:owner/name:split; none for pipelines without a retriever.",
     )
-    questions: str = Field(
-        description="embedded, nq-open, an NQ-open .jsonl, a DPR .csv or .json, "
-        "a split of the BEIR folder, or hf:owner/name:split."
+    questions: PathText = Field(
+        description="embedded, nq-open, a .jsonl (NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR "
+        ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split."
     )
-    qrels: str | None = Field(
+    qrels: PathText | None = Field(
         default=None, description="TREC qrels file; BEIR folders bring their own."
     )
     matching: Matching = Field(
         default="tokens",
         description="How accepted answers are read: tokens (texts, found token by token as DPR "
         "does) or regex (regular expressions, as in CuratedTREC).",
+    )
+    ignore_identical_ids: bool | None = Field(
+        default=None,
+        description="Score rankings without the hit that has the id of its question, as BEIR does; "
+        "by default for the splits of BEIR folders.",
     )
     take: int | None = Field(default=None, ge=1, description="Use only this many questions.")
     seed: int | None = Field(
@@ -59,8 +74,8 @@ class DataConfig(ComponentConfig):
     def from_name(cls, name: str) -> Self:
         """The data of a short name: ``embedded``, or ``FOLDER/SPLIT``.
 
-        A folder holds ``passages.tsv(.gz)`` and files whose stem is or ends in the split
-        (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
+        A folder holds ``passages.tsv(.gz)`` or ``corpus.jsonl(.gz)`` and files whose stem is or
+        ends in the split (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
 
         Raises:
             DataError: no such dataset.
@@ -76,14 +91,15 @@ class DataConfig(ComponentConfig):
         folder, split = Path(name).parent, Path(name).name
         if beir.is_beir(folder):
             return cls(corpus=str(folder), questions=split)
-        corpus = _first(folder, ["passages.tsv", "passages.tsv.gz"])
-        questions = _first(folder, _endings(folder, split, ".jsonl"))
+        corpus = _first(folder, _CORPUS_FILES)
+        endings = [name for end in _QUESTION_ENDINGS for name in _endings(folder, split, end)]
+        questions = _first(folder, endings)
         if corpus is None or questions is None:
             raise DataError(
                 f"no dataset '{name}'",
                 where="--data",
-                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) "
-                "and *SPLIT.jsonl in FOLDER",
+                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) or "
+                "corpus.jsonl(.gz), and *SPLIT.jsonl or *SPLIT.json, in FOLDER",
             )
         qrels = _first(folder, _endings(folder, split, ".qrels"))
         return cls(corpus=corpus, questions=questions, qrels=qrels)
@@ -102,15 +118,25 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     # Small files first: their errors are reported before a corpus is converted.
     questions, qrels = _questions(config, base)
     if config.qrels is not None:
-        qrels = read_qrels(base / Path(config.qrels).expanduser())
+        qrels = read_qrels(path_from(base, config.qrels))
+    judged = f"qrels {config.qrels or 'of ' + config.questions}"
     if qrels is not None:
-        qrels = _of_questions(qrels, questions, config)
+        qrels = of_questions(qrels, questions, judged, config.questions)
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
+    else:
+        _warn_of_korean(questions)
     corpus = Corpus.empty() if config.corpus is None else open_corpus(config.corpus, cache, base)
     if qrels is not None and config.corpus is not None:
-        _refuse_unknown_passages(qrels, corpus, config)
-    dataset = Dataset(questions.name, corpus, questions, qrels, config.matching)
+        check_passages(qrels, corpus, judged, config.corpus)
+    dataset = Dataset(
+        questions.name,
+        corpus,
+        questions,
+        qrels,
+        config.matching,
+        ignore_identical_ids=_ignores_identical_ids(config, base, questions, corpus),
+    )
     if config.take is not None:
         dataset = dataset.take(config.take, config.seed)
     return replace(dataset, origin=Origin(config.model_dump(mode="json"), str(base.resolve())))
@@ -122,7 +148,9 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
     Raises:
         DataError, EnvironmentProblem, CacheError: as `load_dataset`.
     """
-    config = DataConfig.model_validate_json(json.dumps(dict(origin.config)))
+    # Runs of version 0.1.0 counted every hit.
+    keys = {"ignore_identical_ids": False, **origin.config}
+    config = DataConfig.model_validate_json(json.dumps(keys))
     dataset = load_dataset(config, cache, Path(origin.folder))
     for n, seed in origin.takes:
         dataset = dataset.take(n, seed)
@@ -139,11 +167,10 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
         return QuestionSet("embedded", questions.questions), qrels
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
-    path = base / Path(ref).expanduser()
-    folder = None if config.corpus is None else base / Path(config.corpus).expanduser()
-    if folder is not None and beir.is_beir(folder) and not path.is_file():
+    path = path_from(base, ref)
+    if (folder := _beir_folder(config, base)) is not None:
         return beir.read_split(folder, ref)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not is_file(path):
         raise DataError(
             f"no such file or name '{ref}'",
             where="data.questions",
@@ -157,31 +184,32 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     return nq_open.read_questions(path), None
 
 
-def _of_questions(qrels: Qrels, questions: QuestionSet, config: DataConfig) -> Qrels:
-    used_qrels = {q.id: qrels[q.id] for q in questions if q.id in qrels}
-    where = f"qrels {config.qrels or 'of ' + config.questions}"
-    if not used_qrels:
-        raise DataError(
-            f"none of its {len(qrels)} questions is in {config.questions}",
-            where=where,
-            cure="check that both files belong together",
+def _ignores_identical_ids(
+    config: DataConfig, base: Path, questions: QuestionSet, corpus: Corpus
+) -> bool:
+    """Whether hits with the id of their question are left out when rankings are scored."""
+    by_rule = config.ignore_identical_ids is None and _beir_folder(config, base) is not None
+    if not (by_rule or config.ignore_identical_ids):
+        return False
+    # Where no id is shared there is nothing to leave out, and the digest stays what it was.
+    shared = shared_ids(questions, corpus)
+    if shared and by_rule:
+        _LOG.warning(
+            "data %s: %d questions have the id of a passage; by BEIR's rule it does not count as "
+            "their hit (data.ignore_identical_ids: false counts it)",
+            questions.name,
+            shared,
         )
-    if extra := len(qrels) - len(used_qrels):
-        _LOG.warning("%s: %d judged questions are not in %s", where, extra, config.questions)
-    return used_qrels
+    return shared > 0
 
 
-def _refuse_unknown_passages(qrels: Qrels, corpus: Corpus, config: DataConfig) -> None:
-    judged = {passage: question for question, grades in qrels.items() for passage in grades}
-    rows = corpus.find(list(judged))
-    unknown = [passage for passage, row in zip(judged, rows, strict=True) if row is None]
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} judged passages are not in the corpus {config.corpus}, "
-            f"the first is '{unknown[0]}' of question '{judged[unknown[0]]}'",
-            where=f"qrels {config.qrels or 'of ' + config.questions}",
-            cure="check that both files belong together",
-        )
+def _beir_folder(config: DataConfig, base: Path) -> Path | None:
+    """The corpus, if it is a BEIR folder and the questions are one of its splits."""
+    if config.corpus is None:
+        return None
+    folder = path_from(base, config.corpus)
+    is_split = not is_file(path_from(base, config.questions))
+    return folder if is_split and beir.is_beir(folder) else None
 
 
 def _warn_of_broken_patterns(questions: QuestionSet) -> None:
@@ -195,6 +223,17 @@ def _warn_of_broken_patterns(questions: QuestionSet) -> None:
         _LOG.warning(message + "'%s' of question '%s'", len(broken), answer, question_id)
 
 
+def _warn_of_korean(questions: QuestionSet) -> None:
+    n = sum(any(map(_HANGUL.search, question.answers)) for question in questions)
+    if n:
+        _LOG.warning(
+            "%s: %d questions have answers in Korean; has_answer and what follows from it (oracle, "
+            "lost by) look for whole words, as DPR does, and miss one with a particle attached",
+            questions.name,
+            n,
+        )
+
+
 def _compiles(pattern: str) -> bool:
     try:
         re.compile(pattern)
@@ -204,10 +243,11 @@ def _compiles(pattern: str) -> bool:
 
 
 def _first(folder: Path, names: Iterable[str]) -> str | None:
-    return next((str(folder / name) for name in names if (folder / name).is_file()), None)
+    return next((str(folder / name) for name in names if is_file(folder / name)), None)
 
 
 def _endings(folder: Path, split: str, suffix: str) -> list[str]:
     """``SPLIT.jsonl``, else the one file that ends in ``-SPLIT.jsonl``."""
-    near = sorted(path.name for path in folder.glob(f"*-{split}{suffix}"))
+    names = folder.glob(f"*-{escape(split)}{suffix}") if is_folder(folder) else ()
+    near = sorted(path.name for path in names)
     return [f"{split}{suffix}", *(near if len(near) == 1 else [])]

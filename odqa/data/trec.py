@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from odqa.data.ids import check_id
 from odqa.data.lines import text_lines
 from odqa.data.whole_file import whole_file
 from odqa.errors import DataError
@@ -16,7 +17,8 @@ def read_run(path: Path) -> dict[str, list[Hit]]:
     """Hits per question by falling score; equal scores keep the order of the ranks.
 
     Raises:
-        DataError: a malformed line, or a passage twice for one question.
+        DataError: a malformed line, an id with a control character, or a passage twice for one
+            question.
     """
     entries_by_question: dict[str, list[tuple[float, int, str]]] = {}
     pairs: set[tuple[str, str]] = set()
@@ -36,6 +38,8 @@ def read_run(path: Path) -> dict[str, list[Hit]]:
             raise DataError(
                 f"passage '{passage_id}' occurs twice for question '{question_id}'", where=where
             )
+        check_id(question_id, "question", where)
+        check_id(passage_id, "passage", where)
         pairs.add((question_id, passage_id))
         entry = (-_number(score, where), int(_number(rank, where)), passage_id)
         entries_by_question.setdefault(question_id, []).append(entry)
@@ -60,7 +64,8 @@ def write_run(path: Path, run: Mapping[str, Sequence[Hit]], tag: str) -> None:
 
 def _number(text: str, where: str) -> float:
     try:
-        value = float(text)
+        # Python reads 1_0 as 10.
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -15,7 +15,10 @@ class ReciprocalRankConfig(FusionConfig):
     """Parameters of reciprocal rank fusion."""
 
     constant: int = Field(
-        60, ge=0, description="Added to every rank: the larger, the less the first ranks stand out."
+        60,
+        ge=0,
+        le=1_000_000,
+        description="Added to every rank: the larger, the less the first ranks stand out.",
     )
 
 

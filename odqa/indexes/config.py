@@ -30,9 +30,11 @@ class HnswIndex(_Index):
     """Graph of near neighbours (Malkov and Yashunin 2016): fast, keeps all vectors in memory."""
 
     type: Literal["hnsw"] = Field(default="hnsw", description="Approximate search by a graph.")
-    links: int = Field(32, ge=2, description="Edges per vector (M).")
-    ef_construction: int = Field(200, ge=1, description="Candidates kept while building.")
-    ef_search: int = Field(128, ge=1, description="Candidates kept while searching.")
+    links: int = Field(32, ge=2, le=1_024, description="Edges per vector (M).")
+    ef_construction: int = Field(
+        200, ge=1, le=1_000_000, description="Candidates kept while building."
+    )
+    ef_search: int = Field(128, ge=1, le=1_000_000, description="Candidates kept while searching.")
 
 
 class IvfPqIndex(_Index):
@@ -40,14 +42,23 @@ class IvfPqIndex(_Index):
 
     type: Literal["ivfpq"] = Field(default="ivfpq", description="Approximate search, compressed.")
     lists: int | None = Field(
-        None, ge=1, description="Inverted lists; default: 4 times the root of the vector count."
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Inverted lists; default: 4 times the root of the vector count.",
     )
-    probes: int = Field(32, ge=1, description="Lists visited per question.")
+    probes: int = Field(32, ge=1, le=10_000_000, description="Lists visited per question.")
     code_bytes: int | None = Field(
-        None, ge=1, description="Bytes per vector, a divisor of its width; default: an eighth."
+        None,
+        ge=1,
+        le=65_536,
+        description="Bytes per vector, a divisor of its width; default: an eighth.",
     )
     refine: int = Field(
-        4, ge=1, description="Candidates per wanted hit that are scored again by full vectors."
+        4,
+        ge=1,
+        le=10_000,
+        description="Candidates per wanted hit that are scored again by full vectors.",
     )
 
 

@@ -7,6 +7,10 @@ empty too is then an exact match, also one that was empty before. Here such a go
 compared without normalisation, except for case and white space, and an empty prediction is never
 right.
 
+In scripts without spaces (`odqa.metrics.unspaced`) each character is a word and Unicode's
+punctuation is deleted too, as MLQA's evaluation (Lewis et al. 2020) does for Chinese: otherwise F1
+would be exact match, and a full stop a wrong answer.
+
 Where accepted answers are regular expressions (CuratedTREC), one of them must match from the
 beginning of the prediction, as in the evaluation of DrQA (Chen et al. 2017) and ORQA (Lee et al.
 2019). There is no F1 then: token overlap with an expression means nothing.
@@ -16,10 +20,12 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from odqa.metrics.patterns import compiled
+from odqa.metrics.unspaced import has_unspaced, split_unspaced
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -39,7 +45,7 @@ def exact_match(prediction: str, gold: str) -> float:
 
 def f1(prediction: str, gold: str) -> float:
     """Harmonic mean of token precision and recall after normalisation, 0.0 to 1.0."""
-    predicted, accepted = (text.split() for text in _comparable(prediction, gold))
+    predicted, accepted = _comparable(prediction, gold)
     shared = sum((Counter(predicted) & Counter(accepted)).values())
     if not shared:
         return 0.0
@@ -86,16 +92,28 @@ def best_pattern_match(prediction: str, patterns: Iterable[str]) -> float:
 
 
 def answer_length(text: str) -> int:
-    """Words of the answer, counted at white space."""
-    return len(text.split())
+    """Words of the answer, counted at white space; in scripts without it, characters."""
+    return len(_parted(text.split()))
 
 
 def _best(score: Callable[[str, str], float], prediction: str, golds: Iterable[str]) -> float:
     return max((score(prediction, gold) for gold in golds), default=0.0)
 
 
-def _comparable(prediction: str, gold: str) -> tuple[str, str]:
-    normalised = normalise_answer(gold)
-    if normalised:
-        return normalise_answer(prediction), normalised
-    return " ".join(prediction.lower().split()), " ".join(gold.lower().split())
+def _comparable(prediction: str, gold: str) -> tuple[list[str], list[str]]:
+    """The words of both, after normalisation unless that leaves no accepted answer."""
+    accepted = _words(gold)
+    if accepted:
+        return _words(prediction), accepted
+    return prediction.lower().split(), gold.lower().split()
+
+
+def _words(text: str) -> list[str]:
+    normalised = normalise_answer(text)
+    if has_unspaced(normalised):
+        normalised = "".join(c for c in normalised if unicodedata.category(c)[0] != "P")
+    return _parted(normalised.split())
+
+
+def _parted(words: Iterable[str]) -> list[str]:
+    return [part for word in words for part in split_unspaced(word)]

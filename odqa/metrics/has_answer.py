@@ -2,8 +2,9 @@
 
 DPR (Karpukhin et al. 2020, section 4.1 and its ``qa_validation``) searches the text of a passage,
 without the title, for the tokens of an answer in a row; CuratedTREC's answers are regular
-expressions instead. One deliberate difference: an answer without any token (white space only) is
-in every passage for DPR, and in none here.
+expressions instead. Two deliberate differences: an answer without any token (white space only) is
+in every passage for DPR, and in none here; and in scripts without spaces (`odqa.metrics.unspaced`),
+where a DPR token is a whole clause and next to nothing is found, each character is a token.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from odqa.metrics.patterns import compiled
 from odqa.metrics.tokens import simple_tokens
+from odqa.metrics.unspaced import split_unspaced
 from odqa.types import Hit, Matching, Question
 
 if TYPE_CHECKING:
@@ -70,7 +72,10 @@ class AnswerFinder:
 
 def _spaced(text: str) -> str:
     # Tokens hold no space, so a space on either side makes substring search respect tokens.
-    return f" {' '.join(simple_tokens(text))} "
+    tokens = simple_tokens(text)
+    if not text.isascii():
+        tokens = [part for token in tokens for part in split_unspaced(token)]
+    return f" {' '.join(tokens)} "
 
 
 @lru_cache(maxsize=100_000)

@@ -51,6 +51,7 @@ def judge_hits(
     *,
     depth: int | None = None,
     measures: Measures = DEFAULT,
+    ignore_identical_ids: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Question id -> metric -> value, for the hits of any stage.
 
@@ -62,10 +63,16 @@ def judge_hits(
         depth: how many passages the stage was asked for. Cuts beyond it are left out: recall@100
             of a ranker that returns 20 says nothing about rank 100.
         measures: what is asked for beside it; its cuts are all computed.
+        ignore_identical_ids: judge without the hit that has the id of its question.
     """
     cuts = [k for k in CUTS if depth is None or k <= depth]
     answer_cuts = sorted({*cuts, *measures.cuts})
     by_question = {question.id: hits.get(question.id, ()) for question in questions}
+    if ignore_identical_ids:
+        by_question = {
+            question: [hit for hit in own if hit.passage_id != question]
+            for question, own in by_question.items()
+        }
     judged = score_ranking(by_question, qrels, cuts, measures.rankings) if qrels else {}
     values = {}
     for question in questions:

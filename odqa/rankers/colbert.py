@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.encoders.flops import encoder_gflop, linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.explanation import Explanation
@@ -40,22 +41,28 @@ class ColbertConfig(RankerConfig, ModelConfig):
     #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:colbert",
         description="Folder, embedded:NAME or hub id, in colbert-ai's format.",
     )
     query_maxlen: int | None = Field(
-        None, ge=4, description="Tokens per question, [MASK] included; default: the checkpoint's."
+        None,
+        ge=4,
+        le=1_000_000,
+        description="Tokens per question, [MASK] included; default: the checkpoint's.",
     )
     doc_maxlen: int | None = Field(
-        None, ge=4, description="Tokens per passage, markers included; default: the checkpoint's."
+        None,
+        ge=4,
+        le=1_000_000,
+        description="Tokens per passage, markers included; default: the checkpoint's.",
     )
     store: Literal["offline", "online"] = Field(
         "offline",
         description="Encode all passages once and keep them (float16), or those asked for, anew.",
     )
     batch_size: int = Field(
-        32, ge=1, description="Questions, or passages of 128 tokens, per forward pass."
+        32, ge=1, le=65_536, description="Questions, or passages of 128 tokens, per forward pass."
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError
@@ -33,12 +34,14 @@ class CrossEncoderConfig(RankerConfig, ModelConfig):
     #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:cross-encoder",
         description="Folder, embedded:NAME or hub id of a sequence classifier with 1 or 2 labels.",
     )
-    max_length: int = Field(256, ge=8, description="Tokens per question-passage pair.")
-    batch_size: int = Field(32, ge=1, description="Pairs per forward pass.")
+    max_length: int = Field(
+        256, ge=8, le=1_000_000, description="Tokens per question-passage pair."
+    )
+    batch_size: int = Field(32, ge=1, le=65_536, description="Pairs per forward pass.")
 
 
 class CrossEncoderRanker(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from odqa.bounds import PathText
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype
 from odqa.encoders.batches import token_batches
@@ -42,7 +43,7 @@ class RetroRankerConfig(RankerConfig, ModelConfig):
     #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:retro",
         description="embedded:NAME, or a folder with a RETRO model and its tokenizer.",
     )
@@ -66,12 +67,15 @@ class RetroRankerConfig(RankerConfig, ModelConfig):
     passage_tokens: int | None = Field(
         None,
         ge=4,
+        le=1_000_000,
         description="Tokens of title and text (r), the rest is cut; default: as trained.",
     )
     similarity: float | None = Field(
         None, ge=0, description="Weight of the mean encodings' cosine; default: as trained."
     )
-    batch_size: int = Field(32, ge=1, description="Passages of 128 tokens per forward pass.")
+    batch_size: int = Field(
+        32, ge=1, le=65_536, description="Passages of 128 tokens per forward pass."
+    )
 
     @property
     def sees_answers(self) -> bool:

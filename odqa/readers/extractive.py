@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
+from odqa.bounds import PathText
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.interfaces import Cost, ModelConfig, Reader
@@ -35,15 +36,21 @@ _GROUP = 16
 class ExtractiveConfig(ModelConfig):
     """Parameters of the extractive reader."""
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:reader",
         description="Folder, embedded:NAME or hub id of an extractive question answering model.",
     )
-    passages: int = Field(10, ge=1, description="How many of the best passages are read.")
+    passages: int = Field(
+        10, ge=1, le=100_000, description="How many of the best passages are read."
+    )
     title: bool = Field(True, description="Show the model the title too; answers come from text.")
-    max_length: int = Field(384, ge=16, description="Tokens per window, question included.")
-    doc_stride: int = Field(128, ge=1, description="Tokens that neighbouring windows share.")
-    max_answer_tokens: int = Field(30, ge=1, description="Longest answer.")
+    max_length: int = Field(
+        384, ge=16, le=1_000_000, description="Tokens per window, question included."
+    )
+    doc_stride: int = Field(
+        128, ge=1, le=1_000_000, description="Tokens that neighbouring windows share."
+    )
+    max_answer_tokens: int = Field(30, ge=1, le=1_000_000, description="Longest answer.")
     compare: Compare = Field(
         "logits",
         description="How spans of different passages compare: by logits, by odds against no answer "
@@ -59,7 +66,7 @@ class ExtractiveConfig(ModelConfig):
         None,
         description="Abstain where no answer scores higher than the answer by more than this.",
     )
-    batch_size: int = Field(16, ge=1, description="Windows per forward pass.")
+    batch_size: int = Field(16, ge=1, le=65_536, description="Windows per forward pass.")
 
     @model_validator(mode="after")
     def _windows_advance(self) -> ExtractiveConfig:

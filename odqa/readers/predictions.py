@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.data.foreign_run import content_or_path
 from odqa.data.predictions import read_predictions
 from odqa.interfaces import ComponentConfig, Reader
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class PredictionsConfig(ComponentConfig):
     """Parameters of `PredictionsReader`."""
 
-    path: str = Field(
+    path: PathText = Field(
         description="SQuAD's {id: answer} (.json) or NQ-open's predictions (.jsonl), plain or "
         "gzipped; relative to the working folder."
     )

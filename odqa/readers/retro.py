@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype
 from odqa.errors import CheckpointError
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 class RetroReaderConfig(ModelConfig):
     """Parameters of the RETRO reader."""
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:retro-reader",
         description="embedded:NAME, or a folder with a RETRO model and its tokenizer.",
     )
@@ -56,13 +57,15 @@ class RetroReaderConfig(ModelConfig):
         description="Encode passages when asked, or keep encodings or also keys and values of the "
         "whole corpus (float16; only where they do not depend on the question).",
     )
-    passages: int = Field(20, ge=1, description="How many of the best passages are read.")
-    passage_tokens: int | None = Field(
-        None, ge=4, description="Tokens of title and text (r); default: the model's."
+    passages: int = Field(
+        20, ge=1, le=100_000, description="How many of the best passages are read."
     )
-    max_answer_tokens: int = Field(16, ge=1, description="Longest answer.")
-    beams: int = Field(1, ge=1, description="Beams of the search; 1 is greedy.")
-    batch_size: int = Field(8, ge=1, description="Questions per forward pass.")
+    passage_tokens: int | None = Field(
+        None, ge=4, le=1_000_000, description="Tokens of title and text (r); default: the model's."
+    )
+    max_answer_tokens: int = Field(16, ge=1, le=1_000_000, description="Longest answer.")
+    beams: int = Field(1, ge=1, le=1_000, description="Beams of the search; 1 is greedy.")
+    batch_size: int = Field(8, ge=1, le=65_536, description="Questions per forward pass.")
 
     @property
     def reads_passages(self) -> bool:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from odqa.bounds import BoundedModel
 from odqa.comparison.table import headline_metrics
 from odqa.errors import RunError, SpecError, SpecErrors
 from odqa.spec.problems import build
@@ -36,7 +37,7 @@ _DIGITS = 6
 BOOTSTRAP = "bootstrap"
 
 
-class Score(BaseModel):
+class Score(BoundedModel):
     """One expected mean, and the interval (ends included) for the mean of another run."""
 
     model_config = _STRICT
@@ -52,7 +53,7 @@ class Score(BaseModel):
         return self
 
 
-class Expected(BaseModel):
+class Expected(BoundedModel):
     """The keys of an expected file."""
 
     model_config = _STRICT

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 class Bm25Config(StageConfig):
     """Parameters of BM25."""
 
-    k1: float = Field(0.9, ge=0, description="How slowly repeated terms stop counting.")
+    k1: float = Field(0.9, ge=0, le=1_000, description="How slowly repeated terms stop counting.")
     b: float = Field(0.4, ge=0, le=1, description="How much long passages are discounted.")
-    threads: int = Field(2, ge=1, description="Threads that index and search.")
+    threads: int = Field(2, ge=1, le=1_024, description="Threads that index and search.")
     heap_mb: int = Field(
-        DEFAULT_HEAP_MB, ge=256, description="Memory of the JVM; the first one started decides."
+        DEFAULT_HEAP_MB,
+        ge=256,
+        le=1_048_576,
+        description="Memory of the JVM; the first one started decides.",
     )
 
     def identity(self) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.errors import CheckpointError
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 class DprConfig(StageConfig, ModelConfig):
     """Parameters of the DPR retriever."""
 
-    question_encoder: str = Field(
+    question_encoder: PathText = Field(
         "embedded:dpr-question", description="Folder, embedded:NAME or hub id."
     )
-    passage_encoder: str = Field(
+    passage_encoder: PathText = Field(
         "embedded:dpr-passage", description="Folder, embedded:NAME or hub id."
     )
     pooling: Literal["auto", "mean", "cls"] = Field(
@@ -41,7 +42,9 @@ class DprConfig(StageConfig, ModelConfig):
     normalize: bool | None = Field(
         None, description="Unit length; default: as the checkpoints say, else no."
     )
-    max_length: int = Field(256, ge=4, description="Tokens per text, markers included.")
+    max_length: int = Field(
+        256, ge=4, le=1_000_000, description="Tokens per text, markers included."
+    )
     passage_format: Literal["auto", "pair", "joined"] = Field(
         "auto",
         description="Title and text as a pair, as DPR does, or joined by a space; auto: joined for "
@@ -51,6 +54,7 @@ class DprConfig(StageConfig, ModelConfig):
     batch_size: int | None = Field(
         None,
         ge=1,
+        le=65_536,
         description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
     )
 

@@ -60,7 +60,7 @@ class OracleRetriever(Retriever[OracleConfig]):
         """Read the gold passages.
 
         Raises:
-            ComponentError: they were not cached. DataError: the corpus lacks one of them.
+            ComponentError: they were not cached.
         """
         folder = cache.artifact("oracle", {"gold": self.config.gold}, _refuse)
         gold = read_qrels(folder / _FILE)
@@ -76,8 +76,10 @@ class OracleRetriever(Retriever[OracleConfig]):
 
 
 def _hits(grades: Mapping[str, int], corpus: Corpus) -> list[Hit]:
-    rows = dict(zip(grades, corpus.rows(list(grades)), strict=True))
-    best_first = sorted(grades, key=lambda passage_id: (-grades[passage_id], rows[passage_id]))
+    places = zip(grades, corpus.find(list(grades)), strict=True)
+    # A judged passage that the corpus lacks cannot be retrieved, not even here.
+    rows = {passage_id: row for passage_id, row in places if row is not None}
+    best_first = sorted(rows, key=lambda passage_id: (-grades[passage_id], rows[passage_id]))
     return [Hit(passage_id, float(grades[passage_id])) for passage_id in best_first]
 
 

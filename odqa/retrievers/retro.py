@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.encoders.tokens import Tokens
@@ -35,10 +36,12 @@ if TYPE_CHECKING:
 class RetroRetrieverConfig(StageConfig, ModelConfig):
     """Parameters of RETRO's retriever."""
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:minilm", description="Frozen encoder: folder, embedded:NAME or hub id."
     )
-    chunk_tokens: int = Field(64, ge=1, description="Tokens per chunk (m), markers not counted.")
+    chunk_tokens: int = Field(
+        64, ge=1, le=1_000_000, description="Tokens per chunk (m), markers not counted."
+    )
     metric: Metric = Field(
         "l2", description="l2 on the mean vectors, or ip on unit vectors (cosine similarity)."
     )
@@ -46,6 +49,7 @@ class RetroRetrieverConfig(StageConfig, ModelConfig):
     batch_size: int | None = Field(
         None,
         ge=1,
+        le=65_536,
         description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
     )
 

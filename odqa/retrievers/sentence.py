@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.encoders.sharded import Shard
 from odqa.encoders.text import TextEncoder
 from odqa.indexes.config import FlatIndex, IndexConfig
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class SentenceConfig(StageConfig, ModelConfig):
     """Parameters of the sentence retriever."""
 
-    checkpoint: str = Field(
+    checkpoint: PathText = Field(
         "embedded:minilm",
         description="Folder, embedded:NAME or hub id: sentence-transformers or BERT-like.",
     )
@@ -39,7 +40,10 @@ class SentenceConfig(StageConfig, ModelConfig):
         None, description="Unit length (cosine similarity); default: as the checkpoint says."
     )
     max_length: int | None = Field(
-        None, ge=4, description="Tokens per text, markers included; default: the checkpoint's."
+        None,
+        ge=4,
+        le=1_000_000,
+        description="Tokens per text, markers included; default: the checkpoint's.",
     )
     query_prefix: str | None = Field(
         None, description="Put before every question; default: the checkpoint's prompt, if any."
@@ -51,6 +55,7 @@ class SentenceConfig(StageConfig, ModelConfig):
     batch_size: int | None = Field(
         None,
         ge=1,
+        le=65_536,
         description="Texts of 128 tokens per forward pass; default: 16 on a CPU, 64 on a GPU.",
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from odqa.bounds import PathText
 from odqa.data.foreign_run import content_or_path
 from odqa.data.query_file import read_query_file
 from odqa.errors import DataError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class QueryFileConfig(RewriterConfig):
     """Parameters of `QueryFileRewriter`."""
 
-    path: str = Field(
+    path: PathText = Field(
         description="JSON lines with id or question, and queries: a list of texts; plain or "
         "gzipped; relative to the working folder."
     )

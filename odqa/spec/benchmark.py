@@ -17,9 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from odqa.bounds import BoundedModel, PathText
 from odqa.data.load import DataConfig
+from odqa.data.paths import is_file
 from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
 from odqa.metrics.measures import parse_measures
 from odqa.spec.locate import built_in_specs
@@ -30,22 +32,27 @@ from odqa.spec.source import Source
 from odqa.suggest import did_you_mean
 
 
-class BenchmarkKeys(BaseModel):
+class BenchmarkKeys(BoundedModel):
     """The keys of a benchmark spec."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, title="odqa benchmark")
 
-    name: str = Field(description="How run folders and MLflow call this benchmark.")
+    name: str = Field(
+        min_length=1, max_length=100, description="How run folders and MLflow call this benchmark."
+    )
     description: str = Field("", description="One line about it.")
     data: DataConfig = Field(description="Corpus, questions and qrels.")
-    pipelines: tuple[str, ...] = Field(
+    pipelines: tuple[PathText, ...] = Field(
         min_length=1, description="Spec files, relative to this one, or built-in names."
     )
     baseline: str | None = Field(
         None, description="The pipeline the others are tested against; the first by default."
     )
     latency: int = Field(
-        20, ge=0, description="Over how many questions to measure one-at-a-time latency; 0: none."
+        20,
+        ge=0,
+        le=1_000_000,
+        description="Over how many questions to measure one-at-a-time latency; 0: none.",
     )
     oracle: Literal["retriever"] | None = Field(
         None, description="retriever: feed the gold passages (qrels) to the later stages."
@@ -53,6 +60,7 @@ class BenchmarkKeys(BaseModel):
     explain: int = Field(
         50,
         ge=0,
+        le=1_000_000,
         description="For how many questions to keep what rankers looked at (the first); 0: none.",
     )
     metrics: tuple[str, ...] = Field(
@@ -107,7 +115,7 @@ class Benchmark:
 def is_benchmark(ref: str | Path) -> bool:
     """Whether a spec file holds a benchmark (it has ``pipelines``) rather than a pipeline."""
     path = Path(ref)
-    if str(ref) in built_in_specs() or not path.is_file():
+    if str(ref) in built_in_specs() or not is_file(path):
         return False
     try:
         return "pipelines" in read_with_parents(path).data

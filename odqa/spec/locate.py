@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import odqa
+from odqa.data.paths import is_file
 from odqa.errors import SpecError
 from odqa.suggest import did_you_mean
 
@@ -30,7 +31,7 @@ def find_spec(ref: str | Path) -> Path:
         SpecError: neither a file nor a built-in name.
     """
     path = Path(ref)
-    if path.is_file() or path.suffix in (".yaml", ".yml"):
+    if is_file(path) or path.suffix in (".yaml", ".yml"):
         return path
     specs = built_in_specs()
     if str(ref) in specs:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odqa.data.paths import is_file
 from odqa.errors import SpecError
 from odqa.registry import SLOTS
 from odqa.spec.composition import DEFAULT_FUSION
 from odqa.spec.locate import built_in_specs
-from odqa.spec.source import KeyPath, Source, parse_value, read_source
+from odqa.spec.source import KeyPath, Source, read_source
+from odqa.spec.text_keys import value_of
 
+_MOST_PARENTS = 50
 #: The keys that tell what a slot holds: a stage, a fusion, or a retriever with its own rewriter.
 _KINDS = ("type", "fuse", "retriever")
 #: What survives of a stage under one of another type: it means the same for every one of them.
@@ -36,16 +39,18 @@ def read_with_parents(path: Path, _children: tuple[Path, ...] = ()) -> Source:
     where = source.where(("extends",))
     if not isinstance(parent, str):
         raise SpecError("expected the path of one spec", where=where)
-    target = (path.parent / parent).resolve()
-    if not target.is_file():
-        target = built_in_specs().get(parent, target).resolve()
+    target = path.parent / parent
+    if not is_file(target):
+        target = built_in_specs().get(parent, target)
     chain = (*_children, path.resolve())
-    if target in chain:
+    if len(chain) > _MOST_PARENTS:
+        raise SpecError(f"more than {_MOST_PARENTS} specs extend each other", where=where)
+    if is_file(target) and target.resolve() in chain:
         raise SpecError(f"extends itself through {parent}", where=where, cure="break the circle")
-    if not target.is_file():
+    if not is_file(target):
         cure = "name a file relative to this one, or a built-in pipeline"
         raise SpecError(f"no such spec to extend: '{parent}'", where=where, cure=cure)
-    return lay_over(read_with_parents(target, chain), source)
+    return lay_over(read_with_parents(target.resolve(), chain), source)
 
 
 def lay_over(base: Source, top: Source) -> Source:
@@ -96,11 +101,11 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One ``--set key.path=value`` argument."""
+    """One ``--set key.path=value`` argument, the value as it is written."""
 
     text: str
     path: KeyPath
-    value: Any
+    value: str
 
     @property
     def where(self) -> str:
@@ -119,11 +124,10 @@ class Override:
 
 
 def parse_overrides(texts: Iterable[str]) -> list[Override]:
-    """Parse ``--set`` arguments; values are YAML (``50``, ``true``, ``null``).
+    """Parse ``--set`` arguments; what their values mean depends on the spec (`value_of`).
 
     Raises:
-        SpecError: an argument without ``=`` or with an empty key, or a value that is not plain
-            YAML.
+        SpecError: an argument without ``=`` or with an empty key.
     """
     overrides = []
     for text in texts:
@@ -132,7 +136,7 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
         path: KeyPath = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
             raise SpecError("expected key=value", where=where, cure="write --set ranker.k=50")
-        overrides.append(Override(text, path, parse_value(value, where)))
+        overrides.append(Override(text, path, value.lstrip() if key[-1].isspace() else value))
     # Their order does not matter: what resets a stage comes before what is set in it.
     return sorted(overrides, key=lambda o: (len(o.path), o.path[-1] not in ("type", "by")))
 
@@ -146,14 +150,14 @@ def apply_overrides(
     with a ranker. ``ranker.type=…`` adds the stage.
 
     Raises:
-        SpecError: an item of a list that it does not have.
+        SpecError: an item of a list that it does not have, or a value that is not plain YAML.
     """
     applied = []
     for override in overrides:
         if override.stage is not None and source.data.get(override.stage) is None:
             continue
         path, depth = _resolve(override, source.data)
-        data: Any = override.value
+        data: Any = value_of(override.value, source.data, path, override.where)
         for part in reversed(path):
             data = _Item(part, data) if isinstance(part, int) else {part: data}
         # Keys above it that the spec lacks come from the override too: errors there must name it.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from odqa.bounds import BoundedModel
 from odqa.errors import OdqaError, SpecError, SpecErrors
 from odqa.html_view import html_lines
 from odqa.interfaces import Device, Precision
@@ -25,14 +26,14 @@ from odqa.spec.merge import Override, apply_overrides, parse_overrides, read_wit
 from odqa.spec.problems import build
 from odqa.spec.slots import parse_slot
 from odqa.spec.source import Source, parse_source
-from odqa.spec.stage import NAME, NAME_CURE, Parsing, StageSpec
+from odqa.spec.stage import Parsing, StageSpec, name_problem
 from odqa.suggest import did_you_mean
 
 #: Keys of the header that are the default of every stage with such a parameter.
 _FOR_ALL = ("device", "precision")
 
 
-class Header(BaseModel):
+class Header(BoundedModel):
     """The keys of a pipeline spec beside its stages."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
@@ -65,8 +66,8 @@ class PipelineSpec:
     rewriter: SlotSpec | None = None
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise SpecError(f"{self.name!r} is no name of a pipeline", cure=NAME_CURE)
+        if cure := name_problem(self.name):
+            raise SpecError(f"{self.name!r} is no name of a pipeline", cure=cure)
 
     @cached_property
     def graph(self) -> Graph:
@@ -245,13 +246,9 @@ def parse_pipeline(source: Source | Mapping[str, Any] | str) -> PipelineSpec:
         if key not in keys
     ]
     header = build(Header, source.data, source, (), problems)
-    if header is not None and not NAME.fullmatch(header.name):
+    if header is not None and (cure := name_problem(header.name)):
         problems.append(
-            SpecError(
-                f"'{header.name}' is no name",
-                where=source.where(("name",)),
-                cure=NAME_CURE,
-            )
+            SpecError(f"'{header.name}' is no name", where=source.where(("name",)), cure=cure)
         )
     common = header.model_dump(include=set(_FOR_ALL), exclude_none=True) if header else {}
     parsing = Parsing(source, common, problems)

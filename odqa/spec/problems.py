@@ -85,6 +85,9 @@ def _problem(detail: Any, model: type[BaseModel], source: Source, at: KeyPath) -
         return SpecError(f"expected {_EXPECTED[kind]}, got {value}", where=where)
     message = detail["msg"].removeprefix("Value error, ")
     message = re.sub("^Input should be ", "expected ", message)
+    if kind == "value_error" and isinstance(detail.get("input"), Mapping):
+        # Keys that do not go together: the message names them.
+        return SpecError(message, where=where)
     return SpecError(f"{message}, got {value}", where=where)
 
 
@@ -99,11 +102,11 @@ def _fields_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
         field = current.model_fields.get(part) if _is_model(current) else None
         if field is None:
             # A tagged union puts the tag of the chosen branch into the location.
-            current = next((m for m in _models_in(current) if _tagged(m, part)), current)
+            current = next((m for m in models_in(current) if _tagged(m, part)), current)
             continue
-        inner = _models_in(field.annotation)
+        inner = models_in(field.annotation)
         current = inner[0] if len(inner) == 1 else field.annotation
-    return sorted(name for m in _models_in(current) for name in m.model_fields)
+    return sorted(name for m in models_in(current) for name in m.model_fields)
 
 
 def _is_model(kind: Any) -> bool:
@@ -114,7 +117,8 @@ def _tagged(model: type[BaseModel], tag: object) -> bool:
     return any(field.default == tag for field in model.model_fields.values())
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models among the types of an annotation."""
     if _is_model(annotation):
         return [annotation]
-    return [m for arg in getattr(annotation, "__args__", ()) for m in _models_in(arg)]
+    return [m for arg in getattr(annotation, "__args__", ()) for m in models_in(arg)]

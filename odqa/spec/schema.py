@@ -8,7 +8,7 @@ from odqa.registry import ROLES, SLOTS, Role, Slot, entries
 from odqa.spec.composition import DEFAULT_FUSION
 from odqa.spec.pipeline import Header
 from odqa.spec.slots import CascadeKeys
-from odqa.spec.stage import NAME
+from odqa.spec.stage import LONGEST_NAME, NAME
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NULL = {"type": "null"}
@@ -19,6 +19,7 @@ _READER_ALONE = {
 _ID = {
     "type": "string",
     "pattern": f"^{NAME.pattern}$",
+    "maxLength": LONGEST_NAME,
     "description": "How tables call this stage; its type by default.",
 }
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import yaml
 
+from odqa.data.paths import is_folder
 from odqa.errors import SpecError
 from odqa.suggest import did_you_mean
 
 #: Keys from the root to a value, list positions included: ``("pipelines", 0, "name")``.
 KeyPath = tuple[str | int, ...]
 
-#: More values than any spec needs; aliases of aliases reach it before they fill the memory.
-_MOST_VALUES = 20_000
+#: More than any spec needs: bytes of its text, levels of nesting, and values. Aliases of aliases
+#: reach the last before they fill the memory.
+_MOST_BYTES, _MOST_LEVELS, _MOST_VALUES = 1_000_000, 50, 20_000
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOL = "tag:yaml.org,2002:bool"
 _FLOAT = "tag:yaml.org,2002:float"
@@ -46,11 +48,27 @@ class Source:
         return Path(place.rpartition(":")[0] or self.origin).parent
 
 
+class _TooDeep(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML by the rules of version 1.2 where 1.1 surprises.
 
-    Dates, ``on`` and ``yes`` stay text, and ``1e-5`` is a number.
+    Dates, ``on`` and ``yes`` stay text, and ``1e-5`` is a number. Too deep a nesting is refused
+    while it is read, not by the depth of Python's stack.
     """
+
+    levels = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.levels += 1
+        if self.levels > _MOST_LEVELS:
+            raise _TooDeep(self.peek_event().start_mark.line + 1)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self.levels -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -69,17 +87,25 @@ def read_source(path: Path) -> Source:
     """Read one YAML file.
 
     Raises:
-        SpecError: missing or unreadable file, wrong bytes, broken YAML, repeated keys, values
-            that are not plain (tags, infinities), or anything but a mapping at the top.
+        SpecError: missing or unreadable file, wrong bytes, more than a megabyte, broken YAML,
+            repeated keys, values that are not plain (tags, infinities), or anything but a mapping
+            at the top.
     """
+    data = b""
     try:
-        text = path.read_bytes().decode("utf-8")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise SpecError("is no file", where=str(path), cure="pass a spec file")
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise _too_long(str(path))
+        text = data.decode("utf-8")
     except FileNotFoundError:
-        siblings = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        siblings = [p.name for p in path.parent.glob("*.y*ml")] if is_folder(path.parent) else []
         cure = did_you_mean(path.name, siblings) if siblings else "check the path"
         raise SpecError("no such spec file", where=str(path), cure=cure) from None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         raise SpecError(
             "not UTF-8 text", where=f"{path}:{line}", cure="save the file as UTF-8"
         ) from None
@@ -107,7 +133,14 @@ def parse_value(text: str, origin: str) -> Any:
     return _parse(text, origin, {}) if text.strip() else ""
 
 
+def _too_long(origin: str) -> SpecError:
+    what = f"more than {_MOST_BYTES:,} bytes, which no spec has"
+    return SpecError(what, where=origin, cure="is this another file?")
+
+
 def _parse(text: str, origin: str, places: dict[KeyPath, str]) -> Any:
+    if len(text) > _MOST_BYTES:
+        raise _too_long(origin)
     try:
         loader = _Loader(text)
         try:
@@ -123,8 +156,9 @@ def _parse(text: str, origin: str, places: dict[KeyPath, str]) -> Any:
         ) from None
     except yaml.YAMLError as error:
         raise SpecError(f"broken YAML: {error}", where=origin) from None
-    except RecursionError:
-        raise SpecError("nested too deeply", where=origin) from None
+    except _TooDeep as error:
+        what = f"nested too deeply, more than {_MOST_LEVELS} levels"
+        raise SpecError(what, where=f"{origin}:{error.line}") from None
 
 
 class _Values:

@@ -16,10 +16,22 @@ from odqa.registry import Role
 from odqa.spec.problems import build
 from odqa.spec.source import KeyPath, Source
 
-#: Names of pipelines and ids of stages; they become names of files, which systems bound at 255.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-#: What to do about a name that is none.
-NAME_CURE = "use letters, digits and . _ + - only, at most 200 (it becomes the name of a file)"
+#: Names of pipelines and ids of stages; they become names of files, on other systems too.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+LONGEST_NAME = 100
+#: What Windows keeps for itself, whatever ending follows.
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def name_problem(name: str) -> str:
+    """Why a name can be no name of a file: what to do instead. Empty for a good one."""
+    if not NAME.fullmatch(name):
+        return "use letters, digits and . _ + - only (it becomes the name of a file)"
+    if len(name) > LONGEST_NAME:
+        return f"use at most {LONGEST_NAME} characters (it becomes the name of a file)"
+    if _RESERVED.fullmatch(name) or name.endswith("."):
+        return "use another, which is the name of no device and ends in no full stop"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +47,8 @@ class StageSpec:
     id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.id is not None and not NAME.fullmatch(self.id):
-            raise SpecError(f"{self.id!r} is no id of a stage", cure=NAME_CURE)
+        if self.id is not None and (cure := name_problem(self.id)):
+            raise SpecError(f"{self.id!r} is no id of a stage", cure=cure)
 
     @property
     def k(self) -> int:
@@ -126,9 +138,11 @@ def parse_stage(
 def _parse_id(values: dict[str, Any], parsing: Parsing, at: KeyPath) -> str | None:
     if "id" not in values:
         return None
-    stage_id, place = values.pop("id"), (*at, "id")
-    if not isinstance(stage_id, str) or not NAME.fullmatch(stage_id):
-        parsing.problem(f"{stage_id!r} is no id", place, NAME_CURE)
+    stage_id: object = values.pop("id")
+    place = (*at, "id")
+    if not isinstance(stage_id, str) or name_problem(stage_id):
+        cure = name_problem(stage_id if isinstance(stage_id, str) else "")
+        parsing.problem(f"{stage_id!r} is no id", place, cure)
         return None
     if stage_id in parsing.ids:
         what = f"the id '{stage_id}' is taken by the stage at {parsing.ids[stage_id]}"

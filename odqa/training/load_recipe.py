@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
-from odqa.errors import SpecError
+from odqa.errors import SpecError, SpecErrors
+from odqa.spec.problems import build
+from odqa.spec.source import read_source
 from odqa.training.recipes.schema import Recipe
 
 
@@ -16,25 +16,26 @@ def load_recipe(path: Path) -> Recipe:
 
     Raises:
         SpecError: not readable, not YAML, or a key or value is wrong; task settings included.
+        SpecErrors: several of them are, each with its line.
     """
     from odqa.training.tasks import task_class
 
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError("recipe cannot be read", where=str(path), cure="check the path") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"not YAML ({_one_line(error)})", where=str(path)) from error
-    try:
-        recipe = Recipe.model_validate(raw)
-        settings = task_class(recipe.task).Settings.model_validate(recipe.settings)
-    except ValidationError as error:
-        raise SpecError(_problems(error), where=str(path), cure="correct the recipe") from error
+    source = read_source(path)
+    problems: list[SpecError] = []
+    # The keys of the task have a schema of their own, and errors that name them.
+    keys = {key: value for key, value in source.data.items() if key != "settings"}
+    recipe = build(Recipe, keys, source, (), problems)
+    if recipe is None:
+        raise _together(problems)
+    kind = task_class(recipe.task).Settings
+    settings = build(kind, source.data.get("settings", {}), source, ("settings",), problems)
+    if settings is None:
+        raise _together(problems)
     sources = {"nq", *recipe.data.reading}
     if unknown := sorted(set(recipe.data.weights) - sources):
         raise SpecError(
             f"data.weights names '{unknown[0]}', which is no source",
-            where=str(path),
+            where=source.where(("data", "weights")),
             cure=f"known: {', '.join(sorted(sources))}",
         )
     base = path.parent
@@ -51,12 +52,5 @@ def load_recipe(path: Path) -> Recipe:
     )
 
 
-def _problems(error: ValidationError) -> str:
-    return ", ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'recipe'}: {problem['msg']}"
-        for problem in error.errors()
-    )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _together(problems: Sequence[SpecError]) -> SpecError | SpecErrors:
+    return problems[0] if len(problems) == 1 else SpecErrors(problems)

@@ -45,13 +45,19 @@ def test_a_run_without_judgements_has_a_pool_too(run: Path, tmp_path: Path) -> N
     assert not (tmp_path / "out" / "gold.qrels").exists()
 
 
+def test_judged_passages_that_the_corpus_lacks_are_left_out(run: Path, tmp_path: Path) -> None:
+    with (run / "gold.qrels").open("a") as file:
+        file.write("q2 0 lost 1\n")
+    assert write_pool(read_retrieved(run, "mine", 2), CORPUS, tmp_path / "out") == 4
+
+
 def test_what_cannot_be_pooled_is_one_line(run: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is no run folder; pass one that odqa run"):
         read_retrieved(tmp_path / "nowhere", "mine", 2)
     with pytest.raises(RunError, match="no pipeline 'mind'; did you mean 'mine'"):
         read_retrieved(run, "mind", 2)
-    other_corpus = Corpus.from_passages([Passage("p1", "text")], "other")
-    with pytest.raises(DataError, match="corpus other: no passage 'p2'"):
+    other_corpus = Corpus.from_passages([Passage("p2", "judged"), Passage("p3", "text")], "other")
+    with pytest.raises(DataError, match="corpus other: no passage 'p1'"):
         write_pool(read_retrieved(run, "mine", 2), other_corpus, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("", "utf-8")

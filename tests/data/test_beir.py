@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,57 @@ def test_unknown_split(folder: Path) -> None:
         read_split(folder, "tset")
 
 
-def test_judged_question_that_is_not_there(folder: Path) -> None:
-    with pytest.raises(DataError, match="1 judged questions are not there, the first is '4'"):
+def test_a_judged_question_without_text_is_left_out(folder: Path) -> None:
+    questions, qrels = read_split(folder, "train")
+    assert [question.id for question in questions] == ["2"]
+    assert set(qrels) == {"2", "4"}
+
+
+def test_judgements_of_another_set(folder: Path) -> None:
+    (folder / "qrels" / "train.tsv").write_text("8\t7\t1\n9\t7\t1\n")
+    with pytest.raises(
+        DataError, match="none of the 2 judged questions is there, the first is '8'"
+    ):
         read_split(folder, "train")
+
+
+def test_a_text_of_null_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(
+        '{"_id": "6", "title": "Only a title", "text": null}\n'
+        '{"_id": "7", "title": null, "text": "Only a text"}\n'
+    )
+    assert list(read_passages(path)) == [
+        Passage("6", "", "Only a title"),
+        Passage("7", "Only a text", ""),
+    ]
+
+
+def test_contents_are_a_quoted_title_and_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    rows = [
+        {"id": "0", "contents": '"Kelda "Point""\nThe lighthouse\nis green.'},
+        {"id": 1, "contents": "No title\nbut two lines"},
+        {"id": "2", "contents": '"All of it is quoted."'},
+        {"id": "3", "title": "T", "text": "x", "contents": "another reading of it"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert list(read_passages(path)) == [
+        Passage("0", "The lighthouse\nis green.", 'Kelda "Point"'),
+        Passage("1", "No title\nbut two lines"),
+        Passage("2", '"All of it is quoted."'),
+        Passage("3", "x", "T"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
         ('{"title": "a", "text": "b"}\n', ":1: '_id' is missing, empty or no text"),
+        ('{"_id": "1", "body": "b"}\n', ":1: 'text' is missing; its keys are '_id', 'body'"),
+        ('{"docid": "1", "text": "b"}\n', ":1: '_id' is missing, empty or no text; its keys are"),
+        ('{"_id": "1", "text": "\\ud800"}\n', ":1: half of a surrogate pair"),
+        ('{"_id": "a\\u0000b", "text": "b"}\n', r":1: the passage id 'a\x00b' has a control"),
         ('{"_id": "1", "text": ["b"]}\n', ":1: 'title' or 'text' is no text"),
         ('{"_id": "1", "text": "b"}\n{\n', ":2: broken JSON"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,32 @@ def test_bad_passages_are_refused(passages: list[Passage], line: str) -> None:
     with pytest.raises(DataError) as caught:
         Corpus.from_passages(passages)
     assert str(caught.value).startswith(line)
+
+
+def test_repeated_passages_are_taken_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    a, b = Passage("a", "x", "T"), Passage("b", "y")
+    once = Corpus.from_passages([a, b])
+    assert not caplog.messages
+    again = Corpus.from_passages([a, b, a, a])
+    assert (list(again), again.fingerprint) == ([a, b], once.fingerprint)
+    warning = "corpus {}: 2 passages are given again word for word; each counts once"
+    assert caplog.messages == [warning.format("memory")]
+    Corpus.write(iter([a, a, b, a]), tmp_path, "file")
+    assert caplog.messages == [warning.format("memory")]
+    stored = Corpus.open(tmp_path, "file")
+    assert (list(stored), stored.fingerprint) == ([a, b], once.fingerprint)
+    assert stored.rows(["b", "a"]) == [1, 0]
+    # Whoever opens it later is told too.
+    assert caplog.messages[1:] == [warning.format("file")]
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_huge_texts_are_written_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odqa.data.corpus._BATCH_CHARACTERS", 100)
+    passages = [Passage(str(n), "x" * 60) for n in range(5)]
+    corpus = Corpus.from_passages(passages)
+    assert [batch.num_rows for batch in corpus._batches] == [2, 2, 1]
+    assert list(corpus) == passages
 
 
 @pytest.mark.parametrize("value", [0, 2**64 - 1])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from odqa.cache import Cache
-from odqa.data.load import DataConfig, load_dataset
+from odqa.data.load import DataConfig, load_dataset, reopen
 from odqa.errors import DataError
 
 QUESTIONS = "".join(
@@ -77,6 +78,15 @@ def test_named_folder_and_split(folder: Path, cache: Cache) -> None:
     assert DataConfig.from_name(f"{folder}/dev").qrels is None
 
 
+def test_named_folder_with_json_lines(folder: Path, cache: Cache) -> None:
+    (folder / "passages.tsv").unlink()
+    (folder / "corpus.jsonl").write_text('{"id": "p1", "contents": "\\"A\\"\\na"}\n')
+    (folder / "test.json").write_text('[{"question": "who", "golden_answers": ["a"]}]')
+    data = load_dataset(DataConfig.from_name(f"{folder}/test"), cache)
+    assert [(p.title, p.text) for p in data.corpus] == [("A", "a")]
+    assert [q.answers for q in data.questions] == [("a",)]
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
@@ -131,15 +141,67 @@ def test_missing_files(folder: Path, cache: Cache, changed: dict[str, object], l
     assert line in str(caught.value)
 
 
-def test_judged_passages_must_exist(folder: Path, cache: Cache) -> None:
+def test_judged_passages_that_the_corpus_lacks_stay_in_the_denominator(
+    folder: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
     with (folder / "my-dev.qrels").open("a") as file:
         file.write("q1 0 p8 1\nq2 0 p9 1\n")
+    data = load_dataset(config(), cache, folder)
+    assert (data.qrels or {})["q1"] == {"p2": 1, "p8": 1}
+    assert caplog.messages == [
+        "qrels my-dev.qrels: 2 of 4 judged passages are not in the corpus passages.tsv; they count "
+        "as not retrieved, as in trec_eval: p8, p9"
+    ]
+
+
+def test_judgements_of_another_corpus_are_refused(folder: Path, cache: Cache) -> None:
+    (folder / "my-dev.qrels").write_text("q1 0 p8 1\nq2 0 p9 1\n")
     with pytest.raises(DataError) as caught:
         load_dataset(config(), cache, folder)
     assert str(caught.value) == (
-        "qrels my-dev.qrels: 2 judged passages are not in the corpus passages.tsv, the first is "
-        "'p8' of question 'q1'; check that both files belong together"
+        "qrels my-dev.qrels: none of its 2 judged passages is in the corpus passages.tsv, the "
+        "first is 'p8'; check that both files belong together"
     )
+
+
+def arguana(folder: Path) -> Path:
+    """Every question is a passage too."""
+    beir = folder / "beir"
+    (beir / "qrels").mkdir(parents=True)
+    lines = '{"_id": "a1-pro", "text": "for"}\n{"_id": "a2-pro", "text": "for"}\n'
+    (beir / "queries.jsonl").write_text(lines)
+    (beir / "corpus.jsonl").write_text(lines + lines.replace("pro", "con"))
+    (beir / "qrels" / "test.tsv").write_text("a1-pro\ta1-con\t1\na2-pro\ta2-con\t1\n")
+    return beir
+
+
+def test_beir_ignores_identical_ids(
+    tmp_path: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = {"corpus": str(arguana(tmp_path)), "questions": "test"}
+    data = load_dataset(DataConfig.model_validate(keys), cache)
+    assert data.ignore_identical_ids
+    assert "2 questions have the id of a passage; by BEIR's rule" in caplog.text
+    no, yes = (
+        load_dataset(DataConfig.model_validate({**keys, "ignore_identical_ids": value}), cache)
+        for value in (False, True)
+    )
+    assert (no.ignore_identical_ids, yes.digest) == (False, data.digest)
+    assert no.digest != yes.digest
+    assert data.take(1).ignore_identical_ids
+    assert data.origin is not None
+    assert reopen(data.origin, cache).digest == data.digest
+    # A run of version 0.1.0 counted them, and is still found and repeated.
+    old_keys = {k: v for k, v in data.origin.config.items() if k != "ignore_identical_ids"}
+    assert reopen(replace(data.origin, config=old_keys), cache).digest == no.digest
+
+
+def test_without_shared_ids_the_digest_is_what_it_was(folder: Path, cache: Cache) -> None:
+    plain, ignoring = (
+        load_dataset(config(ignore_identical_ids=value), cache, folder) for value in (None, True)
+    )
+    assert not plain.ignore_identical_ids
+    assert plain.digest == ignoring.digest
 
 
 def test_judgements_of_other_questions(
@@ -148,7 +210,7 @@ def test_judgements_of_other_questions(
     (folder / "my-dev.qrels").write_text("q0 0 p1 1\nz1 0 p1 1\nz2 0 absent 1\n")
     with caplog.at_level(logging.WARNING):
         assert load_dataset(config(), cache, folder).qrels == {"q0": {"p1": 1}}
-    assert "2 judged questions are not in my-dev.jsonl" in caplog.text
+    assert "2 judged questions are not in my-dev.jsonl and are left out: z1, z2" in caplog.text
     (folder / "my-dev.qrels").write_text("z1 0 p1 1\n")
     with pytest.raises(DataError, match=r"none of its 1 questions is in my-dev\.jsonl"):
         load_dataset(config(), cache, folder)
@@ -180,3 +242,13 @@ def test_answers_that_are_no_expressions_are_reported(
         load_dataset(config(matching="regex"), cache, folder)
     assert "1 questions have an answer that is no regular expression" in caplog.text
     assert "'(2' of question 'q2'" in caplog.text
+
+
+def test_answers_in_korean_are_reported(
+    folder: Path, cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = QUESTIONS.replace('["0"]', '["안나 브룩"]').replace('["1"]', '["安娜布鲁克"]')
+    (folder / "my-dev.jsonl").write_text(lines, encoding="utf-8")
+    load_dataset(config(), cache, folder)
+    (line,) = caplog.messages
+    assert line.startswith("my-dev: 1 questions have answers in Korean; has_answer and")

@@ -41,8 +41,9 @@ def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
         ('{"answer": ["b"]}\n', ":1: the question is missing or empty"),
         ('{"question": "  ", "answer": ["b"]}\n', ":1: the question is missing or empty"),
         ('{"question": "a"}\n', ":1: 'answer' is missing or no list of texts"),
-        ('{"question": "a", "answer": [1]}\n', ":1: 'answer' is missing or no list of texts"),
+        ('{"question": "a", "answer": [[1]]}\n', ":1: 'answer' is missing or no list of texts"),
         ('{"question": "a", "answer": []}\n', ":1: the question has no answers"),
+        ('{"question": "a", "answer": []}\n' * 2, ":1: the question has no answers, nor has any"),
         ('{"question": "a", "answer": [""]}\n', ":1: the question has no answers"),
         ('{"id": "", "question": "a", "answer": ["b"]}\n', ":1: 'id' is missing, empty"),
         (

@@ -16,6 +16,7 @@ import pytest
 
 from odqa.metrics.has_answer import has_answer
 from odqa.metrics.tokens import simple_tokens
+from odqa.metrics.unspaced import has_unspaced
 from odqa.types import Matching
 
 PIECES = [
@@ -105,7 +106,16 @@ def test_tokens_of_adversarial_text(peer: ModuleType) -> None:
 def test_adversarial_cases(peer: ModuleType) -> None:
     cases = list(adversarial(3000, PIECES))
     cases = [(text, answers) for text, answers in cases if all(map(simple_tokens, answers))]
+    unspaced = [case for case in cases if has_unspaced("".join((case[0], *case[1])))]
+    cases = [case for case in cases if case not in unspaced]
     decisions = [agree(peer, text, answers, "tokens") for text, answers in cases]
+    # Where characters are tokens, everything that DPR finds is found, and more.
+    more = 0
+    for text, answers in unspaced:
+        expected = peer.has_answers(text, answers, peer.SimpleTokenizer(), regex=False)
+        assert has_answer(text, answers) >= expected
+        more += has_answer(text, answers) > expected
+    assert more > 20
     assert len(decisions) > 1500
     assert 300 < sum(decisions) < len(decisions) - 300
 

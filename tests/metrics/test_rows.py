@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import log2
 from typing import Any
 
 import pytest
@@ -36,6 +37,18 @@ def score_hits(stage: str, *given: Any, depth: int | None = None) -> list[Metric
 
 def values(rows: Iterable[MetricRow], question: str) -> dict[str, float]:
     return {row.metric: row.value for row in rows if row.question_id == question}
+
+
+def test_the_hit_that_is_the_question_itself_may_be_left_out(finder: AnswerFinder) -> None:
+    question = Question("p2", "nothing here", ("1818",))
+    own_first = {"p2": hits("p2", "p1", "p3")}
+    qrels = {"p2": {"p3": 1, "p2": 1}}
+    judged = judge_hits([question], own_first, finder, qrels, ignore_identical_ids=True)["p2"]
+    # p1, p3 are left: the relevant passage has rank 2 of 1 / log2(3), ideal are two relevant ones.
+    assert judged["mrr@10"] == 0.5
+    assert judged["ndcg@10"] == pytest.approx((1 / log2(3)) / (1 + 1 / log2(3)))
+    assert judged["recall@1"] == judged["has_answer@1"] == 0.0
+    assert judge_hits([question], own_first, finder, qrels)["p2"]["mrr@10"] == 1.0
 
 
 def test_hits_by_hand(finder: AnswerFinder) -> None:

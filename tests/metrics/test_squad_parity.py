@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from odqa.metrics.answers import exact_match, f1, normalise_answer
+from odqa.metrics.unspaced import has_unspaced
 
 peer = pytest.importorskip(
     "transformers.data.metrics.squad_metrics", reason="transformers 5 has no SQuAD scorer"
@@ -50,9 +51,9 @@ PIECES = [
 
 
 def check(prediction: str, gold: str) -> bool:
-    """Compare one case; False when it is the one kind of case that differs on purpose."""
+    """Compare one case; False when it is of the two kinds that differ on purpose."""
     assert normalise_answer(prediction) == peer.normalize_answer(prediction)
-    if not normalise_answer(gold):
+    if not normalise_answer(gold) or has_unspaced(prediction + gold):
         return False
     assert exact_match(prediction, gold) == peer.compute_exact(gold, prediction)
     assert f1(prediction, gold) == peer.compute_f1(gold, prediction)
@@ -72,7 +73,7 @@ def adversarial(count: int) -> Iterator[tuple[str, str]]:
 
 def test_adversarial_cases() -> None:
     compared = [check(prediction, gold) for prediction, gold in adversarial(3000)]
-    assert 2500 < sum(compared) < 3000
+    assert 2200 < sum(compared) < 3000
 
 
 def real(folder: Path, rows: int) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from odqa.cache import Cache
-from odqa.errors import ComponentError, DataError
+from odqa.errors import ComponentError
 from odqa.retrievers.oracle import OracleConfig, OracleRetriever, cache_gold
 from odqa.testing.conformance import check_retriever
 from odqa.testing.toys import QUESTIONS, toy_dataset
@@ -44,5 +44,8 @@ def test_unknown_gold_is_refused_and_leaves_nothing(cache: Cache) -> None:
         with pytest.raises(ComponentError, match="run it with odqa compare, on data with qrels"):
             prepared(gold, cache)
     assert not [path for path in (cache.root / "oracle").iterdir() if path.is_dir()]
-    with pytest.raises(DataError, match="no passage 'p9'"):
-        prepared(cache_gold({"q1": {"p9": 1}}, cache), cache)
+
+
+def test_gold_that_the_corpus_lacks_cannot_be_retrieved(cache: Cache) -> None:
+    retriever = prepared(cache_gold({"q1": {"p9": 2, "p4": 1}, "q2": {"p9": 1}}, cache), cache)
+    assert retriever.retrieve(QUESTIONS, 5) == [[Hit("p4", 1.0)], [], []]

@@ -78,7 +78,8 @@ def load_training_data(data: DataPart, seed: int) -> TrainingData:
                 f"gold passage '{relevant[0]}' of '{question.id}' is not in the corpus",
                 where=str(data.root / data.qrels),
             )
-        labelled.extend(LabelledQuestion(question, pid, NQ) for pid in relevant[:1])
+        if question.answers:
+            labelled.extend(LabelledQuestion(question, pid, NQ) for pid in relevant[:1])
     validation, train = _validation_split(labelled, data.held_out, seed)
     sources = {NQ: train}
     reserved = {_normalised(labelled.question.text) for labelled in validation}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from odqa.bounds import BoundedModel
 
 TaskName = Literal[
     "cross-encoder",
@@ -24,7 +26,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str | Path) else value
 
 
-class Part(BaseModel):
+class Part(BoundedModel):
     """Base of all parts: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +70,7 @@ class DataPart(Part):
     )
     held_out_seed: int | None = Field(
         None,
+        ge=0,
         description="Decides which; default: the recipe's seed. Trainings that differ by seed, or "
         "start from another, are told apart by the same questions only if it is the same.",
     )
@@ -76,8 +79,10 @@ class DataPart(Part):
 class NegativePart(Part):
     """Which candidates become negatives."""
 
-    count: int = Field(5, ge=1, description="Negatives per question.")
-    depth: int = Field(20, ge=1, description="They are drawn from this many best candidates.")
+    count: int = Field(5, ge=1, le=65_536, description="Negatives per question.")
+    depth: int = Field(
+        20, ge=1, le=1_000_000, description="They are drawn from this many best candidates."
+    )
     with_answers: bool = Field(
         False,
         description="Draw passages that hold an accepted answer too: some only mention it, and of "
@@ -86,6 +91,7 @@ class NegativePart(Part):
     others: int = Field(
         0,
         ge=0,
+        le=1_000_000,
         description="Besides, gold passages of this many other questions: easy to tell apart, so "
         "that a model that knows nothing yet has something to learn first.",
     )
@@ -94,7 +100,7 @@ class NegativePart(Part):
 class LoraPart(Part):
     """Low-rank change of every linear layer (Hu et al. 2021)."""
 
-    r: int = Field(32, ge=1, description="Rank.")
+    r: int = Field(32, ge=1, le=65_536, description="Rank.")
     alpha: float = Field(64.0, gt=0, description="The change is multiplied by alpha / r.")
     dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the low-rank change.")
     encoder_dropout: float = Field(
@@ -106,8 +112,8 @@ class OptimPart(Part):
     """Steps, batches and learning rate."""
 
     steps: int = Field(ge=1, description="Optimiser steps at most.")
-    batch: int = Field(ge=1, description="Questions per forward pass.")
-    accumulate: int = Field(1, ge=1, description="Forward passes per optimiser step.")
+    batch: int = Field(ge=1, le=65_536, description="Questions per forward pass.")
+    accumulate: int = Field(1, ge=1, le=65_536, description="Forward passes per optimiser step.")
     horizon: int | None = Field(
         None, ge=1, description="Step at which the learning rate would be 0; default: the last."
     )
@@ -126,7 +132,9 @@ class OptimPart(Part):
 class Recipe(Part):
     """One training, complete."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the model.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100, description="Name of the model."
+    )
     task: TaskName = Field(description="What is trained.")
     description: str = Field("", description="One line for the card.")
     start: Path | None = Field(
@@ -134,7 +142,9 @@ class Recipe(Part):
         description="Training run whose weights are trained on, relative to the recipe; same base "
         "and lora. What it has no weights for begins new. Default: the base model.",
     )
-    seed: int = Field(description="Decides the order, the negatives, the new layers, dropout.")
+    seed: int = Field(
+        ge=0, description="Decides the order, the negatives, the new layers, dropout."
+    )
     data: DataPart
     negatives: NegativePart = NegativePart()
     lora: LoraPart = LoraPart()

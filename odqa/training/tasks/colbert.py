@@ -40,9 +40,13 @@ from odqa.types import Hit
 class ColbertSettings(Part):
     """Keys of the ColBERT task."""
 
-    dim: int = Field(128, ge=8, description="Numbers per token vector.")
-    query_maxlen: int = Field(32, ge=8, description="Tokens per question, [MASK] included.")
-    doc_maxlen: int = Field(180, ge=16, description="Tokens per passage, markers included.")
+    dim: int = Field(128, ge=8, le=65_536, description="Numbers per token vector.")
+    query_maxlen: int = Field(
+        32, ge=8, le=1_000_000, description="Tokens per question, [MASK] included."
+    )
+    doc_maxlen: int = Field(
+        180, ge=16, le=1_000_000, description="Tokens per passage, markers included."
+    )
     scale: float = Field(1.0, gt=0, description="MaxSim is multiplied by this before the softmax.")
     distill: float = Field(1.0, ge=0, description="Weight of the distillation loss.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
@@ -51,8 +55,12 @@ class ColbertSettings(Part):
         ge=0,
         description="Weight of the retriever's score beside MaxSim, over its own passages.",
     )
-    sampled: int = Field(400, ge=64, description="Passages that the first projection is fitted to.")
-    evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
+    sampled: int = Field(
+        400, ge=64, le=10_000_000, description="Passages that the first projection is fitted to."
+    )
+    evaluated: int = Field(
+        20, ge=2, le=1_000_000, description="Candidates ranked per held-out question."
+    )
 
 
 class ColbertModel(nn.Module):

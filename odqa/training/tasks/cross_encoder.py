@@ -33,11 +33,15 @@ from odqa.types import Hit
 class CrossEncoderSettings(Part):
     """Keys of the cross-encoder task."""
 
-    max_length: int = Field(192, ge=16, description="Tokens per question-passage pair.")
+    max_length: int = Field(
+        192, ge=16, le=1_000_000, description="Tokens per question-passage pair."
+    )
     prior: float = Field(0.0, ge=0, description="Weight of the retriever's score beside the logit.")
     distill: float = Field(1.0, ge=0, description="Weight of the distillation loss.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
-    evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
+    evaluated: int = Field(
+        20, ge=2, le=1_000_000, description="Candidates ranked per held-out question."
+    )
 
 
 class CrossEncoderTask(CandidateRankingTask):

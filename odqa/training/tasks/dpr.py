@@ -38,13 +38,16 @@ from odqa.types import Hit
 class DprSettings(Part):
     """Keys of the DPR task."""
 
-    max_length: int = Field(192, ge=16, description="Tokens per passage.")
-    query_length: int = Field(48, ge=8, description="Tokens per question.")
+    max_length: int = Field(192, ge=16, le=1_000_000, description="Tokens per passage.")
+    query_length: int = Field(48, ge=8, le=1_000_000, description="Tokens per question.")
     scale: float = Field(20.0, gt=0, description="Cosines are multiplied by this.")
     distill: float = Field(0.5, ge=0, description="Weight of the distillation loss.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
     evaluated: int = Field(
-        20, ge=2, description="Held-out candidates per question that make up the pool."
+        20,
+        ge=2,
+        le=1_000_000,
+        description="Held-out candidates per question that make up the pool.",
     )
 
 

@@ -30,10 +30,18 @@ _TARGETS = ("start_targets", "end_targets", "allowed")
 class ReaderSettings(Part):
     """Keys of the reader task."""
 
-    max_length: int = Field(256, ge=64, description="Tokens per window, question included.")
-    doc_stride: int = Field(64, ge=8, description="Tokens that neighbouring windows share.")
-    max_answer_tokens: int = Field(30, ge=1, description="Longest answer, in evaluation.")
-    evaluated: int = Field(3, ge=1, description="Candidates read per held-out question.")
+    max_length: int = Field(
+        256, ge=64, le=1_000_000, description="Tokens per window, question included."
+    )
+    doc_stride: int = Field(
+        64, ge=8, le=1_000_000, description="Tokens that neighbouring windows share."
+    )
+    max_answer_tokens: int = Field(
+        30, ge=1, le=1_000_000, description="Longest answer, in evaluation."
+    )
+    evaluated: int = Field(
+        3, ge=1, le=1_000_000, description="Candidates read per held-out question."
+    )
 
 
 class ReaderTask(Task):

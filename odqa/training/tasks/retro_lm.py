@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from odqa.bounds import PathText
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.data.dpr_tsv import read_passages
@@ -47,20 +48,29 @@ _HEAD = 64
 class RetroLmSettings(Part):
     """Keys of the RETRO language model task."""
 
-    vocabulary: int = Field(2048, ge=256, description="Byte-level tokens, learnt from the texts.")
-    width: int = Field(128, ge=64, multiple_of=64, description="Of both stacks; heads have 64.")
-    layers: int = Field(4, ge=1, description="Decoder layers.")
+    vocabulary: int = Field(
+        2048, ge=256, le=10_000_000, description="Byte-level tokens, learnt from the texts."
+    )
+    width: int = Field(
+        128, ge=64, le=65_536, multiple_of=64, description="Of both stacks; heads have 64."
+    )
+    layers: int = Field(4, ge=1, le=1_000, description="Decoder layers.")
     cross_layers: tuple[int, ...] = Field((2, 4), description="Decoder layers with CCA (P).")
-    encoder_layers: int = Field(1, ge=1, description="Layers of the neighbour encoder.")
+    encoder_layers: int = Field(1, ge=1, le=1_000, description="Layers of the neighbour encoder.")
     encoder_ffw: int = Field(
-        4, ge=1, description="Feed-forward width of the encoder, in widths; the decoder has 4."
+        4,
+        ge=1,
+        le=1_000,
+        description="Feed-forward width of the encoder, in widths; the decoder has 4.",
     )
     conditioned_layers: tuple[int, ...] = Field(
         (1,), description="Encoder layers that see the retrieving chunk (P_enc)."
     )
-    chunk_length: int = Field(32, ge=2, description="Tokens of a chunk (m).")
-    neighbours: int = Field(2, ge=1, description="Neighbours per chunk (k).")
-    keys: str = Field("embedded:minilm", description="Frozen encoder whose mean vectors are keys.")
+    chunk_length: int = Field(32, ge=2, le=1_000_000, description="Tokens of a chunk (m).")
+    neighbours: int = Field(2, ge=1, le=1_000, description="Neighbours per chunk (k).")
+    keys: PathText = Field(
+        "embedded:minilm", description="Frozen encoder whose mean vectors are keys."
+    )
     static_keys: bool = Field(
         False,
         description="Keys are weighted means of the encoder's token embeddings: no layer is run.",
@@ -72,9 +82,13 @@ class RetroLmSettings(Part):
         False, description="Start from weights with which cross-attention copies from neighbours."
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Of both stacks.")
-    per_title: int = Field(1, ge=1, description="Only passages whose title so many of them have.")
+    per_title: int = Field(
+        1, ge=1, le=1_000_000, description="Only passages whose title so many of them have."
+    )
     dev: int = Field(100, ge=1, description="Passages set apart to choose the checkpoint by.")
-    per_forward: int = Field(8, ge=1, description="Documents per forward pass of an evaluation.")
+    per_forward: int = Field(
+        8, ge=1, le=65_536, description="Documents per forward pass of an evaluation."
+    )
 
 
 class RetroLmTask(Task):

@@ -66,8 +66,10 @@ class RetroRankerSettings(Part):
         description="Projections that cross-attention starts with: its layer's self-attention, or "
         "the identity, by which equal words find each other from the first step on.",
     )
-    chunk_length: int = Field(32, ge=2, description="Tokens of a chunk (m).")
-    max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
+    chunk_length: int = Field(32, ge=2, le=1_000_000, description="Tokens of a chunk (m).")
+    max_length: int = Field(
+        160, ge=16, le=1_000_000, description="Tokens of a passage (r), the rest is cut."
+    )
     readout: ReadOut = Field("last", description="Final states that the head reads: last or mean.")
     similarity: float = Field(20.0, ge=0, description="Weight of the mean encodings' cosine.")
     head_alone: float = Field(
@@ -78,8 +80,12 @@ class RetroRankerSettings(Part):
     )
     distillation: float = Field(1.0, ge=0, description="Weight of the teacher's order.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
-    evaluated: int = Field(20, ge=2, description="Candidates ranked per held-out question.")
-    per_forward: int = Field(10, ge=1, description="Of those, how many go through together.")
+    evaluated: int = Field(
+        20, ge=2, le=1_000_000, description="Candidates ranked per held-out question."
+    )
+    per_forward: int = Field(
+        10, ge=1, le=65_536, description="Of those, how many go through together."
+    )
 
 
 class RetroRankerTask(CandidateRankingTask):

@@ -46,17 +46,20 @@ class RetroReaderSettings(Part):
         (3, 4, 5, 6), description="Encoder layers that see the question."
     )
     frozen: int = Field(
-        2, ge=0, description="Encoder layers, from below, that stay as they are: faster."
+        2, ge=0, le=1_000, description="Encoder layers, from below, that stay as they are: faster."
     )
-    chunk_length: int = Field(32, ge=8, description="Tokens of a chunk (m).")
-    max_length: int = Field(160, ge=16, description="Tokens of a passage (r), the rest is cut.")
+    chunk_length: int = Field(32, ge=8, le=1_000_000, description="Tokens of a chunk (m).")
+    max_length: int = Field(
+        160, ge=16, le=1_000_000, description="Tokens of a passage (r), the rest is cut."
+    )
     longest: int | None = Field(
         None,
         ge=1,
+        le=1_000_000,
         description="Train on gold passages of at most this many tokens: more questions in the "
         "same time.",
     )
-    max_answer_tokens: int = Field(12, ge=1, description="Longest answer.")
+    max_answer_tokens: int = Field(12, ge=1, le=1_000_000, description="Longest answer.")
     with_negatives: float = Field(
         0.5, ge=0, le=1, description="Share of items that read negatives beside the gold passage."
     )
@@ -64,6 +67,7 @@ class RetroReaderSettings(Part):
     copied: int = Field(
         10,
         ge=0,
+        le=1_000_000,
         description="Tokens of a stretch of the gold passage to continue.",
     )
     copying: float = Field(0.5, ge=0, description="Weight of the loss on them.")
@@ -77,9 +81,14 @@ class RetroReaderSettings(Part):
     sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
     readout: float = Field(2.0, gt=0, description="Of the first state of copying.")
     evaluated: int = Field(
-        2, ge=1, description="Candidates read per held-out question; the gold passage if none is."
+        2,
+        ge=1,
+        le=1_000_000,
+        description="Candidates read per held-out question; the gold passage if none is.",
     )
-    per_forward: int = Field(10, ge=1, description="Held-out questions answered together.")
+    per_forward: int = Field(
+        10, ge=1, le=65_536, description="Held-out questions answered together."
+    )
 
 
 class RetroReaderTask(Task):

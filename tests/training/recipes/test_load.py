@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from odqa.errors import SpecError
+from odqa.errors import OdqaError, SpecError
 from odqa.training.load_recipe import load_recipe
 
 RECIPES = Path(__file__).resolve().parents[3] / "eval" / "recipes"
@@ -49,6 +49,7 @@ def test_defaults_of_the_task_are_filled_in(tmp_path: Path) -> None:
         ({"task": "crossencoder"}, "task"),
         ({"settings": {"max_lenght": 10}}, "max_lenght"),
         ({"seed": None}, "seed"),
+        ({"settings": [1]}, "settings: expected keys and values, got [1]"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_in_one_line(
@@ -83,6 +84,56 @@ def test_a_teacher_is_one_run_or_several(
     assert load_recipe(_written(tmp_path, recipe)).data.teacher == paths
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: x\n" * 2, ":2: key 'name' is given twice"),
+        ("a: " + "[" * 10_000, ":1: nested too deeply"),
+        ("x" * 1_000_001, ": more than 1,000,000 bytes"),
+        ("- a\n", ":1: expected keys, found a list"),
+        ("name: 2024-01-01\n", ":1: "),
+    ],
+)
+def test_what_is_no_recipe_is_refused_like_a_spec(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OdqaError) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"{path}{line}")
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "line"),
+    [
+        (None, {"seed": 2**32}, "seed: expected a number from -4,294,967,295 to 4,294,967,295"),
+        (None, {"seed": -1}, "seed: expected greater than or equal to 0"),
+        (None, {"name": "n" * 101}, "name: String should have at most 100 characters"),
+        (None, {"name": "../x"}, "name: String should match pattern"),
+        ("optim", {"batch": 2**70}, "optim.batch: expected less than or equal to 65536"),
+        ("optim", {"lr": 1e300}, "optim.lr: expected a number from"),
+        ("optim", {"steps": 2**40}, "optim.steps: expected a number from"),
+        ("data", {"corpus": "a\0b"}, "data.corpus: a text with a null character"),
+        ("settings", {"max_length": 2**70}, "settings.max_length: expected less than or equal"),
+        ("lora", {"r": 2**40}, "lora.r: expected less than or equal to 65536"),
+    ],
+)
+def test_values_beyond_reason_are_named_with_key_and_line(
+    tmp_path: Path, part: str | None, values: dict[str, Any], line: str
+) -> None:
+    recipe = _recipe()
+    if part is None:
+        recipe |= values
+    else:
+        recipe[part] = {**recipe.get(part, {}), **values}
+    path = _written(tmp_path, recipe)
+    with pytest.raises(OdqaError) as caught:
+        load_recipe(path)
+    place, _, message = str(caught.value).partition(": ")
+    assert place.rpartition(":")[0] == str(path)
+    assert int(place.rpartition(":")[2]) > 1
+    assert message.startswith(line)
+
+
 def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:
     recipe = _recipe()
     recipe["data"] = {**recipe["data"], "weights": {"nq": 1, "triviaqa": 1}}
@@ -91,9 +142,9 @@ def test_a_weight_of_no_source_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_broken_yaml_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="cannot be read"):
+    with pytest.raises(SpecError, match=r"none\.yaml: no such spec file"):
         load_recipe(tmp_path / "none.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [", encoding="utf-8")
-    with pytest.raises(SpecError, match="not YAML"):
+    with pytest.raises(SpecError, match=r"broken\.yaml:1: broken YAML"):
         load_recipe(broken)
