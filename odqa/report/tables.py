@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.verdict import notices, verdict
@@ -18,8 +18,9 @@ _INTERVAL = re.compile(r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]")
 def to_markdown(comparison: Comparison) -> str:
     """Verdict, table and notices as GitHub-flavoured Markdown."""
     header, rows = _cells(comparison)
-    lines = [_markdown_row(header), _markdown_row(["---"] + ["---:"] * (len(header) - 1))]
-    lines += [_markdown_row(row) for row in rows]
+    lines = [_markdown_row(map(markdown, header))]
+    lines.append(_markdown_row(["---"] + ["---:"] * (len(header) - 1)))
+    lines += [_markdown_row(map(_markdown_cell, row)) for row in rows]
     notes = [f"> {markdown(notice)}" for notice in notices(comparison)]
     parts = [markdown(verdict(comparison)), "\n".join(lines), "\n>\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -60,8 +61,8 @@ def _cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_markdown_cell, cells))} |"
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _markdown_cell(cell: str) -> str:
