@@ -40,7 +40,7 @@ _LATEX: Mapping[str, str] = {
     "…": r"\ldots{}",
 }
 #: Markdown's characters anywhere; an underscore inside of a word means nothing there.
-_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=^)[#+=-]")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[#+=-]")
 
 
 def mask_passwords(text: str) -> str:

@@ -8,7 +8,7 @@ PYTHON=${PYTHON:-python3}
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
 pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
 # The torch that odqa runs on, a CPU build where there is no NVIDIA driver (see scripts/setup.sh).
-torch=$(grep '^torch==' requirements.lock)
+torch=$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
 if ! pip show -q torch 2>/dev/null; then
     if command -v nvidia-smi >/dev/null 2>&1; then
         pip install -q "$torch"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from odqa.checkpoints.foreign_code import refuse_foreign_code
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def load_model(auto_class: AutoClass, folder: Path, name: str, **options: Any) -
         options: further configuration keys.
 
     Raises:
-        CheckpointError: not a checkpoint, or one without the head that ``auto_class`` needs.
+        CheckpointError: not a checkpoint, one without the head that ``auto_class`` needs, or one
+            that asks for code.
     """
     import torch
     import transformers
 
+    refuse_foreign_code(folder, name)
     with _quiet():
         try:
             model, info = getattr(transformers, auto_class).from_pretrained(
@@ -86,6 +89,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    refuse_foreign_code(folder, name)
     with _quiet():
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -20,14 +20,14 @@ from odqa.errors import CheckpointError
 if TYPE_CHECKING:
     from odqa.cache import Cache
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[\w./-]+)?")
 
 
 def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
     """The folder behind a checkpoint name, with ``config.json`` and weights in it.
 
     Args:
-        ref: local folder, ``embedded:NAME`` or hub id (``owner/name``).
+        ref: local folder, ``embedded:NAME`` or hub id (``owner/name``, ``owner/name@REVISION``).
         cache: where embedded and trained checkpoints are built; default: the user's cache.
 
     Raises:

@@ -30,10 +30,12 @@ def make_manifest(
     seconds: float,
     stages: Mapping[str, int],
     settings: Mapping[str, object],
+    sources: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
     """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC).
 
     ``stages`` are the counts of all stages of all pipelines and of those that ran.
+    ``sources`` are the content hashes, and commits, of the files that specs name.
     ``code`` is the `code_revision` when it started: a checkout may change during a long run.
     """
     return {
@@ -43,6 +45,7 @@ def make_manifest(
         "dataset": describe_data(dataset),
         "specs": {spec.name: spec.hash for spec in specs},
         "settings": dict(settings),
+        "sources": dict(sources or {}),
         "stages": stages,
         "statistics": {"seed": SEED, "draws": DRAWS, "level": LEVEL},
         "versions": dict(installed()),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
 
 from odqa.cache import Cache
 from odqa.comparison.costs import StageCost, stage_cost
@@ -115,8 +117,25 @@ def run_comparison(
             },
             settings={"latency": latency}
             | ({"metrics": list(measures.columns)} if metrics else {}),
+            sources=_sources(plan),
         ),
     )
+
+
+def _sources(plan: Plan) -> dict[str, dict[str, str]]:
+    """Content hashes of the files that stages name, and the commits of those from the hub."""
+    from odqa.checkpoints.hub import commit_of
+
+    digests: dict[str, str] = {}
+    for node in plan.nodes:
+        digests |= cast(Mapping[str, str], node.identity["sources"])
+    names = [name for name in digests if not name.startswith("embedded:")]
+    # What is a path is in no cache of the hub.
+    commits = {name: commit_of(name) for name in names if not Path(name).exists()}
+    return {
+        name: {"content": digest, **({"commit": commit} if (commit := commits.get(name)) else {})}
+        for name, digest in digests.items()
+    }
 
 
 def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:

@@ -16,7 +16,7 @@ from odqa.types import Passage
 
 _SECONDS_TO_REACH = 5
 _NQ_OPEN = "google-research-datasets/nq_open"
-_FORM = "write hf:owner/name:split or hf:owner/name:config:split"
+_FORM = "write hf:owner/name:split or hf:owner/name:config:split, with name@REVISION to pin it"
 _QUESTIONS_INSTEAD = "pass a local NQ-open .jsonl file instead"
 _PASSAGES_INSTEAD = "pass a local DPR .tsv(.gz) file or a BEIR folder instead"
 
@@ -28,12 +28,23 @@ class HubRef(NamedTuple):
     config: str | None
     split: str
 
+    @property
+    def repository(self) -> tuple[str, str | None]:
+        """Its name without the revision, and the revision, if it names one."""
+        if Path(self.name).is_dir():
+            return self.name, None
+        name, _, revision = self.name.partition("@")
+        return name, revision or None
+
     def __str__(self) -> str:
         return ":".join(part for part in ("hf", *self) if part)
 
 
 def parse_ref(ref: str) -> HubRef | None:
-    """``nq-open``, ``nq-open:SPLIT`` or ``hf:owner/name[:config]:split``; `None` for other names.
+    """``nq-open``, ``nq-open:SPLIT`` or ``hf:owner/name[@REVISION][:config]:split``.
+
+    Returns:
+        `None` for other names.
 
     Raises:
         DataError: it begins like one of these, but has another form.
@@ -54,7 +65,8 @@ def read_questions(ref: HubRef) -> QuestionSet:
     Raises:
         EnvironmentProblem: the hub cannot be reached. DataError: no such set, or other columns.
     """
-    stem = f"{ref.name.rstrip('/').rsplit('/', 1)[-1]}-{ref.split}"
+    name, _ = ref.repository
+    stem = f"{name.rstrip('/').rsplit('/', 1)[-1]}-{ref.split}"
     rows = enumerate(_load(ref, _QUESTIONS_INSTEAD), start=1)
     return collect(str(ref), stem, ((f"{ref}, row {number}", row) for number, row in rows))
 
@@ -98,7 +110,8 @@ def _load(ref: HubRef, alternative: str) -> Any:
 
     with _quiet(), _offline_when_unreachable(ref):
         try:
-            return datasets.load_dataset(ref.name, ref.config, split=ref.split)
+            name, revision = ref.repository
+            return datasets.load_dataset(name, ref.config, split=ref.split, revision=revision)
         except ConnectionError:
             raise EnvironmentProblem(
                 "the Hugging Face hub cannot be reached, and the set is not in its local cache",

@@ -23,6 +23,7 @@ _MOST_BYTES, _MOST_LEVELS, _MOST_VALUES = 1_000_000, 50, 20_000
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOL = "tag:yaml.org,2002:bool"
 _FLOAT = "tag:yaml.org,2002:float"
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass(slots=True)
@@ -184,6 +185,8 @@ class _Values:
             )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)
+        if node.tag not in _COLLECTIONS:
+            raise SpecError(f"not plain values (tag {node.tag})", where=place)
         if id(node) in self.open_nodes:
             raise SpecError("an alias that holds itself", where=place)
         self.open_nodes.add(id(node))

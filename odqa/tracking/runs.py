@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.verdict import verdict
+from odqa.escapes import markdown
 from odqa.tracking.values import pipeline_metrics, pipeline_params
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def log_runs(
         _files(client, parent, folder)
         for name, result in comparison.pipelines.items():
             tags = {"mlflow.parentRunId": parent, "odqa.spec_hash": result.spec.hash}
-            tags["mlflow.note.content"] = result.spec.description
+            tags["mlflow.note.content"] = markdown(result.spec.description)
             children[name] = child = _start(client, experiment, name, tags)
             metrics = pipeline_metrics(comparison, name)
             _log(client, child, pipeline_params(result.spec), metrics, comparison)
@@ -115,7 +116,9 @@ def _dataset(comparison: Comparison) -> Any:
 
 def _parent_tags(comparison: Comparison) -> dict[str, str]:
     manifest = comparison.manifest
-    tags = {"mlflow.note.content": verdict(comparison), "odqa.version": str(manifest.get("odqa"))}
+    # MLflow shows a note as Markdown.
+    note = markdown(verdict(comparison))
+    tags = {"mlflow.note.content": note, "odqa.version": str(manifest.get("odqa"))}
     if manifest.get("code"):
         tags["odqa.code"] = str(manifest["code"])
     return tags

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from odqa.cache import Cache
+from odqa.comparison.draft import remove_dead_drafts
 from odqa.comparison.folder import save
 from odqa.comparison.result import Comparison
 from odqa.comparison.run import run_comparison
@@ -206,3 +212,89 @@ def test_a_damaged_stage_is_one_line(
         Comparison.load(tmp_path)
     assert len(str(caught.value).splitlines()) == 1
     assert str(tmp_path) in str(caught.value)
+
+
+def test_a_run_folder_is_replaced_and_a_folder_of_others_is_not(
+    composed: Comparison, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    save(synthetic_comparison(2, 2), folder)
+    (folder / "report.html").write_text("of the old one")
+    save(composed, folder)
+    assert Comparison.load(folder) == composed
+    assert not (folder / "pipelines" / "bm25").exists() and not (folder / "report.html").exists()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"holds other files, such as notes.txt; name a new folder"):
+        save(composed, folder)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is no folder"):
+        save(composed, tmp_path / "file")
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
+
+
+def save_and_die(comparison: Comparison, folder: Path, number: int) -> int:
+    """Saves in a child that is killed at its n-th opening, making, renaming or removing.
+
+    Returns:
+        How often it did any of these, where it was not killed; else 0.
+    """
+    counted = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"}
+    times = 0
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        nonlocal times
+        if event in counted and "run" in str(args[0]):
+            times += 1
+            if times == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    pid = os.fork()
+    if pid == 0:
+        sys.addaudithook(hook)
+        save(comparison, folder)
+        os._exit(times)
+    status = os.waitpid(pid, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_killed_at_any_file_a_run_folder_is_whole_or_absent(tmp_path: Path, existing: bool) -> None:
+    """Every fifth file, and all of the end; eval/reliability/kill_saving.py does all."""
+    old, new = synthetic_comparison(1, 1), synthetic_comparison(2, 1)
+    folder = tmp_path / "run"
+    if existing:
+        save(old, folder)
+    total = save_and_die(new, folder, -1)
+    assert total > 20
+    for number in (*range(1, total - 7, 5), *range(total - 7, total + 1)):
+        shutil.rmtree(folder)
+        if existing:
+            save(old, folder)
+        assert save_and_die(new, folder, number) == 0
+        # The next run of any name does this first.
+        remove_dead_drafts(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} <= {"run"}
+        if existing or folder.exists():
+            assert len(Comparison.load(folder).questions) in ((1, 2) if existing else (2,))
+        else:
+            folder.mkdir()
+    save(new, folder)
+    assert Comparison.load(folder) == new
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def failing(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(RunError) as caught:
+        save(synthetic_comparison(2, 2), tmp_path / "run")
+    assert str(caught.value) == (
+        f"{tmp_path}/run: cannot be written ({os.strerror(code)}); choose another --out, or free "
+        "some disk; run again, finished stages are read from the cache"
+    )
+    assert list(tmp_path.iterdir()) == []

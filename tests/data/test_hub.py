@@ -128,3 +128,26 @@ def test_set_that_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(datasets, "load_dataset", absent)
     with pytest.raises(DataError, match="the hub has no such public set"):
         read_questions(HubRef("owner/absent", None, "train"))
+
+
+def test_a_revision_pins_a_set_and_stays_out_of_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    calls: list[tuple[object, ...]] = []
+
+    def load(name: str, config: str | None, *, split: str, revision: str | None) -> object:
+        calls.append((name, config, split, revision))
+        return [{"question": "who", "answer": ["a"]}]
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    ref = parse_ref("hf:owner/name@abc123:en:test")
+    assert ref is not None
+    assert read_questions(ref).questions == (Question("name-test-0", "who", ("a",)),)
+    assert calls == [("owner/name", "en", "test", "abc123")]
+    # A local folder with the sign in its name is itself.
+    folder = tmp_path / "set@1"
+    folder.mkdir()
+    assert HubRef(str(folder), None, "test").repository == (str(folder), None)
