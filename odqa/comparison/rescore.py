@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -58,9 +58,8 @@ def _rows(comparison: ComparisonData, result: PipelineResult, name: str) -> list
         return []
     hits = {q.id: result.hits_of(stage).get(q.id, []) for q in comparison.questions}
     ((own, peer),) = measures.rankings.items()
-    values: Mapping[str, Mapping[str, float]] = score_ranking(
-        hits, comparison.qrels, (), {own: peer}
-    )
+    qrels = {key: dict(grades) for key, grades in comparison.qrels.items()}
+    values = score_ranking(hits, qrels, (), {own: peer})
     return [MetricRow(pipeline, key, name, metrics[own]) for key, metrics in values.items()]
 
 
