@@ -61,8 +61,10 @@ def compare(
     from odqa.execution.explain import QUESTIONS
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
+    from odqa.tracking import tracking_seconds
 
     TracePolicy.parse(traces)  # refuse an unknown policy before the work
+    tracking_seconds()
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
     if any(map(is_run_folder, refs)):
