@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / ROOT
 #: Rooms by floor, the lowest first; of several names that fit a module, the longest is its room.
 #: Rooms of one floor do not import each other.
 FLOORS: list[tuple[str, ...]] = [
-    ("types", "errors", "suggest", "progress", "explanation", "threads"),
+    ("types", "errors", "suggest", "progress", "explanation", "threads", "drafts"),
     ("lazy_exports", "html_view"),
     ("meters", "ranking", "data.ids", "data.id_index"),
     # Only a corpus is part of the contract of components; the rest of data stands above it.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
+from odqa.drafts import draft_of, remove
 from odqa.errors import EnvironmentProblem
 
 _PREFIX = "sqlite:///"
@@ -48,8 +49,7 @@ def open_store(uri: str) -> None:
 def _create(file: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    _remove_drafts(file)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
+    draft = draft_of(file)
     try:
         store = SqlAlchemyStore(f"{_PREFIX}{draft}", "./mlruns")
         store.engine.dispose()
@@ -64,23 +64,8 @@ def _create(file: Path) -> None:
             # A file system without links.
             draft.rename(file)
     finally:
-        for path in file.parent.glob(f"{draft.name}*"):
-            path.unlink(missing_ok=True)
-
-
-def _remove_drafts(file: Path) -> None:
-    """Those of processes that were killed."""
-    for draft in file.parent.glob(f".{file.name}.*.draft*"):
-        number = draft.name.removeprefix(f".{file.name}.").partition(".")[0]
-        if number.isdecimal() and not _is_alive(int(number)):
-            draft.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    with suppress(OSError):
-        os.kill(pid, 0)
-        return True
-    return False
+        remove(draft)
+        remove(draft.with_name(f"{draft.name}-journal"))
 
 
 def _check(file: Path) -> None:

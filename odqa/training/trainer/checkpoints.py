@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odqa.drafts import flush
 from odqa.errors import RunError
-from odqa.training.trainer.drafts import flush, unwritable
+from odqa.training.trainer.drafts import unwritable
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
+from odqa.drafts import flush
 from odqa.errors import RunError
 
 #: Folder beside what is written; a killed process leaves it, the next one clears it.
@@ -50,14 +49,3 @@ def unwritable(error: Exception, path: Path) -> RunError:
         where=str(path),
         cure="free some disk or make it writable, then go on with --resume",
     )
-
-
-def flush(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    # Windows has no flush of folders, and some network file systems have none of files.
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

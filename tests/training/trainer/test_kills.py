@@ -5,10 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +14,10 @@ import yaml
 from filelock import FileLock
 
 from odqa.errors import RunError
+from odqa.testing.kills import killed_at
 from odqa.training import tasks
 from odqa.training.tasks.base import Task
 from odqa.training.trainer.run import train
-
-_WRITES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 
 
 @pytest.fixture
@@ -46,35 +41,6 @@ def contents(out: Path) -> dict[str, str]:
     """SHA-256 of what a training leaves to its user."""
     files = [out / "curve.json", out / "recipe.json", *sorted((out / "tiny").iterdir())]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def killed_at(number: int, folder: Path, call: Callable[[], object]) -> bool:
-    """Run it in a child that is killed before its n-th write to a folder; whether it was."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            torch.set_num_threads(1)
-            count = 0
-
-            def hook(event: str, args: tuple[Any, ...]) -> None:
-                nonlocal count
-                if event not in _WRITES or not str(args[0]).startswith(str(folder)):
-                    return
-                if event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR):
-                    return
-                count += 1
-                if count == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            sys.addaudithook(hook)
-            call()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    status = os.waitpid(pid, 0)[1]
-    assert status in (0, signal.SIGKILL), "the child failed by itself"
-    return status != 0
 
 
 @pytest.fixture
