@@ -7,12 +7,10 @@ batched time. An attribute of every span names which.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from odqa.errors import RunError, SpecError
+from odqa.errors import SpecError
 from odqa.metrics.attribution import outcomes
 
 if TYPE_CHECKING:
@@ -70,32 +68,3 @@ class TracePolicy:
         if self.choice == "failures":
             return [q for q in ids if False in answered.get(q, ())]
         return [q for q in ids if len(answered.get(q, ())) == 2]
-
-
-@dataclass(frozen=True, slots=True)
-class TraceCount:
-    """How many traces were sent, and how many were stored."""
-
-    sent: int
-    stored: int
-
-    def check(self, where: str) -> None:
-        """Raise where traces were lost.
-
-        Raises:
-            RunError: the counts differ.
-        """
-        if self.sent != self.stored:
-            raise RunError(
-                f"{self.stored} of {self.sent} traces were stored",
-                where=where,
-                cure="the run folder is complete; log it again with odqa log",
-            )
-
-
-class Tracer(ABC):
-    """Sends the traces of a comparison to a store."""
-
-    @abstractmethod
-    def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
-        """One trace per pipeline and question; counts what was sent and what arrived."""

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / ROOT
 #: Rooms by floor, the lowest first; of several names that fit a module, the longest is its room.
 #: Rooms of one floor do not import each other.
 FLOORS: list[tuple[str, ...]] = [
-    ("escapes", "types", "suggest", "progress", "explanation", "threads"),
+    ("escapes", "types", "suggest", "progress", "explanation", "threads", "drafts"),
     ("errors", "bounds"),
     ("lazy_exports", "html_view"),
     ("meters", "ranking", "data.ids", "data.id_index"),

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from odqa.comparison.result import Comparison
-from odqa.errors import RunError, SpecError
+from odqa.errors import SpecError
 from odqa.metrics.attribution import outcomes
 from odqa.testing.synthetic import synthetic_comparison
-from odqa.tracing import TraceCount, TracePolicy
+from odqa.tracing import TracePolicy
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,3 @@ def test_policies_choose_questions(comparison: Comparison) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"traces: no trace policy.*sample: N"):
         TracePolicy.parse(text)
-
-
-def test_a_difference_of_counts_is_an_error() -> None:
-    TraceCount(5, 5).check("there")
-    with pytest.raises(RunError, match="there: 4 of 5 traces were stored"):
-        TraceCount(5, 4).check("there")

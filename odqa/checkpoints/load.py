@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from odqa.checkpoints.foreign_code import refuse_foreign_code
+from odqa.checkpoints.tokenizer_lock import one_call_at_a_time
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ AutoClass = Literal[
     "DPRContextEncoder",
     "DPRQuestionEncoder",
 ]
+
+_LOADING = RLock()
 
 # No component that reads token vectors uses the pooler of an encoder.
 _UNUSED = ("pooler.",)
@@ -105,7 +109,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         )
     # Readers pad windows long after they made them; advice against that helps no user.
     getattr(tokenizer, "deprecation_warnings", {})["Asking-to-pad-a-fast-tokenizer"] = True
-    return tokenizer
+    return one_call_at_a_time(tokenizer)
 
 
 def position_limit(config: Any) -> int:
@@ -180,18 +184,23 @@ def _weight_file(folder: Path, key: str) -> Path | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Stop transformers from logging what is raised as an error here, and 5 from drawing bars."""
+    """Stop transformers from logging what is raised as an error here, and 5 from drawing bars.
+
+    One thread at a time: this is a setting of the process, and so are torch's number format and
+    the initialisation of weights, which transformers changes while it loads.
+    """
     from transformers.utils import logging
 
-    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-        if bars:
-            logging.enable_progress_bar()
+    with _LOADING:
+        before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity(logging.CRITICAL)
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(before)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

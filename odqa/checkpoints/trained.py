@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 # Written when a training starts; its models are written when it ends.
 RECIPE = "recipe.json"
+# The learning curve, written after the models: the training has ended.
+CURVE = "curve.json"
 
 
 def trained_models(folder: Path) -> list[Path]:
-    """Model folders of a training run, sorted by name; of a model's folder, the folder itself."""
+    """Model folders of a training run that has ended, sorted by name; of a model's folder, the
+    folder itself."""
     if (folder / WEIGHTS).is_file():
         return [folder]
+    if (folder / RECIPE).is_file() and not (folder / CURVE).is_file():
+        return []
     return sorted(file.parent for file in folder.glob(f"*/{WEIGHTS}"))
 
 

@@ -68,8 +68,10 @@ def compare(
     from odqa.metrics.measures import parse_measures
     from odqa.spec.benchmark import is_benchmark, load_benchmark
     from odqa.tracing import TracePolicy
+    from odqa.tracking import tracking_seconds
 
     TracePolicy.parse(traces)  # refuse an unknown policy before the work
+    tracking_seconds()
     stage: OracleStage | None = oracle.value if oracle else None
     refs = specs or []
     chosen = tuple(metrics.split(",")) if metrics else ()

@@ -16,8 +16,12 @@ def log(
     mlflow: TrackingUri = None,
     traces: Traces = SAMPLE,
 ) -> None:
-    """Log a run folder to MLflow."""
+    """Log a run folder to MLflow, or complete what was interrupted; 2 where not all is logged."""
     from odqa.comparison.result import Comparison
+    from odqa.errors import RunError
     from odqa.tracking import log_comparison
 
-    echo(log_comparison(Comparison.load(folder), folder, mlflow, traces=traces))
+    outcome = log_comparison(Comparison.load(folder), folder, mlflow, traces=traces)
+    if not outcome.complete:
+        raise RunError(outcome.line.removeprefix("warning: "))
+    echo(outcome)

@@ -20,10 +20,19 @@ def train(
         typer.Option(help="In place of the recipe's; the same questions are held out."),
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
-    mlflow: Annotated[bool, typer.Option(help="Log curves to $MLFLOW_TRACKING_URI.")] = False,
+    mlflow: Annotated[
+        bool, typer.Option(help="Log the curve to $MLFLOW_TRACKING_URI when it has ended.")
+    ] = False,
 ) -> None:
     """Train what a recipe says; killed, it goes on with --resume to the same result."""
     from odqa.training.trainer.run import train as run
 
     name = recipe.stem if seed is None else f"{recipe.stem}-{seed}"
-    echo(run(recipe, out or Path("training") / name, resume, mlflow, seed))
+    if mlflow:
+        from odqa.tracking import log_training, tracking_seconds
+
+        tracking_seconds()  # refuse a wrong value before the work
+    folder = run(recipe, out or Path("training") / name, resume, seed)
+    echo(folder)
+    if mlflow:
+        echo(f"MLflow: {log_training(folder)}")

@@ -13,6 +13,7 @@ nq-open    ``{"question": …, "prediction": …}`` a line     NQ-open's evaluat
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from odqa.data.dpr_results import write_dpr_results
 from odqa.data.predictions import write_nq_open, write_squad
 from odqa.data.qrels import write_qrels
 from odqa.data.trec import write_run
+from odqa.drafts import draft_of, remove
 from odqa.errors import DataError, RunError
 from odqa.metrics.has_answer import has_answer
 from odqa.suggest import did_you_mean
@@ -66,6 +68,9 @@ def export(
 ) -> list[Path]:
     """Write files and return their paths.
 
+    All are written as drafts and then renamed: a kill leaves no part of a file, and the same
+    export completes what a killed one has begun.
+
     Args:
         form: one of `FORMATS`.
         path: a folder (made where it is missing), or, with a suffix, the one file to write.
@@ -73,7 +78,7 @@ def export(
 
     Raises:
         RunError: no such format or pipeline, nothing to export, several files where one is named,
-            a file that exists already, a folder that cannot be made.
+            a file that exists already with other content, a folder that cannot be made.
         DataError: a passage without text, a file that cannot be written.
     """
     options = options or ExportOptions()
@@ -91,31 +96,55 @@ def export(
         targets = {names[0]: path}
     else:
         targets = {name: path / f"{name}{FORMATS[form]}" for name in names}
-    for target in targets.values():
-        if target.exists():
-            raise RunError("exists already", where=str(target), cure="remove it or name another")
-    with _folder(targets[names[0]].parent):
+    with _drafts(targets[names[0]].parent) as drafts:
+        written = {}
         for name, target in targets.items():
-            _write(comparison, form, name, options, target)
+            written[target] = drafts / target.name
+            _write(comparison, form, name, options, written[target])
+        for target, draft in written.items():
+            _check_same(target, draft)
+        for target, draft in written.items():
+            _move(draft, target)
     return list(targets.values())
 
 
 @contextmanager
-def _folder(folder: Path) -> Iterator[None]:
-    """A folder to write to; one made here is removed again when writing fails."""
+def _drafts(folder: Path) -> Iterator[Path]:
+    """A folder for drafts in one to write to; one made here is removed when writing fails."""
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        drafts = draft_of(folder / "export")
+        drafts.mkdir(exist_ok=True)
     except OSError as error:
         what = f"the folder cannot be made ({error.strerror})"
         raise RunError(what, where=str(folder), cure="name another with --to") from None
     try:
-        yield
+        yield drafts
     except BaseException:
+        remove(drafts)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
         raise
+    remove(drafts)
+
+
+def _check_same(target: Path, draft: Path) -> None:
+    """Refuse a file that is there with other content; the same is what a killed export wrote."""
+    if target.exists() and not (target.is_file() and filecmp.cmp(target, draft, shallow=False)):
+        raise RunError(
+            "exists already with other content",
+            where=str(target),
+            cure="remove it or name another",
+        )
+
+
+def _move(draft: Path, target: Path) -> None:
+    try:
+        draft.replace(target)
+    except OSError as error:
+        raise DataError(f"cannot be written ({error.strerror})", where=str(target)) from None
 
 
 def _write(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from odqa.execution.call import Feed, Output, call_stage
 from odqa.execution.components import make_component
+from odqa.execution.gate import Gate
 from odqa.interfaces import Component
 from odqa.registry import ROLES
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
@@ -37,13 +38,19 @@ class PipelineOutput:
 
 
 class Pipeline:
-    """All stages of a spec, ready after `prepare`; ``components`` holds them by id."""
+    """All stages of a spec, ready after `prepare`; ``components`` holds them by id.
+
+    Several threads may use it at once: each gets what it would get alone. `prepare` and `close`
+    wait until no thread is in `run`, which afterwards raises one `ComponentError` until the
+    pipeline is prepared again.
+    """
 
     def __init__(self, spec: PipelineSpec) -> None:
         self.spec = spec
         self.components: dict[str, Component[Any]] = {
             node.id: make_component(node.stage) for node in spec.graph.nodes
         }
+        self._gate = Gate()
 
     @classmethod
     def from_spec(cls, spec: PipelineSpec | str | Path, overrides: Iterable[str] = ()) -> Pipeline:
@@ -56,8 +63,9 @@ class Pipeline:
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """All offline work of all stages; idempotent."""
-        for component in self.components.values():
-            component.prepare(corpus, cache)
+        with self._gate.alone():
+            for component in self.components.values():
+                component.prepare(corpus, cache)
 
     def run(
         self, questions: Sequence[Question], hits: Sequence[list[Hit]] | None = None
@@ -67,6 +75,12 @@ class Pipeline:
         Args:
             hits: input of the first stages that take hits, if there is no retriever.
         """
+        with self._gate.using():
+            return self._run(questions, hits)
+
+    def _run(
+        self, questions: Sequence[Question], hits: Sequence[list[Hit]] | None
+    ) -> PipelineOutput:
         graph = self.spec.graph
         seconds: dict[str, float] = {}
         outputs: dict[str, Sequence[Output]] = {}
@@ -87,5 +101,6 @@ class Pipeline:
 
     def close(self) -> None:
         """Free weights and indexes of all stages."""
-        for component in self.components.values():
-            component.close()
+        with self._gate.alone():
+            for component in self.components.values():
+                component.close()

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from odqa.errors import EnvironmentProblem
@@ -34,6 +35,8 @@ _TEXTS_AT_ONCE = 5_000
 _QUERIES_AT_ONCE = 500
 #: Lucene refuses queries of more different terms than this; its default is 1,024.
 _MOST_TERMS = 1_000_000
+#: Two threads that start a JVM would set its options while it runs.
+_STARTING = Lock()
 _OWN_JAVA = "set ODQA_JAVA_HOME to the folder of a Java 21 or newer"
 
 
@@ -68,6 +71,12 @@ def start_java(heap_mb: int = DEFAULT_HEAP_MB) -> None:
         raise EnvironmentProblem(
             "pyjnius is not installed, so Java cannot be called", cure="pip install pyserini"
         ) from None
+    with _STARTING:
+        _start(heap_mb, jnius_config)
+    _classes()
+
+
+def _start(heap_mb: int, jnius_config: Any) -> None:
     if not jnius_config.vm_running:
         home, jar = _java_home(), anserini_jar()
         _checked_version(home)
@@ -82,7 +91,6 @@ def start_java(heap_mb: int = DEFAULT_HEAP_MB) -> None:
                 raise EnvironmentProblem(
                     f"the JVM of {home} does not start ({error})", cure=_OWN_JAVA
                 ) from error
-    _classes()
 
 
 def java_version() -> str:

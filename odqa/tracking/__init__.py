@@ -1,11 +1,25 @@
-"""Finished comparisons in MLflow: the only package that knows it.
+"""Finished comparisons and trainings in MLflow: the only package that knows it.
 
-Tracking comes after everything is computed and saved, and nothing it does can lose a result: a
-server that is down costs a few seconds and one warning line.
+Tracking comes after everything is computed and saved, in a process of its own that is ended when
+its time is over: nothing it does can lose or hold a result.
 """
 
 from __future__ import annotations
 
-from odqa.tracking.log import DEFAULT_URI, log_comparison, tracking_target
+from odqa.tracking.log import (
+    DEFAULT_URI,
+    TrackingOutcome,
+    log_comparison,
+    log_training,
+    tracking_seconds,
+    tracking_target,
+)
 
-__all__ = ["DEFAULT_URI", "log_comparison", "tracking_target"]
+__all__ = [
+    "DEFAULT_URI",
+    "TrackingOutcome",
+    "log_comparison",
+    "log_training",
+    "tracking_seconds",
+    "tracking_target",
+]

@@ -11,70 +11,67 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from odqa.tracing import TraceCount, Tracer
-from odqa.tracking.spans import SpanRecord, TraceBuilder, TraceRecord
+from odqa.tracking.payload import TraceBatch
+from odqa.tracking.spans import SpanRecord, TraceRecord
 
 if TYPE_CHECKING:
     from mlflow.entities import Span
     from mlflow.tracking import MlflowClient
 
-    from odqa.comparison.result import Comparison
 
-#: Traces per call; also the most that MLflow links to a run at once.
-BATCH = 100
-
-
-class MlflowTracer(Tracer):
-    """Sends traces to the runs of a comparison.
+def send_traces(
+    client: MlflowClient, experiment: str, runs: Mapping[str, str], batches: Iterable[TraceBatch]
+) -> tuple[int, bool]:
+    """Send traces to the runs of their pipelines, those that are not there yet.
 
     Args:
         runs: pipeline -> run id.
+
+    Returns:
+        How many of them are stored at the end, and whether any had to be sent.
     """
+    from mlflow.tracing.client import TracingClient
 
-    def __init__(self, client: MlflowClient, experiment: str, runs: Mapping[str, str]) -> None:
-        self._client = client
-        self._experiment = experiment
-        self._runs = runs
+    tracing = TracingClient(client.tracking_uri)
+    before: dict[str, set[str]] = {}
+    wanted: dict[str, set[str]] = {}
+    is_new = False
+    for pipeline, records in batches:
+        run = runs[pipeline]
+        if run not in before:
+            before[run] = set(stored_traces(client, experiment, run))
+        traces = {_hash(run, record.question_id, digits=32): record for record in records}
+        wanted.setdefault(run, set()).update(f"tr-{key}" for key in traces)
+        missing = {key: t for key, t in traces.items() if f"tr-{key}" not in before[run]}
+        if not missing:
+            continue
+        is_new = True
+        spans = [span for key, trace in missing.items() for span in _spans(key, trace)]
+        tracing.log_spans(experiment, spans)
+        client.link_traces_to_run([f"tr-{key}" for key in missing], run)
+    stored = sum(
+        len(keys & set(stored_traces(client, experiment, run))) for run, keys in wanted.items()
+    )
+    return stored, is_new
 
-    def send(self, comparison: Comparison, questions: Iterable[str]) -> TraceCount:
-        """One trace per pipeline and question, synchronously."""
-        from mlflow.tracing.client import TracingClient
 
-        tracing = TracingClient(self._client.tracking_uri)
-        builder = TraceBuilder(comparison)
-        question_ids = list(questions)
-        sent = stored = 0
-        for pipeline, run in self._runs.items():
-            remaining = iter(question_ids)
-            while batch := list(islice(remaining, BATCH)):
-                traces = {
-                    _hash(run, question, digits=32): builder.build(pipeline, question)
-                    for question in batch
-                }
-                spans = [span for key, trace in traces.items() for span in _spans(key, trace)]
-                tracing.log_spans(self._experiment, spans)
-                self._client.link_traces_to_run([f"tr-{key}" for key in traces], run)
-                sent += len(traces)
-            stored += sum(1 for _ in self._stored(run)) if question_ids else 0
-        return TraceCount(sent, stored)
-
-    def _stored(self, run: str) -> Iterator[str]:
-        token: str | None = None
-        while True:
-            page = self._client.search_traces(
-                locations=[self._experiment],
-                run_id=run,
-                max_results=500,
-                page_token=token,
-                include_spans=False,
-            )
-            yield from (trace.info.trace_id for trace in page)
-            token = page.token
-            if not token:
-                return
+def stored_traces(client: MlflowClient, experiment: str, run: str) -> Iterator[str]:
+    """The ids of all traces of a run."""
+    token: str | None = None
+    while True:
+        page = client.search_traces(
+            locations=[experiment],
+            run_id=run,
+            max_results=500,
+            page_token=token,
+            include_spans=False,
+        )
+        yield from (trace.info.trace_id for trace in page)
+        token = page.token
+        if not token:
+            return
 
 
 def _spans(key: str, trace: TraceRecord) -> list[Span]:

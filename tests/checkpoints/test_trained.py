@@ -38,6 +38,7 @@ def run_of(folder: Path, *names: str) -> Path:
     (folder / "recipe.json").write_text("{}")
     for name in names:
         shutil.copytree(delta_dir(name), folder / name)
+    (folder / "curve.json").write_text("[]")
     return folder
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from odqa.data.trec import read_run
 from odqa.errors import DataError, OdqaError, RunError
 from odqa.metrics.catalogue import stage_of
 from odqa.spec.pipeline import parse_pipeline
+from odqa.testing.kills import killed_at
 from odqa.testing.toys import QRELS, toy_components, toy_dataset
 
 with toy_components():
@@ -130,6 +133,33 @@ def test_bad_options_are_one_line(
         export(run, form, tmp_path / name, options)
     assert line in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("form", ["trec", "dpr", "squad"])
+def test_a_killed_export_leaves_whole_files_and_is_completed(
+    run: Comparison, tmp_path: Path, form: str
+) -> None:
+    expected = {path.name: path.read_bytes() for path in export(run, form, tmp_path / "whole")}
+    number = 0
+    out = tmp_path / "out"
+    for number in range(1, 100):
+        shutil.rmtree(out, ignore_errors=True)
+        if not killed_at(number, out, lambda: export(run, form, out)):
+            break
+        for path in out.glob("*.*" if out.is_dir() else "-"):
+            assert path.name.startswith(".export.") or path.read_bytes() == expected[path.name]
+        export(run, form, out)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+    assert number > 4
+
+
+def test_a_file_with_other_content_keeps_all_as_it_was(run: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "finds.trec").write_text("mine")
+    with pytest.raises(RunError, match=r"finds\.trec: exists already with other content; remove"):
+        export(run, "trec", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"finds.trec", "run"}
+    assert (tmp_path / "finds.trec").read_text() == "mine"
 
 
 def test_without_qrels_there_are_none_to_export(run: Comparison, tmp_path: Path) -> None:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from odqa.checkpoints.trained import RECIPE
+from odqa.checkpoints.trained import CURVE, RECIPE
 from odqa.errors import RunError
 from odqa.training.load_recipe import load_recipe
+from odqa.training.trainer.checkpoints import Checkpoints
+from odqa.training.trainer.drafts import unwritable, write_whole
+
+_LOCK = ".lock"
 
 
-def train(
-    recipe_path: Path,
-    out: Path,
-    resume: bool = False,
-    mlflow: bool = False,
-    seed: int | None = None,
-) -> Path:
+def train(recipe_path: Path, out: Path, resume: bool = False, seed: int | None = None) -> Path:
     """Run a recipe to its end and write what it trained.
 
-    A kill at any point loses the steps since the last checkpoint and nothing else: started again
-    with ``resume``, the result is the same as without the kill.
+    A kill at any point loses the steps since the last evaluation and nothing else: started again
+    with ``resume``, the result is the same as without the kill, bit by bit on one machine.
 
     Args:
         recipe_path: the YAML file.
-        out: folder of the run: ``checkpoints/``, ``curve.json`` and one folder per trained model.
-        resume: go on from the last checkpoint, if there is one.
-        mlflow: log curves to MLflow.
+        out: folder of the run: ``checkpoints/``, one folder per trained model, and ``curve.json``,
+            which is written last.
+        resume: go on from the last whole checkpoint, if there is one.
         seed: in place of the recipe's, with the same questions held out, so that what two seeds
             reach can be compared.
 
@@ -38,23 +39,18 @@ def train(
         SpecError: the recipe is wrong.
         DataError: its data is missing or broken.
         CheckpointError: the weights to start from are missing, or of other layers or rank.
-        RunError: ``out`` holds another run and ``resume`` is not set, or the recipe differs.
+        RunError: ``out`` holds another run and ``resume`` is not set, the recipe differs, another
+            process trains there, ``out`` cannot be written, or the loss is no number.
     """
     recipe = load_recipe(recipe_path)
     if seed is not None:
         recipe = recipe.with_seed(seed)
     content = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
-    recipe_copy = out / RECIPE
-    checkpoints = out / "checkpoints"
-    if recipe_copy.is_file():
-        if not resume:
-            raise RunError("holds a run already", where=str(out), cure="resume it or name another")
-        if recipe_copy.read_text(encoding="utf-8") != content:
-            raise RunError("was started with another recipe", where=str(out), cure="name another")
+    checkpoints = Checkpoints(out / "checkpoints", hashlib.sha256(content.encode()).hexdigest())
+    _check_folder(out, content, checkpoints, resume)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
     from transformers import set_seed
-    from transformers.trainer_utils import get_last_checkpoint
 
     from odqa.training.model.trained_weights import initialise_from
     from odqa.training.tasks import task_class
@@ -65,13 +61,76 @@ def train(
     model = task.build()
     if recipe.start is not None:
         initialise_from(task, model, recipe.start)
-    out.mkdir(parents=True, exist_ok=True)
-    recipe_copy.write_text(content, encoding="utf-8")
-    trainer = TaskTrainer(task, model, checkpoints, report_to="mlflow" if mlflow else "none")
-    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=checkpoint)
-    curve = learning_curve(trainer.state.log_history)
-    (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
-    for name, trained in task.trained(trainer.model).items():
-        task.write(out / name, name, trained, curve)
+    with _alone(out):
+        recipe_is_known = _check_folder(out, content, checkpoints, resume)
+        checkpoint = checkpoints.latest(recipe_is_known=recipe_is_known)
+        write_whole(out / RECIPE, lambda draft: draft.write_text(content, encoding="utf-8"))
+        trainer = TaskTrainer(task, model, checkpoints)
+        if checkpoint is not None and trainer.has_ended(checkpoint):
+            trainer.restore(checkpoint)
+        else:
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        curve = learning_curve(trainer.state.log_history)
+        for name, trained in task.trained(trainer.model).items():
+            # Bound now: the draft is written before the loop goes on.
+            write_whole(out / name, lambda draft: task.write(draft, name, trained, curve))  # noqa: B023
+        rows = json.dumps(curve, indent=1)
+        write_whole(out / CURVE, lambda draft: draft.write_text(rows, encoding="utf-8"))
     return out
+
+
+def _check_folder(out: Path, content: str, checkpoints: Checkpoints, resume: bool) -> bool:
+    """Whether the folder says that its checkpoints are of this recipe.
+
+    Raises:
+        RunError: it holds a run that is not to be resumed, or one by another recipe.
+    """
+    recipe = _read_recipe(out / RECIPE)
+    has_run = recipe is not None or bool(checkpoints.steps())
+    if has_run and not resume:
+        if (out / CURVE).is_file():
+            raise RunError(
+                "holds a run that has ended", where=str(out), cure="name another folder with --out"
+            )
+        what = "" if checkpoints.steps() else ", stopped before its first checkpoint"
+        raise RunError(
+            f"holds a run that has not ended{what}",
+            where=str(out),
+            cure="go on with --resume, or name another folder with --out",
+        )
+    if recipe is not None and recipe != content:
+        raise RunError("was started with another recipe", where=str(out), cure="name another")
+    return recipe is not None
+
+
+def _read_recipe(path: Path) -> str | None:
+    """The recipe of a run; `None` without one, or with a part of one, left by a kill."""
+    try:
+        content = path.read_text(encoding="utf-8")
+        json.loads(content)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        raise RunError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    return content
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for one process at a time."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(out / _LOCK)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise RunError(
+            "another process trains there", where=str(out), cure="wait for it, or name another"
+        ) from None
+    except OSError as error:
+        raise unwritable(error, out) from error
+    try:
+        yield
+    finally:
+        lock.release()
