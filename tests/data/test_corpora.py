@@ -67,9 +67,9 @@ def test_huge_files_are_hashed_once(
 ) -> None:
     (tmp_path / "a.tsv").write_text(ROWS)
     hashed = []
-    digest = corpora._digest
+    digest = corpora.sha256_of
     monkeypatch.setattr(corpora, "_HUGE", 1)
-    monkeypatch.setattr(corpora, "_digest", lambda path: hashed.append(path) or digest(path))
+    monkeypatch.setattr(corpora, "sha256_of", lambda path: hashed.append(path) or digest(path))
     for _ in range(2):
         assert list(open_corpus("a.tsv", cache, tmp_path)) == PASSAGES
     assert len(hashed) == 1

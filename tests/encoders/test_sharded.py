@@ -35,7 +35,8 @@ def test_shards_make_one_mapped_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(file.vectors, ROWS)
     # Shards of 4, 4 and 2 items: 3 + 3 + 1 cut off.
     assert (file.items, file.dim, file.truncated, file.offsets) == (10, 3, 7, None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["info.json", "vectors.npy"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".resume", "info.json", "vectors.npy"]
 
 
 def test_a_killed_run_goes_on_after_the_last_finished_shard(tmp_path: Path) -> None:
