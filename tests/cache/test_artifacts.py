@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -321,9 +322,15 @@ def test_who_waits_for_another_process_is_told(
     monkeypatch.setattr("odqa.cache.lock._QUIET", 0.05)
     final = tmp_path / "kind" / content_key({})[:24]
     final.parent.mkdir()
-    held = FileLock(f"{final}.lock")
-    held.acquire()
-    threading.Timer(0.5, held.release).start()
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with FileLock(f"{final}.lock"):
+            is_held.set()
+            time.sleep(0.5)
+
+    threading.Thread(target=hold).start()
+    is_held.wait()
     cache = Cache(tmp_path)
     with caplog.at_level(logging.INFO):
         cache.artifact("kind", {}, write_hello)
