@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / ROOT
 #: Rooms of one floor do not import each other.
 FLOORS: list[tuple[str, ...]] = [
     ("types", "errors", "suggest", "progress", "explanation", "threads"),
-    ("lazy_exports", "html_view"),
+    ("lazy_exports", "html_view", "package_files"),
     ("meters", "ranking", "data.ids", "data.id_index"),
     # Only a corpus is part of the contract of components; the rest of data stands above it.
     ("cache", "data.corpus"),

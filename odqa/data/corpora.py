@@ -16,6 +16,7 @@ from odqa.data import beir, dpr_tsv, hub
 from odqa.data.corpus import Corpus
 from odqa.data.embedded import EMBEDDED
 from odqa.errors import DataError
+from odqa.package_files import checked
 from odqa.progress import progress
 from odqa.suggest import did_you_mean
 
@@ -43,7 +44,7 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
             be reached. CacheError: the cache cannot be written.
     """
     if ref == "embedded":
-        return _from_file(EMBEDDED / "passages.tsv", ref, cache)
+        return _from_file(checked(EMBEDDED / "passages.tsv"), ref, cache)
     if (place := hub.parse_ref(ref)) is not None:
         return _from_hub(place, cache)
     path = base / Path(ref).expanduser()
