@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from odqa.cache import Cache
@@ -402,3 +403,20 @@ def test_keys_know_the_fusion_that_a_rewriter_names(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ReciprocalRankFusion, "version", 9)
     assert keys("rank") == rank
     assert not set(keys("rrf")) & set(rrf)
+
+
+def test_results_of_a_gpu_in_another_number_format_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def key(settings: str) -> str:
+        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, {settings}}}}}")
+        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
+
+    on_cpu = key("checkpoint: x, device: auto")
+    before = key("checkpoint: x")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("odqa.devices.fast_bfloat16", lambda device: True)
+    on_gpu = key("checkpoint: x, device: auto")
+    in_fp32 = key("checkpoint: x, device: auto, precision: float32")
+    assert len({on_cpu, on_gpu, in_fp32}) == 3
+    assert key("checkpoint: x") == before
