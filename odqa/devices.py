@@ -101,6 +101,11 @@ def device_facts(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
     return {"device": device_name(device), "dtype": str(dtype).removeprefix("torch.")}
 
 
+def device_identity(device: torch.device) -> dict[str, str]:
+    """For cache keys of what a model computed: nothing for the CPU, on which most is computed."""
+    return {} if device.type == "cpu" else {"device": device.type}
+
+
 def device_name(device: torch.device) -> str:
     """How tables call the device: ``cpu``, or the GPU's own name."""
     import torch

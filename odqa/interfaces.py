@@ -24,7 +24,7 @@ What holds for each of them:
 * **A component gets queries**: ids and texts. Accepted answers reach only a component whose config
   has `ComponentConfig.sees_answers`; its figures are then marked as ceilings everywhere.
 * **Ids travel with scores** in `Hit`s. Results are sorted by falling score; ties keep the order in
-  which the hits came in (rankers) or fall back to the corpus order (retrievers).
+  which the hits came in (rankers) or are ordered by passage id (retrievers).
 
 Rankers return a subset of the ids they were given: all of them, or the best ``k``. Their result
 does not depend on the order of the hits they were given, except to break exact ties. The incoming
@@ -197,6 +197,9 @@ class Component(ABC, Generic[C_co]):
     #: Raised whenever the same config would give other results than before; enters cache keys.
     #: For a class from outside odqa its source counts too (`odqa.code_identity`).
     version: ClassVar[int] = 1
+    #: Raised where results differ in nothing but ties or rounding; enters cache keys, but no spec
+    #: hash, so that specs of earlier versions keep theirs.
+    revision: ClassVar[int] = 0
     #: How many questions one online call gets; also the unit of resuming. An exact search that
     #: reads its whole index in every call is faster with many.
     questions_per_call: int = 32

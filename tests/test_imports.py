@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / ROOT
 FLOORS: list[tuple[str, ...]] = [
     ("escapes", "types", "suggest", "progress", "explanation", "threads", "drafts"),
     ("errors", "bounds"),
-    ("lazy_exports", "html_view"),
+    ("lazy_exports", "html_view", "package_files"),
     ("meters", "ranking", "data.ids", "data.id_index"),
     # Only a corpus is part of the contract of components; the rest of data stands above it.
     ("cache", "data.corpus"),

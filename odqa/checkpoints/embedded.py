@@ -14,6 +14,7 @@ from odqa.checkpoints.base_model import BASE_SHA256, base_model_dir
 from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import read_delta
 from odqa.errors import CheckpointError
+from odqa.package_files import checked
 from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def delta_dir(name: str) -> Path:
     """Folder of the shipped change of a model.
 
     Raises:
-        CheckpointError: this version of odqa ships none.
+        CheckpointError: this version of odqa ships none. EnvironmentProblem: a file is damaged.
     """
     folder = _MODELS / name
     if not (folder / "config.json").is_file():
@@ -76,4 +77,6 @@ def delta_dir(name: str) -> Path:
             where=PREFIX + name,
             cure="name a checkpoint folder or hub id instead",
         )
+    for file in ("config.json", "delta.safetensors"):
+        checked(folder / file)
     return folder

@@ -14,12 +14,14 @@ from odqa.cli import (
     analyse,
     ask,
     bits,
+    cache,
     check,
     compare,
     components,
     doctor,
     export,
     index,
+    interrupt,
     log,
     mine,
     models,
@@ -71,6 +73,7 @@ app.command("bits")(bits.bits)
 app.command("teach")(teach.teach)
 app.add_typer(models.app, name="models")
 app.add_typer(analyse.app, name="analyse")
+app.add_typer(cache.app, name="cache")
 
 
 def _print_version(is_asked: bool) -> None:
@@ -108,6 +111,7 @@ def _terminate(*_: object) -> NoReturn:
 def main() -> None:
     """Entry point: exit code 0; 2 for errors of the user; 130, 143 when stopped (INT, TERM)."""
     signal.signal(signal.SIGTERM, _terminate)
+    interrupt.end_soon_after_signals()
     handler = logging.StreamHandler()
     handler.setFormatter(VisibleFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -126,8 +130,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code in (_INTERRUPTED, _TERMINATED):
-        message = "interrupted; what was finished is kept, run it again to go on"
-        echo(f"\nodqa: {message}", err=True)
+        echo(f"\nodqa: {interrupt.message()}", err=True)
     sys.exit(code)
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import xxhash
+
+from odqa.cache.digest import FileState, sha256_of
 from odqa.data import beir, dpr_tsv, hub
 from odqa.data.corpus import Corpus
 from odqa.data.embedded import EMBEDDED
 from odqa.data.paths import is_file, is_folder, path_from
 from odqa.errors import DataError
+from odqa.package_files import checked
 from odqa.progress import progress
 from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
 
-#: Larger files are hashed again only when size or modification time changed.
+#: Larger files are hashed again only when their state or one of their samples changed.
 _HUGE = 2**28
+#: Pieces of a large file that are read at every start, evenly spaced, and bytes of each.
+_SAMPLES, _SAMPLE = 64, 2**16
 #: Raised whenever the same file gives another corpus.
 _VERSION = 1
 
@@ -38,7 +45,7 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
             be reached. CacheError: the cache cannot be written.
     """
     if ref == "embedded":
-        return _from_file(EMBEDDED / "passages.tsv", ref, cache)
+        return _from_file(checked(EMBEDDED / "passages.tsv"), ref, cache)
     if (place := hub.parse_ref(ref)) is not None:
         return _from_hub(place, cache)
     path = path_from(base, ref)
@@ -122,17 +129,26 @@ def _tsv_lines(path: Path) -> Callable[[int, int], str]:
 
 
 def _sha256(path: Path, cache: Cache) -> str:
-    stat = path.stat()
-    if stat.st_size < _HUGE:
-        return _digest(path)
+    """SHA-256 of a file; that of a large one is remembered while it seems to be the same file.
+
+    An edit in place changes at least the ctime, even where size and mtime are set back; where a
+    file system has no ctime (some network shares), samples of the content may show it.
+    """
+    state = FileState.of(path)
+    if state.bytes < _HUGE:
+        return sha256_of(path)
 
     def build(work: Path) -> None:
-        (work / "sha256").write_text(_digest(path), encoding="utf-8")
+        (work / "sha256").write_text(sha256_of(path), encoding="utf-8")
 
-    identity = {"path": str(path.resolve()), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    identity = {"path": str(path.resolve()), **asdict(state), "samples": _sample(path, state.bytes)}
     return (cache.artifact("digests", identity, build) / "sha256").read_text(encoding="utf-8")
 
 
-def _digest(path: Path) -> str:
+def _sample(path: Path, size: int) -> str:
+    digest = xxhash.xxh3_128()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        for start in np.linspace(0, max(0, size - _SAMPLE), _SAMPLES).astype(int).tolist():
+            stream.seek(start)
+            digest.update(stream.read(_SAMPLE))
+    return str(digest.hexdigest())

@@ -27,6 +27,7 @@ from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet
 from odqa.errors import DataError
 from odqa.interfaces import ComponentConfig
+from odqa.package_files import checked
 from odqa.suggest import did_you_mean
 from odqa.types import Matching
 
@@ -162,8 +163,8 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
     if ref == "embedded":
         # The judgements are of the embedded passages.
         use_qrels = config.corpus == "embedded" and config.qrels is None
-        questions = nq_open.read_questions(EMBEDDED / "questions.jsonl")
-        qrels = read_qrels(EMBEDDED / "questions.qrels") if use_qrels else None
+        questions = nq_open.read_questions(checked(EMBEDDED / "questions.jsonl"))
+        qrels = read_qrels(checked(EMBEDDED / "questions.qrels")) if use_qrels else None
         return QuestionSet("embedded", questions.questions), qrels
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None

@@ -25,8 +25,9 @@ from odqa.checkpoints.load import (
     read_tensor,
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
-from odqa.devices import device_and_dtype, device_facts
+from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
+from odqa.encoders.kept_batches import KeptBatches
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -127,6 +128,7 @@ class LateInteractionEncoder:
             "checkpoint": self.fingerprint,
             "doc_maxlen": self.settings.doc_maxlen,
             "dtype": str(self.dtype),
+            **device_identity(self.device),
         }
 
     def facts(self) -> dict[str, str]:
@@ -159,11 +161,17 @@ class LateInteractionEncoder:
         ids, truncated = self._passage_ids(texts)
         passages: list[np.ndarray] = [np.empty((0, self.dim), np.float32)] * len(ids)
         batches = list(token_batches([len(row) for row in ids], self._budget))
-        for batch in progress(batches, desc, len(batches), unit="batch") if desc else batches:
+        kept = KeptBatches(batches, lambda batch: [passages[i] for i in batch])
+        for batch, finished in kept.finished:
+            for i, vectors in zip(batch, finished, strict=True):
+                passages[i] = vectors
+        steps = kept.remaining
+        for batch in progress(steps, desc, len(steps), unit="batch") if desc else steps:
             rows, mask = padded([ids[i] for i in batch], self._tokenizer.pad_token_id)
             vectors = self._forward(torch.from_numpy(rows), torch.from_numpy(mask))
             for row, i in enumerate(batch):
                 passages[i] = vectors[row, : len(ids[i])][self._keeps(ids[i])]
+            kept.done(batch)
         packed = np.concatenate(passages) if passages else np.empty((0, self.dim), np.float32)
         return Shard(packed, np.array([len(v) for v in passages], dtype=np.int64), truncated)
 

@@ -17,9 +17,10 @@ from odqa.checkpoints.kinds import check_pooler, check_text_encoder, load_text_m
 from odqa.checkpoints.load import load_tokenizer, parameter_count, position_limit
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings, read_sentence_settings
-from odqa.devices import device_and_dtype, device_facts
+from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_batches
 from odqa.encoders.flops import encoder_gflop
+from odqa.encoders.kept_batches import KeptBatches
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -131,12 +132,16 @@ class TextEncoder:
         # Collected on the device: a GPU would wait for each copy of a batch to the host.
         out = torch.empty((len(ids), self.dim), dtype=torch.float32, device=self.device)
         batches = list(token_batches([len(row) for row in ids], self._budget))
-        steps: Iterator[list[int]] | list[list[int]] = batches
+        kept = KeptBatches(batches, lambda batch: list(out[batch].cpu().numpy()))
+        for batch, vectors in kept.finished:
+            out[batch] = torch.from_numpy(np.concatenate(vectors)).to(self.device)
+        steps: Iterator[list[int]] | list[list[int]] = kept.remaining
         if desc:
-            steps = progress(batches, desc, len(batches), unit="batch")
+            steps = progress(kept.remaining, desc, len(kept.remaining), unit="batch")
         with torch.inference_mode():
             for batch in steps:
                 out[batch] = self._forward([ids[i] for i in batch])
+                kept.done(batch)
         return np.asarray(out.cpu().numpy())
 
     def gflop(self, text: str) -> float:
@@ -153,6 +158,7 @@ class TextEncoder:
             "normalize": self.settings.normalize,
             "max_length": self.tokens.max_length,
             "dtype": str(self.dtype),
+            **device_identity(self.device),
         }
 
     def facts(self) -> dict[str, str]:

@@ -181,7 +181,7 @@ class Executor:
         name = f"{node.stage.role} {node.stage.type}"
         for number, start in enumerate(progress(starts, name, len(starts), "batch")):
             batch_questions = questions[start : start + size]
-            batch = read_batch(work, number)
+            batch = read_batch(work, number, of_unfinished=True)
             # Another version may have had another batch size.
             if batch is not None and list(batch.rows) == [
                 question.id for question in batch_questions

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from odqa.cache import Cache
+from odqa.cache.key import versioned
 from odqa.data.dataset import Dataset
 from odqa.errors import ComponentError
 from odqa.execution.components import make_component
@@ -35,6 +36,8 @@ PASSAGES = 3
 MOST_BYTES = 50_000_000
 #: Questions per call.
 _BATCH = 8
+#: Raised whenever the same ranking is explained otherwise.
+_VERSION = 1
 
 Explanations = Mapping[str, tuple[Explanation, ...]]
 
@@ -55,7 +58,12 @@ def explain_ranking(
     kind = get(stage.role, stage.type)
     if not questions or not issubclass(kind, Ranker) or kind.explain is Ranker.explain:
         return {}
-    identity = {"ranking": record.key, "questions": questions, "passages": PASSAGES}
+    identity = {
+        "ranking": record.key,
+        "questions": questions,
+        "passages": PASSAGES,
+        **versioned(_VERSION),
+    }
 
     def build(work: Path) -> None:
         write_explanations(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from odqa import registry
 from odqa.cache import content_key
+from odqa.interfaces import ComponentConfig, ModelConfig
 from odqa.spec.graph import GraphNode
 from odqa.spec.pipeline import PipelineSpec
 from odqa.spec.stage import StageSpec
@@ -63,6 +65,7 @@ def make_plan(
                 "upstream": _upstream(inputs),
                 "corpus": None if _needs_no_corpus(graph_node) else corpus,
                 "questions": questions,
+                **_revision(graph_node.stage),
                 **running(graph_node.stage),
             }
             key = stage_keys[graph_node.id] = content_key(identity)
@@ -90,4 +93,22 @@ def running(stage: StageSpec) -> dict[str, object]:
     seconds measured on one device must not be reported for another.
     """
     parameters = dict(stage.config.running())
-    return {"running": parameters} if parameters else {}
+    return {**({"running": parameters} if parameters else {}), **_computed_on(stage.config)}
+
+
+def _computed_on(config: ComponentConfig) -> dict[str, object]:
+    """Device and number format that ``device: auto`` takes here, unless those are the defaults.
+
+    A cache may move, or a machine get a GPU: results in bf16 are no results in fp32.
+    """
+    if not isinstance(config, ModelConfig) or config.device != "auto":
+        return {}
+    from odqa.devices import device_and_dtype
+
+    device, dtype = device_and_dtype(config.device, config.precision)
+    return {} if device.type == "cpu" else {"computed_on": [device.type, str(dtype)]}
+
+
+def _revision(stage: StageSpec) -> dict[str, object]:
+    revision = registry.get(stage.role, stage.type).revision
+    return {"revision": revision} if revision else {}

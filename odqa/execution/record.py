@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from odqa.cache import content_key
+from odqa.cache.kept import note_kept
 from odqa.execution.call import Output
 from odqa.interfaces import Stored
 from odqa.meters.meter import NOTHING, Spent
@@ -74,22 +76,31 @@ def write_batch(folder: Path, number: int, batch: Batch) -> None:
     target = _batch_file(folder, number)
     rows = [{"id": key, **_to_json(value)} for key, value in batch.rows.items()]
     draft = target.with_suffix(".tmp")
-    text = json.dumps({**batch.spent.to_dict(), "rows": rows})
-    draft.write_text(text, encoding="utf-8")
+    data = {**batch.spent.to_dict(), "rows": rows}
+    draft.write_text(json.dumps({**data, "checksum": content_key(data)}), encoding="utf-8")
     draft.replace(target)
+    note_kept(target)
 
 
-def read_batch(folder: Path, number: int) -> Batch | None:
-    """A batch from disk; `None` if it is missing or unreadable."""
+def read_batch(folder: Path, number: int, *, of_unfinished: bool = False) -> Batch | None:
+    """A batch from disk; `None` if it is missing or unreadable.
+
+    Args:
+        of_unfinished: of a stage without a manifest, so that only its own checksum vouches for it;
+            those of version 0.1.0 have none and are not read.
+    """
     source = _batch_file(folder, number)
     if not source.is_file():
         return None
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
+        checksum = data.pop("checksum", None)
+        if of_unfinished and checksum != content_key(data):
+            return None
         rows = {row["id"]: _from_json(row) for row in data["rows"]}
         return Batch(Spent.from_dict(data), rows)
-    except (ValueError, KeyError, TypeError):
-        # A power cut may leave an empty file behind a rename; finished stages have checksums.
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # A power cut may leave an empty file behind a rename.
         return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from odqa.cache.key import versioned
 from odqa.encoders.sharded import Shard, VectorFile, encode_shards
 from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex, Metric
 from odqa.indexes.faiss_index import VectorIndex, build_index
@@ -21,6 +22,9 @@ from odqa.types import Hit, Passage
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
+
+#: Raised whenever `odqa.indexes.faiss_index` makes another index of the same vectors.
+_INDEX_VERSION = 1
 
 #: Passages -> their vectors; the second argument labels the progress bar.
 EncodePassages = Callable[[list[Passage], str], Shard]
@@ -80,20 +84,23 @@ class DenseIndex:
         file = VectorFile(folder)
         vectors = Stored(what, cache.bytes(folder))
         if isinstance(config, FlatIndex):
-            return cls(corpus, file, VectorIndex(file.vectors, config, metric), (vectors,))
+            flat = _opened(corpus, file, config, metric)
+            return cls(corpus, file, flat, (vectors,))
 
         def build(folder: Path) -> None:
             build_index(folder, file.vectors, config, metric)
 
         parameters = {**config.identity(), "metric": metric}
         index_folder = cache.artifact(
-            "dense-index", {"vectors": vectors_identity, "index": parameters}, build
+            "dense-index",
+            {"vectors": vectors_identity, "index": parameters, **versioned(_INDEX_VERSION)},
+            build,
         )
         stored = (vectors, Stored(f"{config.type} index", cache.bytes(index_folder)))
-        return cls(corpus, file, VectorIndex(file.vectors, config, metric, index_folder), stored)
+        return cls(corpus, file, _opened(corpus, file, config, metric, index_folder), stored)
 
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scores, float32 [q, min(k, n)], and vector rows, int64, best first."""
+        """Scores, float32 [q, min(k, n)], and vector rows, int64, best first; ties by passage."""
         return self._index.search(queries, k)
 
     def hits(self, queries: np.ndarray, k: int) -> list[list[Hit]]:
@@ -123,3 +130,18 @@ class DenseIndex:
         facts["vectors"] = f"{len(file.vectors):,}"
         facts["passages cut off"] = f"{file.truncated:,} of {file.items:,}"
         return facts
+
+
+def _opened(
+    corpus: Corpus,
+    file: VectorFile,
+    config: FlatIndex | HnswIndex | IvfPqIndex,
+    metric: Metric,
+    folder: Path | None = None,
+) -> VectorIndex:
+    def tie_keys(rows: np.ndarray) -> list[tuple[str, int]]:
+        # Vectors of one passage keep their order.
+        ids = corpus.ids(file.items_of(rows).tolist())
+        return list(zip(ids, rows.tolist(), strict=True))
+
+    return VectorIndex(file.vectors, config, metric, folder, tie_keys, file.check)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from odqa.encoders.flops import linear_gflop
 from odqa.errors import CacheError, ComponentError
 from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex, Metric
-from odqa.indexes.exact import best_of, exact_search
+from odqa.indexes.exact import TieKeys, best_of, exact_search
 from odqa.indexes.faiss_threads import load_faiss, one_thread
 from odqa.progress import progress
 
@@ -40,6 +40,9 @@ class VectorIndex:
         config: flat, hnsw or ivfpq.
         metric: ``ip`` or ``l2``; scores are inner products or negated squared distances.
         folder: written by `build_index`; `None` for flat, which needs only the vectors.
+        tie_keys: what orders rows with equal scores; default: the lower row comes first.
+        check: called before vectors are read, with their rows, or with `None` for all; raises where
+            they are damaged.
 
     Raises:
         CacheError: the folder's index cannot be read or is of other vectors.
@@ -51,8 +54,12 @@ class VectorIndex:
         config: FlatIndex | HnswIndex | IvfPqIndex,
         metric: Metric,
         folder: Path | None = None,
+        tie_keys: TieKeys | None = None,
+        check: Callable[[np.ndarray | None], None] | None = None,
     ) -> None:
         self.vectors = vectors
+        self._tie_keys = tie_keys
+        self._check = check
         self.config = config
         self.metric = metric
         #: cut-off -> measured recall against exact search; empty for flat.
@@ -70,18 +77,16 @@ class VectorIndex:
 
         Returns:
             Scores, float32 [q, min(k, n)], descending; rows, int64 of the same shape, all valid.
-            Ties: lower row first.
         """
         k = min(k, len(self.vectors))
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if self._index is None:
-            return exact_search(queries, self.vectors, k, self.metric)
+            return self._exact(queries, k)
         scores, rows = self._approximate(queries, k)
         # Queries whose probed lists hold too few vectors are searched exactly.
         short = np.flatnonzero(rows[:, -1] < 0)
         if len(short):
-            exact = exact_search(queries[short], self.vectors, k, self.metric)
-            scores[short], rows[short] = exact
+            scores[short], rows[short] = self._exact(queries[short], k)
         return scores, rows
 
     def gflop(self) -> float:
@@ -99,17 +104,27 @@ class VectorIndex:
         tables = _CENTROIDS * (1 if self.metric == "ip" else probes)
         return linear_gflop(lists + tables, d, 1) + float(n * probes / lists * code / 1e9)
 
+    def _check_rows(self, rows: np.ndarray | None) -> None:
+        if self._check is not None:
+            self._check(rows)
+
+    def _exact(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        self._check_rows(None)
+        return exact_search(queries, self.vectors, k, self.metric, self._tie_keys)
+
     def _approximate(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         faiss = load_faiss()
-        fetch = k
         if isinstance(self.config, HnswIndex):
-            options = faiss.SearchParametersHNSW(efSearch=max(self.config.ef_search, k))
+            # All that the search has at hand, so that ties with the k-th are among them.
+            fetch = min(max(self.config.ef_search, k), len(self.vectors))
+            options = faiss.SearchParametersHNSW(efSearch=fetch)
         else:
             assert isinstance(self.config, IvfPqIndex)
             fetch = min(k * self.config.refine, len(self.vectors))
             options = faiss.SearchParametersIVF(nprobe=self.config.probes)
         _, candidates = self._index.search(queries, fetch, params=options)
-        return best_of(queries, self.vectors, candidates, k, self.metric)
+        self._check_rows(candidates)
+        return best_of(queries, self.vectors, candidates, k, self.metric, self._tie_keys)
 
 
 def build_index(

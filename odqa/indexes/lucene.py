@@ -175,6 +175,8 @@ class LuceneIndex:
     ) -> list[list[tuple[int, float]]]:
         """Row and score of the best ``k`` texts per query, best first, ties by row.
 
+        There are more than ``k`` where others tie with the last of them.
+
         Queries are bags of words: no character is an operator. Texts that share no term with the
         query are not retrieved, so a query without terms has no hits.
 
@@ -184,7 +186,7 @@ class LuceneIndex:
         parts = range(0, len(queries), _QUERIES_AT_ONCE)
         return list(
             chain.from_iterable(
-                self._search(queries[start : start + _QUERIES_AT_ONCE], k, threads)
+                self._with_ties(queries[start : start + _QUERIES_AT_ONCE], k, threads)
                 for start in progress(parts, "BM25", unit="batch")
             )
         )
@@ -192,6 +194,22 @@ class LuceneIndex:
     def close(self) -> None:
         """Close the index; the JVM keeps running."""
         self._searcher.close()
+
+    def _with_ties(
+        self, queries: Sequence[str], k: int, threads: int
+    ) -> list[list[tuple[int, float]]]:
+        hits: list[list[tuple[int, float]]] = [[]] * len(queries)
+        waiting, fetch = list(range(len(queries))), k + 1
+        while waiting:
+            lists = self._search([queries[i] for i in waiting], fetch, threads)
+            for i, best in zip(waiting, lists, strict=True):
+                hits[i] = best
+            # Where the last one ties with the k-th, there may be more.
+            waiting = [
+                i for i in waiting if len(hits[i]) == fetch and hits[i][-1][1] == hits[i][k - 1][1]
+            ]
+            fetch *= 4
+        return [[hit for hit in best if hit[1] >= best[min(k, len(best)) - 1][1]] for best in hits]
 
     def _search(
         self, queries: Sequence[str], k: int, threads: int

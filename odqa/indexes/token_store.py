@@ -23,7 +23,7 @@ class TokenStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        file = VectorFile(folder)
+        file = self._file = VectorFile(folder)
         self.vectors = file.vectors
         #: Number of passages cut off at the encoder's length limit.
         self.truncated = file.truncated
@@ -55,6 +55,7 @@ class TokenStore:
         Packed rather than padded: no padding is computed, and none can be a maximum.
         """
         lengths = self.lengths(rows)
+        self._file.check(self.offsets[np.asarray(rows, dtype=np.int64)], lengths)
         packed = np.empty((int(lengths.sum()), self.dim), dtype=self.vectors.dtype)
         at = 0
         for row, length in zip(rows, lengths, strict=True):

@@ -50,7 +50,7 @@ class Bm25Config(StageConfig):
 class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, LuceneIndex]):
     """Finds passages, title and text, by the terms they share with the question.
 
-    Passages with equal scores come in corpus order; passages without a shared term do not come.
+    Passages with equal scores come by id; passages without a shared term do not come.
     """
 
     Config = Bm25Config
@@ -58,6 +58,8 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
     representation = "static"
     interaction = "none"
     precomputes = ("inverted index",)
+    #: Since 1 passages with equal scores come by id, not in corpus order.
+    revision = 1
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         texts = [question.text for question in queries]
@@ -65,7 +67,8 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
         for question_hits in self._store.search(texts, k, self.config.threads):
             ids = self._corpus.ids([row for row, _ in question_hits])
             pairs = zip(ids, question_hits, strict=True)
-            hits.append([Hit(passage_id, score) for passage_id, (_, score) in pairs])
+            best = [Hit(passage_id, score) for passage_id, (_, score) in pairs]
+            hits.append(sorted(best, key=lambda hit: (-hit.score, hit.passage_id))[:k])
         return hits
 
     def describe(self) -> dict[str, str]:

@@ -73,6 +73,8 @@ class DprRetriever(Retriever[DprConfig], PreparedComponent[DprConfig, TextEncode
     type_name = "dpr"
     representation = "intra-passage dynamic"
     interaction = "none"
+    #: Since 1 passages with equal scores come by id, not in corpus order.
+    revision = 1
     precomputes = ("passage vectors",)
     #: An exact search reads every vector of the corpus once per call.
     questions_per_call = 2048

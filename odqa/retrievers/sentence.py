@@ -69,6 +69,8 @@ class SentenceRetriever(
     type_name = "sentence"
     representation = "intra-passage dynamic"
     interaction = "none"
+    #: Since 1 passages with equal scores come by id, not in corpus order.
+    revision = 1
     precomputes = ("passage vectors",)
     #: An exact search reads every vector of the corpus once per call.
     questions_per_call = 2048

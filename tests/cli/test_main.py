@@ -172,7 +172,8 @@ def test_an_interrupted_run_says_so_and_goes_on_where_it_stopped(
     args = (*args, "--mlflow", "off")
     stopped = odqa(*args, cwd=tmp_path, **env, DIE=str(signal_number.value))
     assert stopped.returncode == 128 + signal_number
-    assert "odqa: interrupted; what was finished is kept, run it again to go on" in stopped.stderr
+    go_on = f"odqa: interrupted; what was finished is kept, to go on: odqa compare {spec} --cache"
+    assert go_on in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert not list((tmp_path / "runs").glob("*"))
     first_ids = log.read_text().split()

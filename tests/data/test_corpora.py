@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
@@ -67,9 +68,9 @@ def test_huge_files_are_hashed_once(
 ) -> None:
     (tmp_path / "a.tsv").write_text(ROWS)
     hashed = []
-    digest = corpora._digest
+    digest = corpora.sha256_of
     monkeypatch.setattr(corpora, "_HUGE", 1)
-    monkeypatch.setattr(corpora, "_digest", lambda path: hashed.append(path) or digest(path))
+    monkeypatch.setattr(corpora, "sha256_of", lambda path: hashed.append(path) or digest(path))
     for _ in range(2):
         assert list(open_corpus("a.tsv", cache, tmp_path)) == PASSAGES
     assert len(hashed) == 1
@@ -160,3 +161,20 @@ def test_real_passages(shared_data: Path, tmp_path: Path, cache: Cache) -> None:
     assert corpus.ids([0, 299]) == ["1", "300"]
     assert corpus.get("1").title == "Carl Boese"
     assert corpus.get("1").text.startswith("Carl Boese( 26 August 1887")
+
+
+@pytest.mark.parametrize("has_ctime", [True, False])
+def test_a_huge_file_edited_in_place_with_its_time_set_back_is_noticed(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch, has_ctime: bool
+) -> None:
+    monkeypatch.setattr(corpora, "_HUGE", 1)
+    if not has_ctime:
+        state = corpora.FileState(len(ROWS), 1, 1, 1)
+        monkeypatch.setattr(corpora.FileState, "of", lambda path: state)
+    path = tmp_path / "a.tsv"
+    path.write_text(ROWS)
+    stat = path.stat()
+    assert open_corpus("a.tsv", cache, tmp_path).get("2").text == "two"
+    path.write_text(ROWS.replace("two", "2wo"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert open_corpus("a.tsv", cache, tmp_path).get("2").text == "2wo"

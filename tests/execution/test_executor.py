@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from odqa.cache import Cache
@@ -221,6 +224,7 @@ def test_waiting_for_another_process_is_no_offline_work(
     retriever = OverlapRetriever(BARE.retriever.config)
     retriever.prepare(toy_dataset().corpus, Cache(tmp_path))
     (built,) = (tmp_path / "index").glob("*.lock")
+    shutil.rmtree(built.with_suffix(""))
     lock_held = threading.Event()
 
     def hold() -> None:
@@ -275,7 +279,6 @@ def test_results_apart_from_the_cache_are_computed_anew(tmp_path: Path) -> None:
 def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     first = retrieved(Cache(tmp_path))
     stage = next(p for p in (tmp_path / "stages").iterdir() if p.is_dir())
-    (stage / "manifest.json").write_text('{"files": {}}')
     facts = json.loads((stage / "stage.json").read_text())
     facts["offline_seconds"] = facts.pop("offline")["seconds"]
     (stage / "stage.json").write_text(json.dumps(facts))
@@ -283,6 +286,17 @@ def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     (stage / "batch-00000.json").write_text(
         json.dumps({"seconds": batch["seconds"], "rows": batch["rows"]})
     )
+    identity = json.loads((stage / "manifest.json").read_text())["identity"]
+    files = {
+        file.name: {
+            "bytes": file.stat().st_size,
+            "mtime_ns": file.stat().st_mtime_ns,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        }
+        for file in stage.glob("*.json")
+        if file.name != "manifest.json"
+    }
+    (stage / "manifest.json").write_text(json.dumps({"identity": identity, "files": files}))
     again = retrieved(Cache(tmp_path))
     assert again.hits == first.hits
     assert (again.online, again.offline) == (
@@ -389,3 +403,20 @@ def test_keys_know_the_fusion_that_a_rewriter_names(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ReciprocalRankFusion, "version", 9)
     assert keys("rank") == rank
     assert not set(keys("rrf")) & set(rrf)
+
+
+def test_results_of_a_gpu_in_another_number_format_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def key(settings: str) -> str:
+        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, {settings}}}}}")
+        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
+
+    on_cpu = key("checkpoint: x, device: auto")
+    before = key("checkpoint: x")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("odqa.devices.fast_bfloat16", lambda device: True)
+    on_gpu = key("checkpoint: x, device: auto")
+    in_fp32 = key("checkpoint: x, device: auto, precision: float32")
+    assert len({on_cpu, on_gpu, in_fp32}) == 3
+    assert key("checkpoint: x") == before

@@ -47,3 +47,26 @@ def test_batches_are_read_in_order_and_dropped_from_behind(tmp_path: Path) -> No
         write_batch(tmp_path, number, Batch(Spent(float(number)), {}))
     drop_batches(tmp_path, 2)
     assert [batch.spent.seconds for batch in read_batches(tmp_path)] == [0.0, 1.0]
+
+
+def test_every_flipped_byte_of_an_unfinished_batch_is_noticed(tmp_path: Path) -> None:
+    batch = Batch(Spent(1.5, 7), {"q1": [Hit("p1", 0.25), Hit("p2", 0.125)], "q2": []})
+    write_batch(tmp_path, 0, batch)
+    path = tmp_path / "batch-00000.json"
+    data = path.read_bytes()
+    assert read_batch(tmp_path, 0, of_unfinished=True) == batch
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 1
+        path.write_bytes(bytes(flipped))
+        result = read_batch(tmp_path, 0, of_unfinished=True)
+        # A space of JSON may become another character that means nothing.
+        assert result in (None, batch)
+        assert result is None or data[position : position + 1] == b" "
+
+
+def test_a_batch_of_version_0_1_0_is_read_of_finished_stages_alone(tmp_path: Path) -> None:
+    row = '{"id": "q1", "hits": [["p1", 0.5]]}'
+    (tmp_path / "batch-00000.json").write_text(f'{{"seconds": 1.0, "rows": [{row}]}}')
+    assert read_batch(tmp_path, 0) == Batch(Spent(1.0), {"q1": [Hit("p1", 0.5)]})
+    assert read_batch(tmp_path, 0, of_unfinished=True) is None

@@ -89,3 +89,32 @@ def test_missing_candidates_come_last_as_minus_one() -> None:
     scores, rows = best_of(vectors[:1], vectors, np.array([[-1, 2, 0]]), 3, "ip")
     assert rows.tolist() == [[0, 2, -1]]
     assert scores[0].tolist() == [1, 0, -np.inf]
+
+
+@pytest.mark.parametrize("n", [2, 40])
+def test_ties_go_by_key_whatever_the_order_of_the_rows(n: int) -> None:
+    # Three kinds of vectors, each 50 times; k cuts through a group of ties.
+    base = RNG.standard_normal((3, 8)).astype(np.float32)
+    kinds = RNG.permutation(np.repeat(np.arange(3), 50))
+    ids = np.array([f"id{i}" for i in RNG.permutation(150)])
+    queries = RNG.standard_normal((n, 8)).astype(np.float32)
+
+    def best(order: np.ndarray) -> list[list[str]]:
+        rows = exact_search(
+            queries, base[kinds[order]], 70, "ip", lambda r: ids[order][r].tolist()
+        )[1]
+        return [ids[order][row].tolist() for row in rows]
+
+    forward = best(np.arange(150))
+    assert best(np.arange(150)[::-1]) == forward
+    for query, names in zip(queries, forward, strict=True):
+        scores = base.astype(np.float64) @ query.astype(np.float64)
+        by_hand = sorted(range(150), key=lambda i: (-np.float32(scores[kinds[i]]), ids[i]))
+        assert names == [ids[i] for i in by_hand[:70]]
+
+
+def test_keys_of_missing_candidates_are_not_asked_for() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+    candidates = np.array([[0, -1, 1, -1]])
+    _, rows = best_of(vectors[:1], vectors, candidates, 4, "ip", lambda r: ["b", "a"][: len(r)])
+    assert rows.tolist() == [[1, 0, -1, -1]]

@@ -44,14 +44,14 @@ def test_keeps_the_contract(tmp_path: Path) -> None:
 
 
 @pytest.mark.java
-def test_titles_count_ties_follow_the_corpus_and_ids_travel(tmp_path: Path) -> None:
+def test_titles_count_ties_go_by_id_and_ids_travel(tmp_path: Path) -> None:
     results = ready(Cache(tmp_path)).retrieve(QUESTIONS, 10)
     ids = [[hit.passage_id for hit in hits] for hits in results]
     assert ids[0][0] == "b_2"
     assert ids[1] == ["ü", "c"]
     assert ids[2] == []
     # "Fox" is only in the title of the twins, whose scores are equal to the last bit.
-    assert ids[3] == ["a/1", "10", "c"]
+    assert ids[3] == ["10", "a/1", "c"]
     assert results[3][0].score == results[3][1].score > results[3][2].score
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from odqa.encoders.batches import token_batches
+from odqa.encoders.kept_batches import KeptBatches
 from odqa.encoders.sharded import Shard
 from odqa.indexes.token_store import TokenStore, build_token_store
 from odqa.progress import progress
@@ -70,8 +71,13 @@ def passage_neighbours(
         ids, truncated = tokenise([passage.full_text for passage in corpus.slice(start, stop)])
         packed: dict[int, np.ndarray] = {}
         batches = list(token_batches([len(row) for row in ids], budget))
-        for batch in progress(batches, f"RETRO reads passages from {start}", len(batches)):
+        kept = KeptBatches(batches, lambda batch: [packed[i] for i in batch])
+        for batch, finished in kept.finished:
+            packed |= dict(zip(batch, finished, strict=True))
+        steps = kept.remaining
+        for batch in progress(steps, f"RETRO reads passages from {start}", len(steps)):
             packed |= dict(zip(batch, pack([ids[i] for i in batch]), strict=True))
+            kept.done(batch)
         rows = [packed[i] for i in range(len(ids))]
         return Shard(np.concatenate(rows), np.array([len(row) for row in rows]), truncated)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from odqa.checkpoints.fingerprint import checkpoint_fingerprint
+from odqa.devices import device_identity
 from odqa.interfaces import Stored
 from odqa.prepared_component import Opened
 from odqa.retro.offline.neighbour_store import NeighbourStore, passage_neighbours
@@ -44,6 +45,7 @@ def open_passage_store(
         "keys": keys,
         "dtype": str(checkpoint.model.token_table().dtype),
         "corpus": corpus.fingerprint,
+        **device_identity(checkpoint.model.device),
     }
     store = passage_neighbours(
         cache,
