@@ -80,6 +80,8 @@ def inside(folder: Path, relative: object, where: Path) -> Path:
         raise _outside(relative, where)
     try:
         target, root = (folder / path).resolve(), folder.resolve()
+        # Says whether any file can be called so, there or not.
+        target.is_file()
     except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
         raise _outside(relative, where) from error
     if not any(target.is_relative_to(allowed) for allowed in (root, *_blobs(root))):
@@ -99,11 +101,7 @@ def weight_map(index: Path) -> dict[str, str]:
     if shards is None:
         raise CheckpointError("has no weight_map", where=str(index), cure=_FETCH)
     for shard in {str(value): value for value in shards.values()}.values():
-        try:
-            missing = not inside(index.parent, shard, index).is_file()
-        except OSError:  # a name that no file can have
-            missing = True
-        if missing:
+        if not inside(index.parent, shard, index).is_file():
             raise CheckpointError(
                 f"names the file {str(shard)[:80]!r}, which is not there",
                 where=str(index),

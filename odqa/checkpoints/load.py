@@ -110,6 +110,10 @@ def _check_that_it_runs(model: Any, auto_class: AutoClass, name: str) -> None:
     import torch
 
     ids = torch.zeros((2, 8), dtype=torch.long)
+    end = getattr(model.config, "eos_token_id", None)
+    if type(end) is int and 0 <= end < int(model.config.vocab_size):
+        # Classifiers of T5 and BART read the state of the end token.
+        ids[:, -1] = end
     try:
         with torch.inference_mode():
             output = model(input_ids=ids, attention_mask=torch.ones_like(ids), return_dict=True)

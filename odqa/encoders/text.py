@@ -114,14 +114,15 @@ class TextEncoder:
         tokenizer = load_tokenizer(
             transformer_folder(folder), self.checkpoint, lower_case=text_settings.lower_case
         )
-        longest = self.settings.max_length or tokenizer_limit(tokenizer, self.checkpoint)
+        own_limit = tokenizer_limit(tokenizer, self.checkpoint)
+        longest = self.settings.max_length or own_limit or UNLIMITED
         if self._options[2] is not None and self._options[2] > limit:
             raise CheckpointError(
                 f"max_length is {self._options[2]}, the encoder takes at most {limit} tokens",
                 where=self.checkpoint,
                 cure=f"set max_length to {limit} or less",
             )
-        self.tokens = TextTokens(tokenizer, min(longest or UNLIMITED, limit))
+        self.tokens = TextTokens(tokenizer, min(longest, limit))
         self.device, self.dtype = device_and_dtype(self._device, self._precision)
         self._budget = TYPICAL_TOKENS * texts_at_once(self._batch_size, self.device)
         self.fingerprint = checkpoint_fingerprint(folder)
