@@ -22,21 +22,46 @@ def pick_device(device: Device) -> torch.device:
     """The device to use: ``auto`` takes a GPU where there is one.
 
     Raises:
-        EnvironmentProblem: ``cuda``, and torch sees no GPU.
+        EnvironmentProblem: no such device in this machine, or no such name.
     """
     import torch
 
-    if device == "cpu":
+    kind, _, index = device.partition(":")
+    where = f"device: {device}"
+    if kind not in ("cpu", "auto", "cuda", "mps") or (index and kind != "cuda"):
+        raise EnvironmentProblem(
+            "no device", where=where, cure="use cpu, auto, cuda, cuda:1 and so on, or mps"
+        )
+    if kind == "cpu":
         return torch.device("cpu")
+    if kind == "mps":
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        raise EnvironmentProblem("torch sees no Apple GPU", where=where, cure="use device: cpu")
     if torch.cuda.is_available():
-        return torch.device("cuda")
-    if device == "cuda":
+        return torch.device("cuda", *_index(index, where))
+    if kind == "cuda":
         raise EnvironmentProblem(
             "torch sees no GPU",
-            where="device: cuda",
+            where=where,
             cure="use device: auto, or install a CUDA build of torch",
         )
     return torch.device("cpu")
+
+
+def _index(index: str, where: str) -> tuple[int, ...]:
+    """The number of a GPU, if one is named."""
+    import torch
+
+    if not index:
+        return ()
+    count = torch.cuda.device_count()
+    if not index.isdecimal() or int(index) >= count:
+        gpus = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        raise EnvironmentProblem(
+            f"torch sees {count} GPU{'' if count == 1 else 's'}", where=where, cure=f"use {gpus}"
+        )
+    return (int(index),)
 
 
 def compute_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:

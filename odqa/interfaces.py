@@ -46,7 +46,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
-Device = Literal["cpu", "auto", "cuda"]
+#: ``cpu``, ``auto``, ``cuda``, ``cuda:1`` and so on for one GPU of several, or ``mps``.
+Device = Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:[0-9]{1,3})?)$")]
 
 #: Parameters that decide how a component runs, not its results.
 RUNNING = ("device", "batch_size", "threads")
@@ -146,7 +147,11 @@ class RewriterConfig(ComponentConfig):
 class ModelConfig(ComponentConfig):
     """Base of parameters of components with a neural model: where it runs, in which precision."""
 
-    device: Device = Field("cpu", description="Where the model runs; auto takes a GPU, if any.")
+    device: Device = Field(
+        "cpu",
+        description="Where the model runs: cpu, cuda, cuda:1 and so on, mps, or auto, which takes "
+        "a GPU, if any.",
+    )
     precision: Precision = Field(
         "auto", description="Number format: auto is float32 on a CPU and bfloat16 on a GPU."
     )

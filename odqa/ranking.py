@@ -9,13 +9,14 @@ from odqa.errors import ComponentError
 from odqa.types import Hit
 
 
-def reranked(hits: Sequence[Hit], scores: Sequence[float], k: int) -> list[Hit]:
+def reranked(hits: Sequence[Hit], scores: Sequence[float], k: int, question: str = "") -> list[Hit]:
     """The best ``k`` hits by their new scores.
 
     Args:
         hits: the incoming hits; their order breaks ties.
         scores: one per hit, in the same order.
         k: how many to keep; fewer come back when there are fewer hits.
+        question: its id, for the message.
 
     Raises:
         ComponentError: a score is not a finite number; sorting would then be arbitrary.
@@ -23,8 +24,9 @@ def reranked(hits: Sequence[Hit], scores: Sequence[float], k: int) -> list[Hit]:
     for hit, score in zip(hits, scores, strict=True):
         if not math.isfinite(score):
             raise ComponentError(
-                f"passage '{hit.passage_id}' was scored {score}",
-                cure="check the weights of the ranker's checkpoint",
+                f"passage '{hit.passage_id}' was scored {score}"
+                + (f" for question '{question}'" if question else ""),
+                cure="check the weights of the ranker's checkpoint, or set precision: float32",
             )
     # Python's sort is stable, so equal scores keep the incoming order.
     order = sorted(range(len(hits)), key=lambda i: -scores[i])

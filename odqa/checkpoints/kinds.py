@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from odqa.checkpoints.folder import read_json, transformer_folder
+from odqa.checkpoints.folder import transformer_folder
+from odqa.checkpoints.settings_file import SettingsFile
 from odqa.errors import CheckpointError
 
 _HEADS = {
@@ -23,7 +25,7 @@ _CURE = "name a sentence-transformers, BERT-like or DPR encoder"
 
 def model_type(folder: Path) -> str:
     """``model_type`` of a checkpoint's configuration; empty when there is none."""
-    return str(read_json(transformer_folder(folder) / "config.json").get("model_type", ""))
+    return SettingsFile.read(transformer_folder(folder) / "config.json").text("model_type", "")
 
 
 def check_text_encoder(folder: Path, name: str) -> None:
@@ -36,13 +38,13 @@ def check_text_encoder(folder: Path, name: str) -> None:
     Raises:
         CheckpointError: names the kind that it is.
     """
-    config = read_json(transformer_folder(folder) / "config.json")
+    config = SettingsFile.read(transformer_folder(folder) / "config.json").values
     if (kind := _other_kind(folder, config)) is not None:
         raise CheckpointError(f"is {kind}, not a text encoder", where=name, cure=_CURE)
 
 
-def _other_kind(folder: Path, config: dict[str, object]) -> str | None:
-    from odqa.checkpoints.load import read_tensor
+def _other_kind(folder: Path, config: Mapping[str, Any]) -> str | None:
+    from odqa.checkpoints.weights import read_tensor
 
     if config.get("is_encoder_decoder") or config.get("model_type") in ("t5", "mt5"):
         return "an encoder-decoder"
@@ -64,7 +66,8 @@ def load_text_model(folder: Path, name: str) -> Any:
     Raises:
         CheckpointError: weights are missing or of another shape.
     """
-    from odqa.checkpoints.load import AutoClass, load_model, read_tensor
+    from odqa.checkpoints.load import AutoClass, load_model
+    from odqa.checkpoints.weights import read_tensor
 
     model_folder = transformer_folder(folder)
     auto_class: AutoClass = "AutoModel"
@@ -82,7 +85,7 @@ def check_pooler(folder: Path, kind: str, name: str) -> None:
     Raises:
         CheckpointError: transformers would fill it with random weights.
     """
-    from odqa.checkpoints.load import read_tensor
+    from odqa.checkpoints.weights import read_tensor
 
     model_folder = transformer_folder(folder)
     keys = ("pooler.dense.weight", f"{kind}.pooler.dense.weight")

@@ -36,7 +36,7 @@ def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
     """
     if ref.startswith(PREFIX):
         return materialise(ref, cache)
-    path = Path(ref).expanduser()
+    path = _path(ref)
     if path.is_dir():
         if is_trained(path):
             return materialise_trained(path, cache)
@@ -47,10 +47,31 @@ def resolve_checkpoint(ref: str, cache: Cache | None = None) -> Path:
             "is a file, not a checkpoint folder", where=ref, cure="pass the folder that holds it"
         )
     if ref.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(ref):
-        raise CheckpointError("no such checkpoint folder", where=ref, cure="check the path")
+        raise _no_folder(ref)
     folder = from_hub(ref)
     check_complete(folder, ref)
     return folder
+
+
+def _path(ref: str) -> Path:
+    """The path that a name would be; CheckpointError for what no file can be called."""
+    try:
+        path = Path(ref).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError, ValueError) as error:
+        # A part that is a file, a name that is too long, no right to look, a user that is not.
+        if not isinstance(error, NotADirectoryError):
+            raise _no_folder(ref) from error
+    if not ref.strip() or not ref.isprintable():
+        raise _no_folder(ref)
+    return path
+
+
+def _no_folder(ref: str) -> CheckpointError:
+    shown = ref if ref.strip() and ref.isprintable() and len(ref) <= 200 else f"{ref[:80]!r}"
+    return CheckpointError("no such checkpoint folder", where=shown, cure="check the path")
 
 
 def checkpoint_sources(cache: Cache, *refs: str) -> dict[str, str]:

@@ -1,49 +1,73 @@
-"""The settings of a sentence-transformers checkpoint: pooling, normalisation, prompts."""
+"""The settings of a sentence-transformers checkpoint: what comes after its encoder, and prompts.
+
+Every setting that sentence-transformers 5 reads is obeyed or refused by name;
+``tests/checkpoints/test_setting_tables.py`` lists all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-from odqa.checkpoints.folder import read_json
+from odqa.checkpoints.layers import LayerSettings, read_dense, read_layer_norm
+from odqa.checkpoints.sentence_modules import (
+    LIBRARY_SETTINGS,
+    EncoderSettings,
+    Module,
+    read_encoder_settings,
+    read_modules,
+)
+from odqa.checkpoints.settings_file import SettingsFile, warn
 from odqa.errors import CheckpointError
 
-Pooling = Literal["mean", "cls", "pooler"]
+#: ``pooler`` (the model's own), or modes of `POOLING_MODES`, several joined by ``+``.
+Pooling = str
 
-_MODES: dict[str, Pooling] = {
-    "pooling_mode_mean_tokens": "mean",
+POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
+# In the order in which sentence-transformers joins the vectors of several.
+_OLD_MODES = {
     "pooling_mode_cls_token": "cls",
-    "mean": "mean",
-    "cls": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
 }
-_QUERY_PROMPTS = ("query",)
-# In the order in which sentence-transformers looks for them.
-_PASSAGE_PROMPTS = ("document", "passage", "corpus")
+_KINDS = "name a checkpoint of Transformer, Pooling, Dense, LayerNorm and Normalize modules"
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceSettings:
-    """``max_length`` counts tokens, markers included; `None` where the folder has no limit."""
+    """What a checkpoint does to the token vectors of its encoder.
+
+    Attributes:
+        pooling: token vectors to one.
+        normalize: to unit length, after everything else.
+        max_length: tokens, markers included; `None` where only the tokenizer has a limit.
+        prompts: name -> text.
+        pools_prompt: whether the tokens of a prompt count in pooling.
+        layers: after pooling, in order.
+        truncate_dim: how many numbers of a vector are kept; `None`: all.
+    """
 
     pooling: Pooling
     normalize: bool
     max_length: int | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
+    pools_prompt: bool = True
+    layers: tuple[LayerSettings, ...] = ()
+    truncate_dim: int | None = None
 
     @property
     def query_prompt(self) -> str:
         """Text to put before every question; usually empty."""
-        return self._prompt(_QUERY_PROMPTS)
+        return self.prompts.get("query", "")
 
     @property
     def passage_prompt(self) -> str:
         """Text to put before every passage; usually empty."""
-        return self._prompt(_PASSAGE_PROMPTS)
-
-    def _prompt(self, names: tuple[str, ...]) -> str:
-        return next((self.prompts[name] for name in names if name in self.prompts), "")
+        return self.prompts.get("document", "")
 
 
 def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
@@ -54,59 +78,139 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
         name: the user's name for it, for messages.
 
     Raises:
-        CheckpointError: a module or pooling mode that odqa does not compute.
+        CheckpointError: a module or setting that odqa does not compute.
     """
     if not (folder / "modules.json").is_file():
         return None
-    pooling: Pooling | None = None
-    normalize = False
-    max_length: int | None = None
-    for module in read_json(folder / "modules.json"):
-        kind = str(module["type"]).rsplit(".", 1)[-1]
-        module_folder = folder / str(module.get("path", ""))
-        if kind == "Transformer":
-            max_length = _max_length(module_folder)
-        elif kind == "Pooling":
-            pooling = _pooling(module_folder / "config.json", name)
-        elif kind == "Normalize":
-            normalize = True
-        elif kind != "Dropout":
+    modules = [module for module in read_modules(folder) if module.kind != "Dropout"]
+    kinds = [module.kind for module in modules]
+    for module in modules:
+        if module.kind not in _COMPUTED or module.library != "sentence_transformers":
             raise CheckpointError(
-                f"its module '{kind}' is not supported",
-                where=name,
-                cure="name a checkpoint of Transformer, Pooling and Normalize modules",
+                f"its module '{module.kind}' is not supported", where=name, cure=_KINDS
             )
-    return SentenceSettings(pooling or "mean", normalize, max_length, _prompts(folder))
-
-
-def _max_length(folder: Path) -> int | None:
-    # From 5.7 on, sentence-transformers leaves the limit to the tokenizer's file.
-    for name, key in (
-        ("sentence_bert_config.json", "max_seq_length"),
-        ("tokenizer_config.json", "model_max_length"),
-    ):
-        path = folder / name
-        length = read_json(path).get(key) if path.is_file() else None
-        if length:
-            return int(length)
-    return None
-
-
-def _pooling(path: Path, name: str) -> Pooling:
-    config: dict[str, Any] = read_json(path)
-    mode = config.get("pooling_mode")
-    modes = [key for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
-    modes = [mode] if isinstance(mode, str) else modes
-    if len(modes) != 1 or modes[0] not in _MODES:
+    if kinds[:2] != ["Transformer", "Pooling"] or {"Transformer", "Pooling"} & set(kinds[2:]):
         raise CheckpointError(
-            f"pooling {', '.join(modes) or 'of no kind'} is not supported",
+            f"its modules are {', '.join(kinds) or 'none'}: Transformer and Pooling must be the "
+            "first two",
             where=name,
-            cure="name a checkpoint with mean or cls pooling",
+            cure=_KINDS,
         )
-    return _MODES[modes[0]]
+    encoder = read_encoder_settings(modules[0].folder)
+    pooling, pools_prompt = _pooling(modules[1].folder)
+    layers = [_layer(module) for module in modules[2:]]
+    library = SettingsFile.read_if_there(folder / LIBRARY_SETTINGS)
+    _check_library(library)
+    truncate_dim = library.whole("truncate_dim")
+    normalize = _normalizes_last(layers, truncate_dim)
+    if normalize:
+        layers.pop()
+    _check_similarity(library, normalize)
+    return SentenceSettings(
+        pooling,
+        normalize,
+        encoder.max_length,
+        _prompts(library),
+        pools_prompt,
+        tuple(layers),
+        truncate_dim,
+    )
 
 
-def _prompts(folder: Path) -> dict[str, str]:
-    path = folder / "config_sentence_transformers.json"
-    prompts = read_json(path).get("prompts") if path.is_file() else None
-    return {str(key): str(text) for key, text in (prompts or {}).items()}
+def encoder_settings(folder: Path) -> EncoderSettings:
+    """Of a sentence-transformers or plain checkpoint: limit and lower case of its texts.
+
+    Raises:
+        CheckpointError: as `read_encoder_settings`.
+    """
+    modules = read_modules(folder)
+    return read_encoder_settings(modules[0].folder) if modules else EncoderSettings()
+
+
+_COMPUTED = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize")
+
+
+def _layer(module: Module) -> LayerSettings:
+    if module.kind == "Dense":
+        return read_dense(module.folder, tokens=False)
+    if module.kind == "LayerNorm":
+        return read_layer_norm(module.folder)
+    return LayerSettings("normalize", module.folder)
+
+
+def _pooling(folder: Path) -> tuple[Pooling, bool]:
+    """How token vectors become one, and whether the tokens of a prompt count."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise CheckpointError(
+            "the settings of its pooling are missing",
+            where=str(path),
+            cure="fetch the checkpoint again",
+        )
+    file = SettingsFile.read(path)
+    # The width is the encoder's whatever the file says.
+    widths = ("word_embedding_dimension", "embedding_dimension")
+    file.only((*widths, "pooling_mode", "include_prompt", *_OLD_MODES))
+    mode = file.values.get("pooling_mode")
+    if mode is None:
+        modes = [name for key, name in _OLD_MODES.items() if file.flag(key, False)] or ["mean"]
+    else:
+        modes = mode if isinstance(mode, list) else [mode]
+    if not modes or not all(isinstance(m, str) and m in POOLING_MODES for m in modes):
+        raise file.wrong("pooling_mode", f"some of {', '.join(POOLING_MODES)}")
+    return "+".join(modes), file.flag("include_prompt", True)
+
+
+def _check_library(file: SettingsFile) -> None:
+    file.refuse("model_type", "SentenceTransformer")
+    file.warn_of_others(
+        (
+            *("__version__", "prompts", "default_prompt_name", "similarity_fn_name"),
+            *("truncate_dim", "model_type"),
+        ),
+        "sentence-transformers",
+    )
+
+
+def _normalizes_last(layers: list[LayerSettings], truncate_dim: int | None) -> bool:
+    return bool(layers) and layers[-1].kind == "normalize" and truncate_dim is None
+
+
+def _check_similarity(file: SettingsFile, normalize: bool) -> None:
+    """Vectors are compared by their inner product, as they come out of the modules.
+
+    Of unit vectors that is the cosine, and the nearest has the largest one. sentence-transformers
+    writes "cosine" into every folder that it saves, also into those of other models.
+    """
+    if normalize:
+        file.refuse("similarity_fn_name", "cosine", "dot", "euclidean")
+        return
+    file.refuse("similarity_fn_name", "cosine", "dot", cure="name a checkpoint trained for those")
+    if file.values.get("similarity_fn_name") == "cosine":
+        warn(
+            f"{file.path}: similarity_fn_name is cosine, but its vectors have no unit length: they "
+            "are compared by inner product; set normalize: true for the cosine"
+        )
+
+
+def _prompts(file: SettingsFile) -> dict[str, str]:
+    if "prompts" in file.values and file.values["prompts"] is None:
+        raise file.wrong("prompts", "a JSON object")
+    raw = SettingsFile(file.path, file.mapping("prompts") or {})
+    prompts = {key: raw.text(key, "") for key in raw.values}
+    default = file.text("default_prompt_name", "")
+    if default and default not in {"query", "document", *prompts}:
+        raise file.wrong("default_prompt_name", "a name among the prompts")
+    if not prompts.get("document"):
+        _warn_of_unused(file, prompts)
+    return prompts
+
+
+def _warn_of_unused(file: SettingsFile, prompts: Mapping[str, str]) -> None:
+    """sentence-transformers 5 has an empty prompt "document" and takes no other for passages."""
+    for key in ("passage", "corpus"):
+        if prompts.get(key):
+            warn(
+                f"{file.path}: the prompt '{key}' is not put before passages, as in "
+                "sentence-transformers, which takes 'document' alone; set passage_prefix to use it"
+            )

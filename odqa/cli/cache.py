@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from odqa.cli.options import CacheFolder
+from odqa.cli.output import echo
 
 app = typer.Typer(
     help="List, verify and clean the cache of artifacts.",
@@ -26,14 +27,14 @@ def show(context: typer.Context, cache: CacheFolder = None) -> None:
 
     root = Cache(cache).root
     rows = kinds(root)
-    typer.echo(f"{root}")
+    echo(f"{root}")
     for kind in rows:
         line = f"{kind.name:<20} {kind.artifacts:>6} {_size(kind.bytes):>10}"
         if kind.leftovers:
             line += f"   leftovers: {kind.leftovers}, {_size(kind.leftover_bytes)}"
-        typer.echo(line)
+        echo(line)
     artifacts, size = sum(kind.artifacts for kind in rows), sum(kind.bytes for kind in rows)
-    typer.echo(f"{'all':<20} {artifacts:>6} {_size(size):>10}")
+    echo(f"{'all':<20} {artifacts:>6} {_size(size):>10}")
 
 
 @app.command("verify")
@@ -59,11 +60,11 @@ def verify(
         damaged += 1
         is_removed = repair and remove_artifact(folder)
         left += not is_removed
-        typer.echo(f"{folder}: {what}{'; removed' if is_removed else ''}")
-    typer.echo(f"{len(folders)} artifacts, {damaged} damaged")
+        echo(f"{folder}: {what}{'; removed' if is_removed else ''}")
+    echo(f"{len(folders)} artifacts, {damaged} damaged")
     if left:
         if not repair:
-            typer.echo("remove what is damaged: odqa cache verify --repair", err=True)
+            echo("remove what is damaged: odqa cache verify --repair", err=True)
         raise typer.Exit(2)
 
 
@@ -76,8 +77,8 @@ def clean(cache: CacheFolder = None) -> None:
     total = 0
     for path, size in clean_cache(Cache(cache).root):
         total += size
-        typer.echo(f"{path}: {_size(size)}")
-    typer.echo(f"removed {_size(total)}")
+        echo(f"{path}: {_size(size)}")
+    echo(f"removed {_size(total)}")
 
 
 def _size(n: int) -> str:

@@ -17,8 +17,6 @@ import threading
 import time
 from contextlib import suppress
 
-import typer
-
 #: Seconds that a command has to end by itself.
 GRACE = 2.0
 
@@ -49,7 +47,7 @@ def _wait(receiving: socket.socket, _sending: socket.socket) -> None:
     receiving.settimeout(GRACE)
     with suppress(TimeoutError):
         _next_signal(receiving)
-    typer.echo(f"\nodqa: {message()}", err=True)
+    echo(f"\nodqa: {message()}", err=True)
     kept = sys.modules.get("odqa.cache.kept")
     if kept is not None:
         kept.remove_temporary()

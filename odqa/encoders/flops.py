@@ -7,7 +7,11 @@ cannot replace the formula: torch's counter reports 0 for attention on the CPU (
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Any
+
+_LOG = logging.getLogger(__name__)
 
 _GIGA = 1e9
 # Feed-forward blocks with a gate have a third matrix.
@@ -19,7 +23,7 @@ def linear_gflop(rows: int, n_in: int, n_out: int) -> float:
     return 2 * rows * n_in * n_out / _GIGA
 
 
-def encoder_gflop(config: Any, tokens: int) -> float:
+def encoder_gflop(config: Any, tokens: int) -> float | None:
     """GFLOP of one text of ``tokens`` tokens through all layers, without any head.
 
     Per layer, for ``t`` tokens, width ``d`` and feed-forward width ``f``: four projections
@@ -27,14 +31,36 @@ def encoder_gflop(config: Any, tokens: int) -> float:
     (``6 t d f`` when gated).
 
     Args:
-        config: a Hugging Face configuration of a BERT-like encoder.
+        config: a Hugging Face configuration of an encoder.
         tokens: real tokens of the text, markers included, padding excluded.
+
+    Returns:
+        `None` where the configuration does not name these sizes as BERT's does (XLNet, T5, GPT-2):
+        no formula is known for such a model.
     """
-    width = int(config.hidden_size)
+    width = _size(config, "hidden_size")
     # DistilBERT has another name for it.
-    inner = int(getattr(config, "intermediate_size", None) or config.hidden_dim)
-    matrices = 3 if config.model_type in _GATED else 2
+    inner = _size(config, "intermediate_size", "hidden_dim")
+    layers = _size(config, "num_hidden_layers")
+    if width is None or inner is None or layers is None:
+        _warn_of_no_formula(str(getattr(config, "model_type", "")))
+        return None
+    matrices = 3 if getattr(config, "model_type", "") in _GATED else 2
     projections = 4 * linear_gflop(tokens, width, width)
     attention = 2 * linear_gflop(tokens, tokens, width)
     feed_forward = matrices * linear_gflop(tokens, width, inner)
-    return int(config.num_hidden_layers) * (projections + attention + feed_forward)
+    return layers * (projections + attention + feed_forward)
+
+
+def _size(config: Any, *names: str) -> int | None:
+    """The first of these sizes that a configuration has."""
+    values = (getattr(config, name, None) for name in names)
+    return next((value for value in values if type(value) is int and value > 0), None)
+
+
+@cache
+def _warn_of_no_formula(model_type: str) -> None:
+    _LOG.warning(
+        "no formula for the operations of models of type '%s': their GFLOP are shown as '-'",
+        model_type,
+    )

@@ -46,12 +46,17 @@ class StaticEncoder:
         from odqa.checkpoints.kinds import check_text_encoder, load_text_model
         from odqa.checkpoints.load import load_tokenizer
         from odqa.checkpoints.resolve import resolve_checkpoint
+        from odqa.checkpoints.sentence_settings import encoder_settings
 
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)
         model = load_text_model(folder, self.checkpoint)
         table = model.get_input_embeddings().weight.detach().numpy().copy()
-        tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
+        tokenizer = load_tokenizer(
+            transformer_folder(folder),
+            self.checkpoint,
+            lower_case=encoder_settings(folder).lower_case,
+        )
         tokens = TextTokens(tokenizer, max_length=len(table))
         weights = inverse_frequencies(tokens.bare(list(self._texts)), len(table))
         self._loaded = tokens, table, weights, checkpoint_fingerprint(folder)

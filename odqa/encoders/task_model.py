@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from odqa.checkpoints.load import (
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype, device_facts
 from odqa.encoders.flops import encoder_gflop
+from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, Device, Precision
 
 if TYPE_CHECKING:
@@ -46,12 +48,14 @@ class TaskModel:
 
         inputs = self.tokenizer.pad(list(features), return_tensors="pt").to(self.device)
         with torch.inference_mode():
-            return self.model(**inputs)
+            return self.model(**inputs, return_dict=True)
 
     def cost(self, lengths: Iterable[int]) -> Cost:
-        """Cost of one forward pass over inputs of these token counts."""
-        gflop = sum(encoder_gflop(self.config, tokens) for tokens in lengths)
-        return Cost(self.parameters, gflop)
+        """Cost of one forward pass over inputs of these token counts; without GFLOP where no
+        formula is known."""
+        parts = [encoder_gflop(self.config, tokens) for tokens in lengths]
+        known = [part for part in parts if part is not None]
+        return Cost(self.parameters, sum(known) if len(known) == len(parts) else None)
 
     def facts(self) -> dict[str, str]:
         """Device and number format, for reports."""
@@ -66,21 +70,40 @@ def load_task_model(
     max_length: int,
     device: Device,
     precision: Precision,
+    lower_case: bool = False,
 ) -> TaskModel:
     """Load a checkpoint with the head that ``auto_class`` has.
 
     Args:
         max_length: tokens per input that the model must accept.
+        lower_case: make texts lower case first.
 
     Raises:
         CheckpointError: another kind of checkpoint, an incomplete one, or one for shorter inputs.
         EnvironmentProblem: a hub checkpoint cannot be reached, or there is no GPU.
     """
     folder = resolve_checkpoint(checkpoint, cache)
-    tokenizer = load_tokenizer(folder, checkpoint)
+    tokenizer = load_tokenizer(folder, checkpoint, lower_case=lower_case)
     model = load_model(auto_class, folder, checkpoint)
+    _settle_inputs(tokenizer, model, checkpoint)
     check_length("max_length", max_length, position_limit(model.config), checkpoint)
     torch_device, dtype = device_and_dtype(device, precision)
     return TaskModel(
         model.to(torch_device, dtype), tokenizer, torch_device, dtype, parameter_count(model)
     )
+
+
+def _settle_inputs(tokenizer: Any, model: Any, checkpoint: str) -> None:
+    """Pad so that neither the place of a token nor its result depends on the rest of a batch."""
+    if tokenizer.pad_token_id is None:
+        raise CheckpointError(
+            "its tokenizer has no padding token",
+            where=checkpoint,
+            cure="name it in special_tokens_map.json",
+        )
+    # XLNet's classifier reads the last token; its positions are relative.
+    left = str(model.config.model_type) == "xlnet" and not hasattr(model, "qa_outputs")
+    tokenizer.padding_side = "left" if left else "right"
+    # A tokenizer may make more than its model takes, such as token types for DistilBERT.
+    taken = inspect.signature(model.forward).parameters
+    tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name in taken]

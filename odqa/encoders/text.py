@@ -1,12 +1,13 @@
 """A Hugging Face encoder that gives one vector per text.
 
-Loads sentence-transformers folders (with their pooling, normalisation and length limit),
-plain BERT-like checkpoints and DPR's (``DPRQuestionEncoder``, ``DPRContextEncoder``).
+Loads sentence-transformers folders (with everything that their settings ask for), plain BERT-like
+checkpoints and DPR's (``DPRQuestionEncoder``, ``DPRContextEncoder``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,13 +15,27 @@ import numpy as np
 from odqa.checkpoints.fingerprint import checkpoint_fingerprint
 from odqa.checkpoints.folder import transformer_folder
 from odqa.checkpoints.kinds import check_pooler, check_text_encoder, load_text_model
-from odqa.checkpoints.load import load_tokenizer, parameter_count, position_limit
+from odqa.checkpoints.layers import widths
+from odqa.checkpoints.load import (
+    UNLIMITED,
+    load_tokenizer,
+    parameter_count,
+    position_limit,
+    tokenizer_limit,
+)
 from odqa.checkpoints.resolve import resolve_checkpoint
-from odqa.checkpoints.sentence_settings import Pooling, SentenceSettings, read_sentence_settings
+from odqa.checkpoints.sentence_settings import (
+    Pooling,
+    SentenceSettings,
+    encoder_settings,
+    read_sentence_settings,
+)
 from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_batches
+from odqa.encoders.finite import check_finite
 from odqa.encoders.flops import encoder_gflop
 from odqa.encoders.kept_batches import KeptBatches
+from odqa.encoders.layers import layers_gflop, load_layers
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -47,7 +62,8 @@ class TextEncoder:
         pooling: ``auto`` takes the checkpoint's setting, or without one ``plain_pooling``.
         normalize: to unit length; `None` takes the checkpoint's setting, or without one normalises
             mean-pooled vectors only.
-        max_length: tokens per text, markers included; `None` takes the checkpoint's setting.
+        max_length: tokens per text, markers included; `None` takes the checkpoint's setting, or
+            without one the tokenizer's limit, as far as the model goes.
         device: where it runs.
         precision: number format; auto is fp32 on the CPU, bf16 on a GPU.
         batch_size: texts of 128 tokens per forward pass, of shorter texts it takes more; `None`
@@ -59,7 +75,7 @@ class TextEncoder:
         self,
         checkpoint: str,
         *,
-        pooling: Pooling | Literal["auto"] = "mean",
+        pooling: Pooling = "mean",
         normalize: bool | None = True,
         max_length: int | None = _DEFAULT_MAX_LENGTH,
         device: Device = "cpu",
@@ -90,38 +106,53 @@ class TextEncoder:
             return
         folder = resolve_checkpoint(self.checkpoint, cache)
         check_text_encoder(folder, self.checkpoint)
+        text_settings = encoder_settings(folder)
+        # Before the weights are read: a wrong setting is told at once.
+        settings = read_sentence_settings(folder, self.checkpoint)
         model = load_text_model(folder, self.checkpoint)
-        self.settings = self._settle(folder, model)
+        self.settings = self._settle(folder, model, settings)
         self.position_limit = limit = position_limit(model.config)
-        length = min(self.settings.max_length or _DEFAULT_MAX_LENGTH, limit)
+        tokenizer = load_tokenizer(
+            transformer_folder(folder), self.checkpoint, lower_case=text_settings.lower_case
+        )
+        own_limit = tokenizer_limit(tokenizer, self.checkpoint)
+        longest = self.settings.max_length or own_limit or UNLIMITED
         if self._options[2] is not None and self._options[2] > limit:
             raise CheckpointError(
                 f"max_length is {self._options[2]}, the encoder takes at most {limit} tokens",
                 where=self.checkpoint,
                 cure=f"set max_length to {limit} or less",
             )
-        tokenizer = load_tokenizer(transformer_folder(folder), self.checkpoint)
-        self.tokens = TextTokens(tokenizer, length)
+        self.tokens = TextTokens(tokenizer, min(longest, limit))
         self.device, self.dtype = device_and_dtype(self._device, self._precision)
         self._budget = TYPICAL_TOKENS * texts_at_once(self._batch_size, self.device)
         self.fingerprint = checkpoint_fingerprint(folder)
         self.config = model.config
-        self.dim = int(getattr(model.config, "projection_dim", 0) or model.config.hidden_size)
-        self.parameters = parameter_count(model)
+        self.dim = self._dim()
+        self._layers = load_layers(self.settings.layers, self.device)
+        self.parameters = parameter_count(model) + parameter_count(self._layers)
         self.truncated = 0
         self._model = model.to(self.device, self.dtype)
 
-    def encode(self, texts: Sequence[str], desc: str = "") -> np.ndarray:
+    def encode(self, texts: Sequence[str], desc: str = "", *, prompt: str = "") -> np.ndarray:
         """Vectors of texts: float32 [n, dim], in their order.
 
         Args:
             texts: what to encode.
             desc: label of the progress bar; none without a label.
+            prompt: put before every text.
         """
-        self.load()
-        tokens = self.tokens(texts)
+        tokens = self.tokenise(texts, prompt)
         self.truncated += tokens.truncated
         return self.encode_tokens(tokens, desc)
+
+    def tokenise(self, texts: Sequence[str], prompt: str = "") -> Tokens:
+        """Tokens of texts with a prompt before them, for `encode_tokens`."""
+        self.load()
+        tokens = self.tokens([prompt + text for text in texts])
+        if self.settings.pools_prompt:
+            return tokens
+        return replace(tokens, prompt=self.tokens.prompt_length(prompt))
 
     def encode_tokens(self, tokens: Tokens, desc: str = "") -> np.ndarray:
         """Vectors of tokenised texts: float32 [n, dim], in their order."""
@@ -140,14 +171,25 @@ class TextEncoder:
             steps = progress(kept.remaining, desc, len(kept.remaining), unit="batch")
         with torch.inference_mode():
             for batch in steps:
-                out[batch] = self._forward([ids[i] for i in batch])
+                out[batch] = self._forward([ids[i] for i in batch], tokens.prompt)
                 kept.done(batch)
         return np.asarray(out.cpu().numpy())
 
-    def gflop(self, text: str) -> float:
-        """GFLOP of encoding one text, padding left out."""
+    def check_finite(
+        self,
+        vectors: np.ndarray,
+        ids: Sequence[str],
+        kind: str,
+        counts: np.ndarray | None = None,
+    ) -> None:
+        """Refuse vectors with NaN or infinity; see `odqa.encoders.finite`."""
+        check_finite(vectors, ids, kind, self.checkpoint, self.dtype, counts)
+
+    def gflop(self, text: str) -> float | None:
+        """GFLOP of encoding one text, padding left out; `None` where no formula is known."""
         self.load()
-        return encoder_gflop(self.config, len(self.tokens([text]).ids[0]))
+        encoder = encoder_gflop(self.config, len(self.tokens([text]).ids[0]))
+        return None if encoder is None else encoder + layers_gflop(self.settings.layers, 1)
 
     def identity(self) -> dict[str, object]:
         """What decides the vectors, for cache keys: weights, settings and number format."""
@@ -174,24 +216,42 @@ class TextEncoder:
         """Free the weights; the next call loads them again."""
         self._model = None
 
-    def _forward(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    def _forward(self, ids: Sequence[Sequence[int]], prompt: int = 0) -> torch.Tensor:
         import torch
 
         from odqa.encoders.pooling import pooled
 
         rows, real = padded(ids, self.tokens.pad)
-        mask = torch.from_numpy(real).to(self.device)
-        # Without token types, as for single texts; DPR uses none for pairs either.
-        output = self._model(
-            input_ids=torch.from_numpy(rows).to(self.device), attention_mask=mask, return_dict=True
-        )
-        return pooled(output, mask, self.settings.pooling, self.settings.normalize)
+        inputs = {"input_ids": rows, "attention_mask": real}
+        # BERT's are 0 for single texts, which is its default; DPR uses none for pairs either.
+        if (types := self.tokens.types(rows, real)) is not None:
+            inputs["token_type_ids"] = types
+        on_device = {name: torch.from_numpy(a).to(self.device) for name, a in inputs.items()}
+        output = self._model(**on_device, return_dict=True)
+        mask = on_device["attention_mask"]
+        if prompt:
+            mask = mask.clone()
+            mask[:, :prompt] = 0
+        vectors = self._layers(pooled(output, mask, self.settings.pooling))
+        vectors = vectors[:, : self.settings.truncate_dim]
+        if not self.settings.normalize:
+            return vectors  # type: ignore[no-any-return]
+        return torch.nn.functional.normalize(vectors, dim=-1)
 
-    def _settle(self, folder: Path, model: Any) -> SentenceSettings:
+    def _dim(self) -> int:
+        """Width of the vectors."""
+        settings = self.settings
+        width = int(getattr(self.config, "projection_dim", 0) or self.config.hidden_size)
+        pooled_width = width * len(settings.pooling.split("+"))
+        dim = widths(settings.layers, pooled_width, self.checkpoint)
+        return min(dim, settings.truncate_dim or dim)
+
+    def _settle(
+        self, folder: Path, model: Any, settings: SentenceSettings | None
+    ) -> SentenceSettings:
         """The user's parameters, completed by the checkpoint's settings."""
         pooling, normalize, max_length, plain_pooling = self._options
         model_type = str(model.config.model_type)
-        settings = read_sentence_settings(folder, self.checkpoint)
         #: The library or model family whose conventions the checkpoint follows.
         self.family: Family = "sentence-transformers"
         if settings is None and model_type == "dpr":
@@ -210,9 +270,9 @@ class TextEncoder:
             )
         if chosen_pooling == "pooler":
             check_pooler(folder, model_type, self.checkpoint)
-        return SentenceSettings(
-            chosen_pooling,
-            settings.normalize if normalize is None else normalize,
-            max_length or settings.max_length,
-            settings.prompts,
+        return replace(
+            settings,
+            pooling=chosen_pooling,
+            normalize=settings.normalize if normalize is None else normalize,
+            max_length=max_length or settings.max_length,
         )

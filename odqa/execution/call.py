@@ -117,7 +117,7 @@ def _retrieve(
     retriever = cast(Retriever[Any], component)
     queries, owners = queries_of(stage, questions, feeds)
     hits = retriever.retrieve(queries, stage.k)
-    check_hits(stage, hits, len(queries), stage.k)
+    check_hits(stage, hits, queries, stage.k)
     if not feeds:
         return list(hits)
     lists: list[list[list[Hit]]] = [[] for _ in questions]
@@ -148,7 +148,7 @@ def _fuse(
     by_question = [list(rankings) for rankings in zip(*lists, strict=True)]
     hits = fusion.fuse(by_question, stage.k)
     candidates = [[hit for ranking in rankings for hit in ranking] for rankings in by_question]
-    check_hits(stage, hits, len(questions), stage.k, candidates)
+    check_hits(stage, hits, questions, stage.k, candidates)
     return list(hits)
 
 
@@ -163,7 +163,7 @@ def _rank(
     # Any of the incoming hits may be among the best once its incoming score is added.
     k = max(1, *map(len, candidates)) if alpha and candidates else stage.k
     ranked = ranker.rank(_visible(stage, questions), candidates, k)
-    check_hits(stage, ranked, len(questions), k, candidates)
+    check_hits(stage, ranked, questions, k, candidates)
     if not alpha:
         return list(ranked)
     pairs = zip(candidates, ranked, strict=True)
@@ -178,7 +178,7 @@ def _read(
 ) -> list[Output]:
     reader, hits = cast(Reader[Any], component), _hits(feeds, len(questions))
     answers = reader.read(_visible(stage, questions), hits)
-    check_answers(stage, answers, hits)
+    check_answers(stage, answers, questions, hits)
     return list(answers)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from odqa.errors import ComponentError
 from odqa.spec.stage import StageSpec
-from odqa.types import Answer, Hit
+from odqa.types import Answer, Hit, Query
 
 
 def check_texts(stage: StageSpec, texts: Sequence[Sequence[str]], n: int) -> None:
@@ -26,11 +26,11 @@ def check_texts(stage: StageSpec, texts: Sequence[Sequence[str]], n: int) -> Non
 def check_hits(
     stage: StageSpec,
     hits: Sequence[Sequence[Hit]],
-    n: int,
+    questions: Sequence[Query],
     k: int,
     candidates: Sequence[Sequence[Hit]] | None = None,
 ) -> None:
-    """Hits of ``n`` questions, at most ``k`` for each.
+    """Hits of questions, at most ``k`` for each.
 
     Args:
         candidates: the hits they must come from; `None`: any passage of the corpus.
@@ -39,38 +39,53 @@ def check_hits(
         ComponentError: a wrong number, a passage twice or not among the candidates, scores that
             rise or are no finite numbers.
     """
-    if len(hits) != n:
-        raise broken(stage, f"returned {len(hits)} lists of hits for {n} questions")
-    for position, ranking in enumerate(hits):
+    if len(hits) != len(questions):
+        raise broken(stage, f"returned {len(hits)} lists of hits for {len(questions)} questions")
+    for position, (question, ranking) in enumerate(zip(questions, hits, strict=True)):
         ids = {hit.passage_id for hit in ranking}
+        of = f"for question '{question.id}'"
         if len(ids) != len(ranking):
-            raise broken(stage, "returned one passage twice for a question")
+            raise broken(stage, f"returned one passage twice {of}")
         if len(ranking) > k:
-            raise broken(stage, f"returned {len(ranking)} passages, asked for {k}")
-        if not all(math.isfinite(hit.score) for hit in ranking):
-            raise broken(stage, "returned a score that is no finite number")
+            raise broken(stage, f"returned {len(ranking)} passages, asked for {k}, {of}")
+        for hit in ranking:
+            if not math.isfinite(hit.score):
+                raise _not_finite(stage, hit.score, f"passage '{hit.passage_id}' {of}")
         if any(a.score < b.score for a, b in pairwise(ranking)):
-            raise broken(stage, "returned scores that rise")
+            raise broken(stage, f"returned scores that rise {of}")
         if candidates is not None and not ids <= {hit.passage_id for hit in candidates[position]}:
-            raise broken(stage, "returned a passage it was not given")
+            raise broken(stage, f"returned a passage it was not given {of}")
 
 
 def check_answers(
-    stage: StageSpec, answers: Sequence[Answer], hits: Sequence[Sequence[Hit]]
+    stage: StageSpec,
+    answers: Sequence[Answer],
+    questions: Sequence[Query],
+    hits: Sequence[Sequence[Hit]],
 ) -> None:
     """One answer per question, from the passages of its hits.
 
     Raises:
         ComponentError: a wrong number, a score that is no finite number, other evidence.
     """
-    if len(answers) != len(hits):
-        raise broken(stage, f"returned {len(answers)} answers for {len(hits)} questions")
-    for answer, candidates in zip(answers, hits, strict=True):
-        if not math.isfinite(answer.score):
-            raise broken(stage, "returned a score that is no finite number")
+    if len(answers) != len(questions):
+        raise broken(stage, f"returned {len(answers)} answers for {len(questions)} questions")
+    for answer, question, candidates in zip(answers, questions, hits, strict=True):
+        of = f"question '{question.id}'"
         evidence = answer.passage_id
+        if not math.isfinite(answer.score):
+            source = f", from passage '{evidence}'" if evidence is not None else ""
+            raise _not_finite(stage, answer.score, f"the answer to {of}{source}")
         if evidence is not None and all(hit.passage_id != evidence for hit in candidates):
-            raise broken(stage, "took its answer from a passage it was not given")
+            raise broken(stage, f"took its answer from a passage it was not given, to {of}")
+
+
+def _not_finite(stage: StageSpec, score: float, what: str) -> ComponentError:
+    return ComponentError(
+        f"{stage.role} '{stage.type}' broke its contract: it returned a score that is no finite "
+        f"number, {score} of {what}",
+        cure="check the weights that it names, or set precision: float32",
+    )
 
 
 def broken(stage: StageSpec, what: str) -> ComponentError:

@@ -14,6 +14,7 @@ from odqa.cache import Cache, content_key
 from odqa.data.dataset import Dataset
 from odqa.execution.call import Feed, Output, call_stage, queries_of
 from odqa.execution.components import make_component, stage_sources
+from odqa.execution.cost import cost_of
 from odqa.execution.plan import Node, Plan, make_plan, running
 from odqa.execution.record import (
     Batch,
@@ -214,7 +215,7 @@ class Executor:
         feeds = [Feed(each.stage, [each.rows[q.id] for q in sample]) for each in inputs]
         queries, owners = queries_of(stage, sample, [] if takes_hits else feeds)
         costs = [
-            component.cost(query, hits.get(sample[owner].id, ()))
+            cost_of(stage, component, query, hits.get(sample[owner].id, ()))
             for query, owner in zip(queries, owners, strict=True)
         ]
         return {

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from odqa.bounds import PathText
-from odqa.encoders.flops import encoder_gflop, linear_gflop
+from odqa.encoders.flops import linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.explanation import Explanation
 from odqa.indexes.token_store import TokenStore, build_token_store
@@ -43,7 +43,7 @@ class ColbertConfig(RankerConfig, ModelConfig):
 
     checkpoint: PathText = Field(
         "embedded:colbert",
-        description="Folder, embedded:NAME or hub id, in colbert-ai's format.",
+        description="Folder, embedded:NAME or hub id, in colbert-ai's format or PyLate's.",
     )
     query_maxlen: int | None = Field(
         None,
@@ -92,7 +92,7 @@ class ColbertRanker(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         with_hits = [i for i, question_hits in enumerate(hits) if question_hits]
-        queries = self._model.encode_queries([questions[i].text for i in with_hits])
+        queries = self._encode_queries([questions[i] for i in with_hits])
         out: list[list[Hit]] = [[] for _ in questions]
         groups = range(0, len(with_hits), _GROUP)
         for first in progress(groups, "ColBERT ranks", len(groups), unit="group"):
@@ -104,7 +104,7 @@ class ColbertRanker(
             for offset, i in enumerate(group):
                 scores = self._score(queries[first + offset], sorted(set(rows[offset])), online)
                 own_scores = [scores[row] for row in rows[offset]]
-                out[i] = reranked(hits[i], own_scores, k)
+                out[i] = reranked(hits[i], own_scores, k, questions[i].id)
         return out
 
     def align(self, question: Query, passage: Passage) -> list[TokenMatch]:
@@ -115,23 +115,22 @@ class ColbertRanker(
             tokens that have a vector (punctuation has none). For cosine similarity the scores add
             up to the MaxSim score.
         """
-        query = self._model.encode_queries([question.text])[0]
+        pieces = self._model.query_tokens(question.text)
+        query = self._encode_queries([question])[0, : len(pieces)]
         tokens = self._model.encode_passages([passage.full_text]).vectors
         similarity = query @ tokens.T
         best = similarity.argmax(axis=1)
         names = self._model.passage_tokens(passage.full_text)
         return [
             TokenMatch(piece, names[j], int(j), float(similarity[i, j]))
-            for i, (piece, j) in enumerate(
-                zip(self._model.query_tokens(question.text), best, strict=True)
-            )
+            for i, (piece, j) in enumerate(zip(pieces, best, strict=True))
         ]
 
     def explain(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]
     ) -> list[list[Explanation]]:
         """The alignment of every hit, from the vectors that `rank` scores with."""
-        queries = self._model.encode_queries([question.text for question in questions])
+        queries = self._encode_queries(questions)
         return [
             self._alignments(question, query, question_hits)
             for question, query, question_hits in zip(questions, queries, hits, strict=True)
@@ -145,16 +144,12 @@ class ColbertRanker(
         """
         encoder = self._model
         lengths = self._token_counts(hits)
-
-        def encoded(tokens: int) -> float:
-            return encoder_gflop(encoder.config, tokens) + linear_gflop(
-                tokens, encoder.hidden, encoder.dim
-            )
-
-        gflop = encoded(encoder.settings.query_maxlen)
-        gflop += linear_gflop(encoder.settings.query_maxlen, encoder.dim, sum(lengths))
-        if self._store is None:
-            gflop += sum(encoded(tokens) for tokens in lengths)
+        query_tokens = encoder.settings.query_maxlen
+        encoded = [query_tokens, *(lengths if self._store is None else ())]
+        parts = [encoder.gflop(tokens) for tokens in encoded]
+        parts.append(linear_gflop(query_tokens, encoder.dim, sum(lengths)))
+        known = [part for part in parts if part is not None]
+        gflop = sum(known) if len(known) == len(parts) else None
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -189,8 +184,12 @@ class ColbertRanker(
         }
 
         def encode(start: int, stop: int) -> Shard:
-            texts = [passage.full_text for passage in corpus.slice(start, stop)]
-            return encoder.encode_passages(texts, f"ColBERT passages from {start}")
+            passages = corpus.slice(start, stop)
+            texts = [passage.full_text for passage in passages]
+            shard = encoder.encode_passages(texts, f"ColBERT passages from {start}")
+            ids = [passage.id for passage in passages]
+            encoder.check_finite(shard.vectors, ids, "passage", shard.counts)
+            return shard
 
         def build(folder: Path) -> None:
             build_token_store(folder, len(corpus), encoder.dim, encode)
@@ -198,9 +197,17 @@ class ColbertRanker(
         store = TokenStore(cache.artifact("token-store", identity, build))
         return Opened(store, (Stored("passage token vectors", store.bytes),))
 
+    def _encode_queries(self, questions: Sequence[Query]) -> np.ndarray:
+        vectors = self._model.encode_queries([question.text for question in questions])
+        self._model.check_finite(vectors, [question.id for question in questions], "question")
+        return vectors
+
     def _encode_rows(self, rows: Sequence[int]) -> dict[int, np.ndarray]:
-        passages = self._model.encode_passages([self._corpus[row].full_text for row in rows])
-        parts = np.split(passages.vectors, np.cumsum(passages.counts)[:-1])
+        passages = [self._corpus[row] for row in rows]
+        shard = self._model.encode_passages([passage.full_text for passage in passages])
+        ids = [passage.id for passage in passages]
+        self._model.check_finite(shard.vectors, ids, "passage", shard.counts)
+        parts = np.split(shard.vectors, np.cumsum(shard.counts)[:-1])
         return dict(zip(rows, parts, strict=True))
 
     def _alignments(
@@ -213,7 +220,7 @@ class ColbertRanker(
         for hit, row in zip(hits, rows, strict=True):
             tokens = online[row] if self._store is None else self._store.gather([row])[0]
             spans = self._model.passage_spans(self._corpus[row].full_text)
-            similarity = query @ tokens.astype(np.float32).T
+            similarity = query[: len(names)] @ tokens.astype(np.float32).T
             explanations.append(alignment(hit.passage_id, names, spans, similarity))
         return explanations
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from odqa.bounds import PathText
+from odqa.checkpoints.cross_encoder_settings import read_cross_encoder_settings
+from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError
@@ -21,6 +23,8 @@ from odqa.ranking import reranked
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
@@ -32,11 +36,17 @@ class CrossEncoderConfig(RankerConfig, ModelConfig):
     """Parameters of the cross-encoder ranker."""
 
     #: Since version 0.1.0 its identity includes ``alpha``.
-    later_fields = ()
+    later_fields = ("label",)
 
     checkpoint: PathText = Field(
         "embedded:cross-encoder",
-        description="Folder, embedded:NAME or hub id of a sequence classifier with 1 or 2 labels.",
+        description="Folder, embedded:NAME or hub id of a sequence classifier.",
+    )
+    label: int | None = Field(
+        None,
+        ge=0,
+        description="Which label's score ranks, from 0; default: the only one, or of two the "
+        "second's minus the first's.",
     )
     max_length: int = Field(
         256, ge=8, le=1_000_000, description="Tokens per question-passage pair."
@@ -47,7 +57,11 @@ class CrossEncoderConfig(RankerConfig, ModelConfig):
 class CrossEncoderRanker(
     Ranker[CrossEncoderConfig], PreparedComponent[CrossEncoderConfig, TaskModel, None]
 ):
-    """Reorders hits by the logit of relevance (with two labels: logit 1 minus logit 0)."""
+    """Reorders hits by the score that sentence-transformers' CrossEncoder predicts.
+
+    That is the logit after the checkpoint's activation; with two labels the score of the second
+    minus that of the first, with more of them the one of ``label``.
+    """
 
     Config = CrossEncoderConfig
     type_name = "cross_encoder"
@@ -67,7 +81,8 @@ class CrossEncoderRanker(
                 sorted({pair for question_pairs in pairs for pair in question_pairs})
             )
             for i, question_pairs in zip(group, pairs, strict=True):
-                out.append(reranked(hits[i], [scores[pair] for pair in question_pairs], k))
+                own = [scores[pair] for pair in question_pairs]
+                out.append(reranked(hits[i], own, k, questions[i].id))
         return out
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -79,11 +94,14 @@ class CrossEncoderRanker(
         return {
             **self._model.facts(),
             "labels": str(self._model.config.num_labels),
+            **({} if self._activation == "Identity" else {"activation": self._activation}),
             "pair tokens (at most)": str(self.config.max_length),
         }
 
     def _load(self, cache: Cache) -> TaskModel:
         config = self.config
+        settings = read_cross_encoder_settings(resolve_checkpoint(config.checkpoint, cache))
+        self._activation = settings.activation
         model = load_task_model(
             "AutoModelForSequenceClassification",
             config.checkpoint,
@@ -91,13 +109,9 @@ class CrossEncoderRanker(
             max_length=config.max_length,
             device=config.device,
             precision=config.precision,
+            lower_case=settings.lower_case,
         )
-        if model.config.num_labels not in (1, 2):
-            raise CheckpointError(
-                f"{model.config.num_labels} labels, a ranker has 1 or 2",
-                where=config.checkpoint,
-                cure="name a cross-encoder trained for relevance",
-            )
+        _check_label(config, model.config)
         return model
 
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
@@ -124,7 +138,33 @@ class CrossEncoderRanker(
         for batch in equal_batches(lengths, self.config.batch_size):
             features = [{name: encoded[name][i] for name in encoded} for i in batch]
             logits = self._model.forward(features).logits.float()
-            relevance = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
-            for i, score in zip(batch, relevance.tolist(), strict=True):
+            for i, score in zip(batch, self._relevance(logits).tolist(), strict=True):
                 scores[pairs[i]] = score
         return scores
+
+    def _relevance(self, logits: Tensor) -> Tensor:
+        """One score per pair from logits [n, labels]."""
+        from torch import nn
+
+        scores: Tensor = getattr(nn, self._activation)()(logits)
+        if self.config.label is not None:
+            return scores[:, self.config.label]
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores[:, 0]
+
+
+def _check_label(config: CrossEncoderConfig, model: Any) -> None:
+    """Refuse a label that the model has not, or a choice among many that nobody made."""
+    labels, label = int(model.num_labels), config.label
+    if label is None and labels not in (1, 2):
+        names = ", ".join(f"{i}: {name}" for i, name in sorted(model.id2label.items()))
+        raise CheckpointError(
+            f"{labels} labels ({names}), a ranker has 1 or 2",
+            where=config.checkpoint,
+            cure="set label to the one that means relevant, or name another cross-encoder",
+        )
+    if label is not None and label >= labels:
+        raise CheckpointError(
+            f"{labels} labels, label is {label}",
+            where=config.checkpoint,
+            cure=f"set label to 0{f' to {labels - 1}' if labels > 1 else ''}",
+        )

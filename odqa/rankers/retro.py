@@ -121,7 +121,7 @@ class RetroRanker(
             pairs, "RETRO ranks", len(questions), unit="question"
         ):
             scores = self._scores(question, question_hits) if question_hits else []
-            out.append(reranked(question_hits, scores, k))
+            out.append(reranked(question_hits, scores, k, question.id))
         return out
 
     def explain(

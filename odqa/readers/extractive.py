@@ -14,7 +14,9 @@ from pydantic import Field, model_validator
 
 from odqa.bounds import PathText
 from odqa.encoders.batches import equal_batches
+from odqa.encoders.finite import not_finite_cure
 from odqa.encoders.task_model import TaskModel, load_task_model
+from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
@@ -152,9 +154,16 @@ class ExtractiveReader(
             for window in self._windows(question, passages[i])
         ]
         spans: list[list[Span]] = [[] for _ in questions]
-        for (i, _), window_spans in zip(
+        for (i, window), window_spans in zip(
             windows, self._predict([w for _, w in windows]), strict=True
         ):
+            if window_spans is None:
+                raise CheckpointError(
+                    f"scores words of passage '{passages[i][window.passage].id}' for question "
+                    f"'{questions[i].id}' with no finite number (NaN or infinity)",
+                    where=self.config.checkpoint,
+                    cure=not_finite_cure(self._model.dtype),
+                )
             spans[i].extend(window_spans)
         return [
             self._decide(*of_question)[:n]
@@ -175,8 +184,9 @@ class ExtractiveReader(
             title=self.config.title,
         )
 
-    def _predict(self, windows: Sequence[Window]) -> list[list[Span]]:
-        out: list[list[Span]] = [[] for _ in windows]
+    def _predict(self, windows: Sequence[Window]) -> list[list[Span] | None]:
+        """The best spans of each window; `None` for one whose scores are no finite numbers."""
+        out: list[list[Span] | None] = [[] for _ in windows]
         lengths = [len(window.allowed) for window in windows]
         for batch in equal_batches(lengths, self.config.batch_size):
             batch_spans = self._forward([windows[i] for i in batch])
@@ -184,7 +194,7 @@ class ExtractiveReader(
                 out[i] = spans
         return out
 
-    def _forward(self, windows: Sequence[Window]) -> list[list[Span]]:
+    def _forward(self, windows: Sequence[Window]) -> list[list[Span] | None]:
         import torch
 
         from odqa.readers.span_scores import best_spans, null_scores, offset_between_windows
@@ -195,6 +205,9 @@ class ExtractiveReader(
         for row, window in enumerate(windows):
             allowed[row, : len(window.allowed)] = torch.from_numpy(window.allowed)
         null = torch.tensor([window.null for window in windows])
+        counted = allowed.clone()
+        counted[torch.arange(len(windows)), null] = True
+        finite = ((start.isfinite() & end.isfinite()) | ~counted).all(dim=1).tolist()
         logits, first, last = best_spans(
             start, end, allowed, self.config.max_answer_tokens, _PER_WINDOW
         )
@@ -215,6 +228,8 @@ class ExtractiveReader(
                 )
                 if math.isfinite(logit)
             ]
+            if finite[row]
+            else None
             for row, window in enumerate(windows)
         ]
 

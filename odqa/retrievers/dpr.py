@@ -80,11 +80,14 @@ class DprRetriever(Retriever[DprConfig], PreparedComponent[DprConfig, TextEncode
     questions_per_call = 2048
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        return self._store.hits(self._model.encode([question.text for question in queries]), k)
+        vectors = self._model.encode([question.text for question in queries])
+        self._model.check_finite(vectors, [question.id for question in queries], "question")
+        return self._store.hits(vectors, k)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
-        gflop = self._model.gflop(question.text) + self._store.gflop()
+        encoding = self._model.gflop(question.text)
+        gflop = None if encoding is None else encoding + self._store.gflop()
         return Cost(parameters=self._model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -111,8 +114,9 @@ class DprRetriever(Retriever[DprConfig], PreparedComponent[DprConfig, TextEncode
             else:
                 titles = [passage.title for passage in passages]
                 tokens = encoder.tokens([passage.text for passage in passages], titles)
-            ones = np.ones(len(passages), np.int64)
-            return Shard(encoder.encode_tokens(tokens, label), ones, tokens.truncated)
+            vectors = encoder.encode_tokens(tokens, label)
+            encoder.check_finite(vectors, [passage.id for passage in passages], "passage")
+            return Shard(vectors, np.ones(len(passages), np.int64), tokens.truncated)
 
         index = DenseIndex.open(
             corpus,

@@ -130,7 +130,8 @@ class RetroRetriever(
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search among all chunks."""
-        gflop = self._model.gflop(question.text) + self._store.gflop()
+        encoding = self._model.gflop(question.text)
+        gflop = None if encoding is None else encoding + self._store.gflop()
         return Cost(parameters=self._model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -171,7 +172,10 @@ class RetroRetriever(
             chunks = [_chunks_of(ids, size) for ids in texts]
             marked = [encoder.tokens.marked(chunk) for row in chunks for chunk in row]
             counts = np.array([len(row) for row in chunks], np.int64)
-            return Shard(encoder.encode_tokens(Tokens(marked), label), counts)
+            vectors = encoder.encode_tokens(Tokens(marked), label)
+            ids = [passage.id for passage in passages]
+            encoder.check_finite(vectors, ids, "passage", counts)
+            return Shard(vectors, counts)
 
         index = DenseIndex.open(
             corpus,
@@ -196,9 +200,11 @@ class RetroRetriever(
         texts = tokens.bare([question.text for question in queries])
         chunks = [_chunks_of(ids, self.config.chunk_tokens) for ids in texts]
         self._cut += sum(len(question_chunks) > 1 for question_chunks in chunks)
-        return self._model.encode_tokens(
+        vectors = self._model.encode_tokens(
             Tokens([tokens.marked(question_chunks[0]) for question_chunks in chunks])
         )
+        self._model.check_finite(vectors, [question.id for question in queries], "question")
+        return vectors
 
     def _owners(self, rows: np.ndarray) -> np.ndarray:
         return self._store.file.items_of(rows)

@@ -76,14 +76,16 @@ class SentenceRetriever(
     questions_per_call = 2048
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
-        return self._store.hits(
-            self._model.encode([self._query_text(query) for query in queries]), k
-        )
+        encoder = self._model
+        vectors = encoder.encode([query.text for query in queries], prompt=self._query_prompt)
+        encoder.check_finite(vectors, [query.id for query in queries], "question")
+        return self._store.hits(vectors, k)
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the question, and the search."""
         encoder = self._model
-        gflop = encoder.gflop(self._query_text(question)) + self._store.gflop()
+        encoding = encoder.gflop(self._query_prompt + question.text)
+        gflop = None if encoding is None else encoding + self._store.gflop()
         return Cost(parameters=encoder.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -110,9 +112,10 @@ class SentenceRetriever(
             prefix = encoder.settings.passage_prompt
 
         def encode(passages: list[Passage], label: str) -> Shard:
-            tokens = encoder.tokens([prefix + passage.full_text for passage in passages])
-            ones = np.ones(len(passages), np.int64)
-            return Shard(encoder.encode_tokens(tokens, label), ones, tokens.truncated)
+            tokens = encoder.tokenise([passage.full_text for passage in passages], prefix)
+            vectors = encoder.encode_tokens(tokens, label)
+            encoder.check_finite(vectors, [passage.id for passage in passages], "passage")
+            return Shard(vectors, np.ones(len(passages), np.int64), tokens.truncated)
 
         index = DenseIndex.open(
             corpus,
@@ -131,7 +134,8 @@ class SentenceRetriever(
         )
         return Opened(index, index.stored)
 
-    def _query_text(self, question: Query) -> str:
-        """The text to encode for a question."""
+    @property
+    def _query_prompt(self) -> str:
+        """Text before every question."""
         prefix = self.config.query_prefix
-        return (self._model.settings.query_prompt if prefix is None else prefix) + question.text
+        return self._model.settings.query_prompt if prefix is None else prefix

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SPECIAL = ("[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PYLATE_MARKERS = ("[Q] ", "[D] ")
 WORDS = (
     "who what when where which wrote built river city king in of the a is was flows through by "
     "opened bridge tower engine poem first last north south century year born died old new"
@@ -81,3 +82,60 @@ def tiny_colbert(
     settings = {"query_maxlen": 16, "doc_maxlen": 48, "dim": dim} | dict(metadata or {})
     (folder / "artifact.metadata").write_text(json.dumps(settings), encoding="utf-8")
     return folder
+
+
+def tiny_pylate(
+    folder: Path,
+    *,
+    widths: Sequence[int] = (16,),
+    seed: int = 0,
+    dense: Mapping[str, object] | None = None,
+    **settings: Any,
+) -> Path:
+    """A checkpoint in PyLate's format: BERT and ``Dense`` modules, with markers as tokens.
+
+    Args:
+        folder: written here.
+        widths: what each ``Dense`` makes, in order.
+        seed: of the random weights.
+        dense: further settings of every ``Dense``.
+        settings: keys of ``config_sentence_transformers.json``.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    size = len(tiny_tokenizer(folder)) + len(PYLATE_MARKERS)
+    tiny_bert(folder, seed=seed, vocab_size=size)
+    tokenizer = tiny_tokenizer(folder)
+    tokenizer.add_tokens(list(PYLATE_MARKERS))
+    tokenizer.save_pretrained(folder)
+    modules = [("", "sentence_transformers.models.Transformer")]
+    generator, n_in = torch.Generator().manual_seed(seed + 1), 32
+    for number, n_out in enumerate(widths, start=1):
+        place = folder / f"{number}_Dense"
+        place.mkdir()
+        modules.append((place.name, "pylate.models.Dense.Dense"))
+        options = {"bias": False, "activation_function": "torch.nn.modules.linear.Identity"}
+        options |= dict(dense or {})
+        weights = {"linear.weight": torch.randn(n_out, n_in, generator=generator) * 0.3}
+        if options["bias"]:
+            weights["linear.bias"] = torch.randn(n_out, generator=generator)
+        if options.get("use_residual") and n_in != n_out:
+            weights["residual.weight"] = torch.randn(n_out, n_in, generator=generator) * 0.3
+        save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+        _write(place / "config.json", {"in_features": n_in, "out_features": n_out, **options})
+        n_in = n_out
+    _write(
+        folder / "modules.json",
+        [
+            {"idx": i, "name": str(i), "path": path, "type": kind}
+            for i, (path, kind) in enumerate(modules)
+        ],
+    )
+    lengths = {"query_length": 16, "document_length": 48}
+    _write(folder / "config_sentence_transformers.json", {**lengths, **settings})
+    return folder
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")

@@ -218,7 +218,7 @@ def test_folder_without_weights_is_refused(tmp_path: Path) -> None:
     [
         ("{", "not readable as JSON"),
         ("[]", "not a JSON object"),
-        ('{"query_maxlen": "32"}', "query_maxlen is '32', which is not a int"),
+        ('{"query_maxlen": "32"}', "query_maxlen is '32', expected a whole number from 1 up"),
         ('{"similarity": "dot"}', "similarity is 'dot'"),
         ('{"doc_maxlen": 9999}', "doc_maxlen is 9999, the encoder takes 4 to 512 tokens"),
     ],

@@ -67,9 +67,9 @@ def test_texts_per_forward_pass(
     sizes: list[int] = []
     forward = encoder._forward
 
-    def counted(ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    def counted(ids: Sequence[Sequence[int]], prompt: int) -> torch.Tensor:
         sizes.append(len(ids) * max(map(len, ids)))
-        return forward(ids)
+        return forward(ids, prompt)
 
     monkeypatch.setattr(encoder, "_forward", counted)
     encoder.encode(TEXTS * 1000)
@@ -119,13 +119,11 @@ def test_a_parameter_overrides_the_folder(tmp_path: Path) -> None:
     assert (settings.pooling, settings.normalize, encoder.tokens.max_length) == ("mean", True, 20)
 
 
-def test_unsupported_pooling_and_modules_are_named(tmp_path: Path) -> None:
-    folder = sentence_folder(tmp_path / "max", "pooling_mode_max_tokens", max_length=7)
-    with pytest.raises(CheckpointError, match="pooling_mode_max_tokens is not supported"):
-        TextEncoder(str(folder), pooling="auto").load()
-    modules = [{"path": "", "type": "sentence_transformers.models.Dense"}]
+def test_unsupported_modules_are_named(tmp_path: Path) -> None:
+    folder = sentence_folder(tmp_path / "max", "pooling_mode_mean_tokens", max_length=7)
+    modules = [{"path": "", "type": "sentence_transformers.models.CNN"}]
     (folder / "modules.json").write_text(json.dumps(modules))
-    with pytest.raises(CheckpointError, match="module 'Dense' is not supported"):
+    with pytest.raises(CheckpointError, match="module 'CNN' is not supported"):
         TextEncoder(str(folder), pooling="auto").load()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ class StackConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        _check_types(self)
         object.__setattr__(self, "cross_layers", tuple(self.cross_layers))
         for name in ("d_model", "heads", "head_dim", "layers", "d_ffw"):
             _require(getattr(self, name) > 0, name, "must be positive")
@@ -114,6 +116,7 @@ class RetroConfig:
     model_type: str = field(default="retro", init=False)
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _require(self.vocab_size > 0, "vocab_size", "must be positive")
         _require(self.chunk_length > 1, "chunk_length", "must be at least 2")
         _require(self.neighbour_length > 0, "neighbour_length", "must be positive")
@@ -174,7 +177,7 @@ class RetroConfig:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise CheckpointError("no config.json", where=str(folder)) from None
-        except json.JSONDecodeError as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"not JSON ({error})", where=str(path)) from None
         if not isinstance(data, dict):
             raise CheckpointError("not a JSON object", where=str(path))
@@ -186,11 +189,22 @@ def _require(condition: bool, key: str, rule: str) -> None:
         raise CheckpointError(f"{key} {rule}", where="RetroConfig")
 
 
+def _check_types(config: StackConfig | RetroConfig) -> None:
+    """Plain numbers and flags of the type that their field has; a float may be a whole number."""
+    for name, hint in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if hint in (int, bool):
+            _require(type(value) is hint, name, f"is {value!r:.80}, expected {hint.__name__}")
+        elif hint is float:
+            finite = type(value) in (int, float) and math.isfinite(value)
+            _require(finite, name, f"is {value!r:.80}, expected a finite number")
+
+
 def _check_choices(config: StackConfig | RetroConfig) -> None:
     for name, hint in get_type_hints(type(config)).items():
         choices = get_args(hint) if "Literal" in str(hint) else ()
         value = getattr(config, name)
-        if choices and value not in choices:
+        if choices and not any(value == choice for choice in choices):
             allowed = ", ".join(map(str, choices))
             _require(False, name, f"is {value!r}, expected one of {allowed}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class RankingSettings:
             return cls()
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"not readable as JSON ({error})", where=str(path)) from error
         return cls.from_dict(data, str(path))
 
@@ -68,6 +69,12 @@ class RankingSettings:
                 cure=f"known keys: {', '.join(sorted(names))}",
             )
         settings = cls(**data)
+        if type(settings.similarity) not in (int, float) or not math.isfinite(settings.similarity):
+            raise CheckpointError(
+                f"similarity is {settings.similarity!r}", where=where, cure="use a finite number"
+            )
+        if not isinstance(settings.prompt, str):
+            raise CheckpointError(f"prompt is {settings.prompt!r}", where=where, cure="use a text")
         if settings.layout not in ("echo", "prefix", "prompt"):
             raise CheckpointError(
                 f"layout is {settings.layout!r}", where=where, cure="use echo, prefix or prompt"

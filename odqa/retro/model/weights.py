@@ -55,15 +55,15 @@ class Pretrained(nn.Module):
             tensors = load_file(str(path), device=str(device))
         except FileNotFoundError:
             raise CheckpointError("no model.safetensors", where=str(folder)) from None
-        except SafetensorError as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointError(f"not safetensors ({error})", where=str(path)) from None
         if dtype is not None:
             tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
-        with torch.device("meta"):
-            model = cls(config)
         try:
+            with torch.device("meta"):
+                model = cls(config)
             model.load_state_dict(tensors, assign=True)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
             raise CheckpointError(
                 f"weights do not fit the configuration ({error})", where=str(path)
             ) from None
