@@ -17,6 +17,8 @@ import threading
 import time
 from contextlib import suppress
 
+from odqa.cli.output import echo
+
 #: Seconds that a command has to end by itself.
 GRACE = 2.0
 
