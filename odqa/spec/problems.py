@@ -75,6 +75,9 @@ def _problem(detail: Any, model: type[BaseModel], source: Source, at: KeyPath) -
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
         cure = did_you_mean(str(detail.get("input")), choices)
         return SpecError(f"{value} is not a value of this key", where=where, cure=cure)
+    if kind == "string_pattern_mismatch":
+        cure = f"it has to fit {context['pattern']}"
+        return SpecError(f"{value} is not a value of this key", where=where, cure=cure)
     if kind == "union_tag_invalid":
         tag, choices = context["tag"], context["expected_tags"].replace("'", "").split(", ")
         where = source.where((*path, context["discriminator"].strip("'")))
