@@ -1,0 +1,1 @@
+"""Attacks on odqa by hand: killed runs, flipped bytes. Results stand in eval/results."""
