@@ -1,4 +1,4 @@
-"""Inputs for readers of files: sound ones with a few bytes, or a value somewhere inside, changed."""
+"""Inputs for readers of files: sound ones with a few bytes, or one value inside, changed."""
 
 from __future__ import annotations
 

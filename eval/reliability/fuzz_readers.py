@@ -108,7 +108,7 @@ _BEIR = (
 _QUERIES = b'{"_id": "q1", "text": "who"}\n{"_id": "q2", "text": "what", "metadata": {}}\n'
 _BEIR_QRELS = b"query-id\tcorpus-id\tscore\nq1\t1\t1\nq2\t2\t0\nq1\t1\t1.0\n"
 _QUESTIONS = (
-    b'{"id": "a", "question": "who is it", "answer": ["x", "y"]}\n{"question": "what", "answer": "z"}\n',
+    b'{"id": "a", "question": "who", "answer": ["x", "y"]}\n{"question": "what", "answer": "z"}\n',
     b'{"id": "t0", "question": "who", "golden_answers": ["x"], "metadata": {}}\n',
     b'{"id": "k", "input": "who", "output": [{"answer": "x"}, {"provenance": []}]}\n',
     b'{"question_id": "q", "question": "who", "answer": {"value": "x", "aliases": ["x", 1931]}}\n',
@@ -158,7 +158,10 @@ _SQUAD_PREDICTIONS = b'{"q1": "x", "q2": ""}'
 _NQ_PREDICTIONS = (
     b'{"question": "who", "prediction": "x"}\n{"id": "q2", "question": "what", "prediction": ""}\n'
 )
-_QUERY_FILE = b'{"id": "q1", "question": "who", "queries": ["who is", "a"]}\n{"question": "b", "queries": ["c"]}\n'
+_QUERY_FILE = (
+    b'{"id": "q1", "question": "who", "queries": ["who is", "a"]}\n'
+    b'{"question": "b", "queries": ["c"]}\n'
+)
 _CORPUS = Corpus.from_passages([Passage(str(n), f"text {n}") for n in (1, 2, 3)])
 
 
@@ -195,7 +198,7 @@ def readers(folder: Path) -> dict[str, FuzzedReader]:
     return {
         "pipeline spec": FuzzedReader("s.yaml", _SPECS, (changed_bytes,), spec),
         "pipeline spec, values": FuzzedReader("s.yaml", _SPECS_JSON, whole, spec),
-        "--set": FuzzedReader("set.txt", _SETS, (changed_bytes,), _set),
+        "words of --set": FuzzedReader("set.txt", _SETS, (changed_bytes,), _set),
         "benchmark spec": FuzzedReader("b.yaml", plain(_BENCHMARK), whole, load_benchmark),
         "expected scores": FuzzedReader("e.yaml", plain(_EXPECTED), whole, read_expected),
         "recipe": FuzzedReader("r.yaml", plain(_RECIPE), whole, load_recipe),
@@ -234,7 +237,7 @@ def readers(folder: Path) -> dict[str, FuzzedReader]:
 
 
 def run_folder_readers(run: Path) -> dict[str, FuzzedReader]:
-    """`odqa.Comparison.load` of a copy of a finished run, one of its text files changed each time."""
+    """`odqa.Comparison.load` of a copy of a finished run, one of its files changed each time."""
     from odqa.comparison.folder import load
 
     def reader(file: Path) -> FuzzedReader:
