@@ -41,7 +41,7 @@ from odqa.comparison.run_files import (
 )
 from odqa.data.qrels import read_qrels, write_qrels
 from odqa.data.trec import read_run, write_run
-from odqa.errors import DataError, OdqaError, RunError
+from odqa.errors import DataError, OdqaError, RunError, SpecErrors
 from odqa.execution.explain import read_explanations, write_explanations
 from odqa.execution.latency import Latency
 from odqa.metrics.rows import MetricRow
@@ -201,8 +201,7 @@ def _save_pipeline(folder: Path, result: PipelineResult) -> None:
 
 
 def _load_pipeline(files: RunFiles, at: str, questions: Sequence[Question]) -> PipelineResult:
-    # Not load_pipeline(): a spec of a run folder extends no other file.
-    spec = parse_pipeline(read_source(files.path(f"{at}/spec.yaml")))
+    spec = _load_spec(files, f"{at}/spec.yaml")
     if at != f"pipelines/{spec.name}":
         raise damaged(files.folder, f"{at}/spec.yaml names the pipeline '{spec.name}'")
     costs = tuple(StageCost.from_dict(cost) for cost in _read_json(files.path(f"{at}/costs.json")))
@@ -233,6 +232,15 @@ def _load_pipeline(files: RunFiles, at: str, questions: Sequence[Question]) -> P
         inner,
         texts,
     )
+
+
+def _load_spec(files: RunFiles, name: str) -> PipelineSpec:
+    """Not by `load_pipeline`: a spec of a run folder extends no other file."""
+    try:
+        return parse_pipeline(read_source(files.path(name)))
+    except SpecErrors as errors:
+        # A folder that is damaged in one file is one line, however much is wrong in it.
+        raise errors.problems[0] from None
 
 
 def _load_stages(
