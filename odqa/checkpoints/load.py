@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from odqa.checkpoints.tokenizer_lock import one_call_at_a_time
 from odqa.errors import CheckpointError
+from odqa.threads import BUILDING_MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +27,6 @@ AutoClass = Literal[
     "DPRContextEncoder",
     "DPRQuestionEncoder",
 ]
-
-_LOADING = RLock()
 
 # No component that reads token vectors uses the pooler of an encoder.
 _UNUSED = ("pooler.",)
@@ -182,12 +180,11 @@ def _weight_file(folder: Path, key: str) -> Path | None:
 def _quiet() -> Iterator[None]:
     """Stop transformers from logging what is raised as an error here, and 5 from drawing bars.
 
-    One thread at a time: this is a setting of the process, and so are torch's number format and
-    the initialisation of weights, which transformers changes while it loads.
+    One thread at a time, for these are settings of the process.
     """
     from transformers.utils import logging
 
-    with _LOADING:
+    with BUILDING_MODELS:
         before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()

@@ -11,6 +11,7 @@ from torch import nn
 
 from odqa.errors import CheckpointError
 from odqa.retro.model.config import RetroConfig
+from odqa.threads import BUILDING_MODELS
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -59,12 +60,13 @@ class Pretrained(nn.Module):
             raise CheckpointError(f"not safetensors ({error})", where=str(path)) from None
         if dtype is not None:
             tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
-        with torch.device("meta"):
-            model = cls(config)
-        try:
-            model.load_state_dict(tensors, assign=True)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"weights do not fit the configuration ({error})", where=str(path)
-            ) from None
+        with BUILDING_MODELS:
+            with torch.device("meta"):
+                model = cls(config)
+            try:
+                model.load_state_dict(tensors, assign=True)
+            except RuntimeError as error:
+                raise CheckpointError(
+                    f"weights do not fit the configuration ({error})", where=str(path)
+                ) from None
         return model.eval()
