@@ -1,8 +1,13 @@
-"""How the threads of torch and FAISS wait for one another."""
+"""How threads wait for one another: those of torch and FAISS, and those that build models."""
 
 from __future__ import annotations
 
 import os
+from threading import RLock
+
+#: Held while a model is built or loaded. transformers then changes settings of the process, among
+#: them how every module takes its parameters: a model built in another thread would get none.
+BUILDING_MODELS = RLock()
 
 
 def wait_asleep() -> None:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from odqa.checkpoints.folder import weight_map
@@ -19,6 +18,7 @@ from odqa.checkpoints.settings_file import SettingsFile
 from odqa.checkpoints.tokenizer_lock import one_call_at_a_time
 from odqa.checkpoints.weights import first_line
 from odqa.errors import CheckpointError
+from odqa.threads import BUILDING_MODELS
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -31,7 +31,6 @@ AutoClass = Literal[
     "DPRQuestionEncoder",
 ]
 
-_LOADING = RLock()
 # What the components read of a model's output.
 _OUTPUTS: dict[AutoClass, tuple[str, ...]] = {
     "AutoModel": ("last_hidden_state",),
@@ -236,12 +235,11 @@ def parameter_count(model: Module) -> int:
 def _quiet() -> Iterator[None]:
     """Stop transformers from logging what is raised as an error here, and 5 from drawing bars.
 
-    One thread at a time: this is a setting of the process, and so are torch's number format and
-    the initialisation of weights, which transformers changes while it loads.
+    One thread at a time, for these are settings of the process.
     """
     from transformers.utils import logging
 
-    with _LOADING:
+    with BUILDING_MODELS:
         before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()

@@ -20,6 +20,7 @@ from odqa.retro.create.bases.gpt2 import read_gpt2
 from odqa.retro.create.bases.llama import read_llama
 from odqa.retro.model.config import CrossPosition, RetroConfig, StackConfig
 from odqa.retro.model.model import RetroModel
+from odqa.threads import BUILDING_MODELS
 
 READERS: dict[str, Callable[[SourceCheckpoint], Base]] = {
     "bert": read_bert,
@@ -111,11 +112,11 @@ def retrofit(
         score_head=score_head,
         pad_id=base.pad_id,
     )
-    with torch.random.fork_rng(devices=[]):
+    with BUILDING_MODELS, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = RetroModel(config)
-    tensors = base_weights(base, encoder_base, share_embeddings)
-    _load(model, tensors)
+        tensors = base_weights(base, encoder_base, share_embeddings)
+        _load(model, tensors)
     if freeze:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name not in tensors)

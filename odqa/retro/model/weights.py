@@ -11,6 +11,7 @@ from torch import nn
 
 from odqa.errors import CheckpointError
 from odqa.retro.model.config import RetroConfig
+from odqa.threads import BUILDING_MODELS
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -60,9 +61,10 @@ class Pretrained(nn.Module):
         if dtype is not None:
             tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
         try:
-            with torch.device("meta"):
-                model = cls(config)
-            model.load_state_dict(tensors, assign=True)
+            with BUILDING_MODELS:
+                with torch.device("meta"):
+                    model = cls(config)
+                model.load_state_dict(tensors, assign=True)
         except (RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
             raise CheckpointError(
                 f"weights do not fit the configuration ({error})", where=str(path)

@@ -22,6 +22,7 @@ from odqa.retro.model.neighbour_keys import NeighbourKeys, project_neighbours
 from odqa.retro.model.prepacked import prepack
 from odqa.retro.model.ranking_settings import RankingSettings
 from odqa.retro.offline.encodings import encode_neighbours, prompt_chunk, stack_kv, unstack_kv
+from odqa.threads import BUILDING_MODELS
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ class RetroCheckpoint:
         dtype: torch.dtype | None = None,
     ) -> None:
         self.folder = folder
-        self.model = RetroModel.from_pretrained(folder, device=device or "cpu", dtype=dtype)
-        prepack(self.model)
+        with BUILDING_MODELS:
+            self.model = RetroModel.from_pretrained(folder, device=device or "cpu", dtype=dtype)
+            prepack(self.model)
         self.settings = RankingSettings.read(folder)
         config = self.model.config
         self.passage_tokens = passage_tokens or config.neighbour_length

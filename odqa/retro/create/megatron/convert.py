@@ -19,6 +19,7 @@ from odqa.retro.create.streaming import LazyTensor, write_safetensors
 from odqa.retro.model.config import RetroConfig
 from odqa.retro.model.model import RetroModel
 from odqa.retro.model.weights import WEIGHTS_FILE
+from odqa.threads import BUILDING_MODELS
 
 Watch = Callable[[list[LazyTensor]], Iterable[LazyTensor]]
 
@@ -78,7 +79,7 @@ def plan(config: RetroConfig, shards: Shards, gate: float) -> list[LazyTensor]:
     }.items():
         if names:
             raise CheckpointError(f"{problem} {_listed(names)}", where=shards.where)
-    with torch.device("meta"):
+    with BUILDING_MODELS, torch.device("meta"):
         model = RetroModel(config)
     tensors = []
     for name, expected in model.state_dict().items():
