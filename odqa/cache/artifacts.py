@@ -106,7 +106,9 @@ class Cache:
         note_kept(final)
         with suppress(OSError):
             for leftover in leftovers(final):
-                remove(leftover)
+                # What was damaged can be looked at until the artifact is used again.
+                if leftover.suffix != DAMAGED:
+                    remove(leftover)
 
 
 def _look(final: Path) -> Checked | Damaged | None:
@@ -121,7 +123,7 @@ def _look(final: Path) -> Checked | Damaged | None:
 
 
 def _set_aside(final: Path) -> None:
-    """Move what is damaged out of the way; it is removed once the artifact is there again."""
+    """Move what is damaged out of the way; it goes when the artifact, built again, is used."""
     with _disk_errors(final):
         aside = final.with_name(final.name + DAMAGED)
         remove(aside)

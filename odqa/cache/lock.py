@@ -28,10 +28,10 @@ def locked(final: Path) -> Iterator[float]:
     """
     from filelock import FileLock, Timeout
 
-    started = time.perf_counter()
+    started, path = time.perf_counter(), lock_path(final)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(str(lock_path(final)))
+        lock = FileLock(str(path))
         try:
             lock.acquire(timeout=_QUIET)
         except Timeout:
@@ -44,9 +44,11 @@ def locked(final: Path) -> Iterator[float]:
             cure="pass a folder on another disk with --cache or ODQA_CACHE",
         ) from None
     except OSError as error:
-        is_odd = lock_path(final).is_dir()
-        place = lock_path(final) if is_odd else final.parent
-        raise cache_failure(reason_of(error), place) from error
+        if isinstance(error, IsADirectoryError):
+            raise CacheError(
+                "is a folder where the cache keeps a lock", where=str(path), cure="remove it"
+            ) from error
+        raise cache_failure(reason_of(error), final.parent) from error
     try:
         yield time.perf_counter() - started
     finally:

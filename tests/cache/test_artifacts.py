@@ -106,6 +106,8 @@ def test_damage_is_seen_and_repaired(
         assert cache.artifact("kind", {}, write_hello) == folder
     assert file.read_text() == "hello"
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "sub"]
+    assert list(folder.parent.glob("*.damaged"))
+    Cache(tmp_path).artifact("kind", {}, refuse)
     assert not list(folder.parent.glob("*.damaged"))
     assert (cache.hits, cache.misses) == (0, 1)
     assert len(caplog.records) == 1
@@ -250,6 +252,7 @@ def test_what_stands_in_the_way_is_removed_and_never_written_through(
     assert Cache(tmp_path).artifact("kind", {}, write_hello) == final
     assert not final.is_symlink()
     assert not list(elsewhere.iterdir())
+    Cache(tmp_path).artifact("kind", {}, refuse)
     assert sorted(path.name for path in final.parent.iterdir()) == [
         final.name,
         f"{final.name}.lock",
@@ -270,7 +273,7 @@ def test_nothing_is_written_through_a_link_inside_of_the_work_folder(tmp_path: P
 def test_a_lock_that_is_a_folder_is_one_line(tmp_path: Path) -> None:
     lock = tmp_path / "kind" / f"{content_key({})[:24]}.lock"
     lock.mkdir(parents=True)
-    with pytest.raises(CacheError, match=r"\.lock: the cache cannot be written \(Is a directory\)"):
+    with pytest.raises(CacheError, match=r"\.lock: is a folder .* remove it"):
         Cache(tmp_path).artifact("kind", {}, write_hello)
 
 
