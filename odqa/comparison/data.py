@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,13 @@ class ComparisonData:
         """How accepted answers are read: texts, or regular expressions."""
         entry = self.manifest.get("dataset", {})
         return "regex" if entry.get("matching") == "regex" else "tokens"
+
+    @property
+    def sets(self) -> Mapping[str, tuple[str, ...]]:
+        """Name of a question set -> ids of its questions; empty where there is one set only."""
+        ids = iter([question.id for question in self.questions])
+        sizes = self.manifest.get("dataset", {}).get("sets", {})
+        return {name: tuple(islice(ids, n)) for name, n in sizes.items()}
 
     @property
     def metrics(self) -> tuple[str, ...]:

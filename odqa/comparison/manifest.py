@@ -70,6 +70,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "qrels": content_key({"qrels": dataset.qrels}) if dataset.qrels is not None else None,
         "passages": len(dataset.corpus),
         "questions": len(dataset.questions),
+        **({"sets": dict(dataset.questions.sets)} if dataset.questions.sets else {}),
         "matching": dataset.matching,
         "ignore_identical_ids": dataset.ignore_identical_ids,
         "origin": dataset.origin.to_dict() if dataset.origin is not None else None,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from odqa.comparison.all_pairs import AllPairs
+    from odqa.comparison.by_set import BySet
     from odqa.comparison.overlap import Overlap
     from odqa.comparison.trace import QuestionTrace
 
@@ -64,6 +65,16 @@ class Comparison(ComparisonData):
         from odqa.comparison.all_pairs import all_pairs
 
         return all_pairs(self, metric)
+
+    def by_set(self, metric: str | None = None) -> BySet:
+        """Means by question set, their average, and whether the order of pipelines holds.
+
+        Raises:
+            RunError: the comparison has one question set only.
+        """
+        from odqa.comparison.by_set import by_set
+
+        return by_set(self, metric)
 
     def overlap(self, metric: str | None = None) -> Overlap:
         """Which questions several pipelines have right, one alone, or none.

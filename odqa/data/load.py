@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from glob import escape
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ from odqa.data.judged import check_passages, of_questions, shared_ids
 from odqa.data.origin import Origin
 from odqa.data.paths import is_file, is_folder, path_from
 from odqa.data.qrels import Qrels, read_qrels
-from odqa.data.questions import QuestionSet
+from odqa.data.questions import QuestionSet, put_together
 from odqa.errors import DataError
 from odqa.interfaces import ComponentConfig
 from odqa.package_files import checked
@@ -40,6 +40,10 @@ _CORPUS_FILES = ("passages.tsv", "passages.tsv.gz", "corpus.jsonl", "corpus.json
 _QUESTION_ENDINGS = (".jsonl", ".jsonl.gz", ".json")
 
 
+#: Name of one of several question sets.
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
+
+
 class DataConfig(ComponentConfig):
     """Where corpus, questions and qrels come from; paths are relative to the spec's folder."""
 
@@ -48,12 +52,15 @@ class DataConfig(ComponentConfig):
         description="embedded, a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) of passages, or "
         "hf:owner/name:split; none for pipelines without a retriever.",
     )
-    questions: PathText = Field(
+    questions: PathText | dict[SetName, PathText] = Field(
         description="embedded, nq-open, a .jsonl (NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR "
-        ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split."
+        ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split; several "
+        "sets by name: {nq: nq.jsonl, popqa: popqa.jsonl}."
     )
-    qrels: PathText | None = Field(
-        default=None, description="TREC qrels file; BEIR folders bring their own."
+    qrels: PathText | dict[SetName, PathText] | None = Field(
+        default=None,
+        description="TREC qrels file, or one for each of several sets; BEIR folders bring their "
+        "own.",
     )
     matching: Matching = Field(
         default="tokens",
@@ -65,7 +72,9 @@ class DataConfig(ComponentConfig):
         description="Score rankings without the hit that has the id of its question, as BEIR does; "
         "by default for the splits of BEIR folders.",
     )
-    take: int | None = Field(default=None, ge=1, description="Use only this many questions.")
+    take: int | None = Field(
+        default=None, ge=1, description="Use only this many questions (of each set)."
+    )
     seed: int | None = Field(
         default=None,
         description="Draw them at random with this seed; without it the first are taken.",
@@ -118,11 +127,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     """
     # Small files first: their errors are reported before a corpus is converted.
     questions, qrels = _questions(config, base)
-    if config.qrels is not None:
-        qrels = read_qrels(path_from(base, config.qrels))
-    judged = f"qrels {config.qrels or 'of ' + config.questions}"
-    if qrels is not None:
-        qrels = of_questions(qrels, questions, judged, config.questions)
+    judged = f"qrels {config.qrels or f'of {config.questions}'}"
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
     else:
@@ -159,17 +164,64 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
 
 
 def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:
-    ref = config.questions
+    """The questions, of one set or several, and their judgements."""
+    refs, files = config.questions, config.qrels
+    if isinstance(refs, str):
+        if isinstance(files, Mapping):
+            raise DataError(
+                "qrels of several sets, and there is one",
+                where="data.qrels",
+                cure="name the sets in data.questions too",
+            )
+        return _judged_set(config, base, refs, files)
+    if isinstance(files, str):
+        raise DataError(
+            "one file of judgements, and there are several sets",
+            where="data.qrels",
+            cure="name the file of each set: {NAME: FILE}",
+        )
+    if unknown := [name for name in files or () if name not in refs]:
+        cure = did_you_mean(unknown[0], refs)
+        raise DataError(f"no set is named '{unknown[0]}'", where="data.qrels", cure=cure)
+    sets = {
+        name: _judged_set(config, base, ref, (files or {}).get(name)) for name, ref in refs.items()
+    }
+    questions = put_together({name: part for name, (part, _) in sets.items()})
+    old = [(name, question.id) for name, (part, _) in sets.items() for question in part]
+    new_ids = dict(zip(old, (question.id for question in questions), strict=True))
+    qrels = {
+        new_ids[name, key]: grades
+        for name, (_, judged) in sets.items()
+        for key, grades in (judged or {}).items()
+    }
+    return questions, qrels or None
+
+
+def _judged_set(
+    config: DataConfig, base: Path, ref: str, file: str | None
+) -> tuple[QuestionSet, Qrels | None]:
+    """One set with the judgements of a file, else those that it brings."""
+    questions, qrels = _question_set(config, base, ref, is_judged=file is not None)
+    if file is not None:
+        qrels = read_qrels(path_from(base, file))
+    if qrels is not None:
+        qrels = of_questions(qrels, questions, f"qrels {file or f'of {ref}'}", ref)
+    return questions, qrels
+
+
+def _question_set(
+    config: DataConfig, base: Path, ref: str, *, is_judged: bool
+) -> tuple[QuestionSet, Qrels | None]:
     if ref == "embedded":
         # The judgements are of the embedded passages.
-        use_qrels = config.corpus == "embedded" and config.qrels is None
+        use_qrels = config.corpus == "embedded" and not is_judged
         questions = nq_open.read_questions(checked(EMBEDDED / "questions.jsonl"))
         qrels = read_qrels(checked(EMBEDDED / "questions.qrels")) if use_qrels else None
         return QuestionSet("embedded", questions.questions), qrels
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
     path = path_from(base, ref)
-    if (folder := _beir_folder(config, base)) is not None:
+    if (folder := _beir_folder(config, base, ref)) is not None:
         return beir.read_split(folder, ref)
     if not path.suffix and not is_file(path):
         raise DataError(
@@ -189,7 +241,9 @@ def _ignores_identical_ids(
     config: DataConfig, base: Path, questions: QuestionSet, corpus: Corpus
 ) -> bool:
     """Whether hits with the id of their question are left out when rankings are scored."""
-    by_rule = config.ignore_identical_ids is None and _beir_folder(config, base) is not None
+    refs = [config.questions] if isinstance(config.questions, str) else config.questions.values()
+    is_beir = any(_beir_folder(config, base, ref) is not None for ref in refs)
+    by_rule = config.ignore_identical_ids is None and is_beir
     if not (by_rule or config.ignore_identical_ids):
         return False
     # Where no id is shared there is nothing to leave out, and the digest stays what it was.
@@ -204,12 +258,12 @@ def _ignores_identical_ids(
     return shared > 0
 
 
-def _beir_folder(config: DataConfig, base: Path) -> Path | None:
+def _beir_folder(config: DataConfig, base: Path, ref: str) -> Path | None:
     """The corpus, if it is a BEIR folder and the questions are one of its splits."""
     if config.corpus is None:
         return None
     folder = path_from(base, config.corpus)
-    is_split = not is_file(path_from(base, config.questions))
+    is_split = not is_file(path_from(base, ref))
     return folder if is_split and beir.is_beir(folder) else None
 
 

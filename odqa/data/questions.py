@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 
 from odqa.cache import content_key
 from odqa.data.ids import check_id, encodable
@@ -18,12 +19,16 @@ from odqa.types import Question
 class QuestionSet:
     """Questions in a fixed order with unique ids.
 
+    ``sets`` divides them, where several sets were put together: name and number of questions of
+    each, in order; empty for a single set.
+
     Raises:
         DataError: no questions, an empty question, an id twice or unusable, broken Unicode.
     """
 
     name: str
     questions: tuple[Question, ...]
+    sets: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"question set {self.name}"
@@ -60,8 +65,11 @@ class QuestionSet:
     def take(self, n: int, seed: int | None = None) -> QuestionSet:
         """The first ``n`` questions, or with a seed ``n`` random ones in their old order.
 
-        The name of the result tells which. With ``n`` or fewer questions, all are returned.
+        The name of the result tells which. With ``n`` or fewer questions, all are returned. Of
+        several sets, ``n`` of each.
         """
+        if self.sets:
+            return put_together({name: part.take(n, seed) for name, part in self.parts().items()})
         if n >= len(self):
             return self
         if seed is None:
@@ -69,6 +77,33 @@ class QuestionSet:
         rows = sorted(random.Random(seed).sample(range(len(self)), n))
         picked = tuple(self.questions[row] for row in rows)
         return QuestionSet(f"{self.name} (random {n}, seed {seed})", picked)
+
+    def parts(self) -> dict[str, QuestionSet]:
+        """The sets of which it was put together, by name."""
+        ends = list(accumulate(n for _, n in self.sets))
+        return {
+            name: QuestionSet(name, self.questions[end - n : end])
+            for (name, n), end in zip(self.sets, ends, strict=True)
+        }
+
+
+def put_together(parts: Mapping[str, QuestionSet]) -> QuestionSet:
+    """Several sets as one; where two have an id in common, the set's name goes before every id.
+
+    Raises:
+        DataError: as `QuestionSet`.
+    """
+    questions = [question for part in parts.values() for question in part]
+    if len({question.id for question in questions}) < len(questions):
+        questions = [
+            replace(question, id=f"{name}:{question.id}")
+            for name, part in parts.items()
+            for question in part
+        ]
+    sizes = tuple((name, len(part)) for name, part in parts.items())
+    # A set that was cut says so in its name: "nq (first 20)".
+    names = [part.name if part.name.startswith(name) else name for name, part in parts.items()]
+    return QuestionSet(" + ".join(names), tuple(questions), sizes)
 
 
 def check_question(question: Question, where: str) -> None:

@@ -9,6 +9,7 @@ from odqa.comparison.costs import joules_of
 from odqa.comparison.verdict import notices, verdict
 from odqa.escapes import one_line, visible
 from odqa.report.terminal.lines import paired_lines, stage_lines
+from odqa.report.terminal.sets import set_lines
 from odqa.report.terminal.specs import spec_lines
 from odqa.report.terminal.summary import Style, summary_lines
 
@@ -21,6 +22,7 @@ def render(comparison: Comparison) -> str:
     parts = [
         [verdict(comparison)],
         summary_lines(comparison),
+        set_lines(comparison),
         paired_lines(comparison),
         stage_lines(comparison),
         spec_lines(comparison),
@@ -40,6 +42,7 @@ def render_summary(
     parts = [
         [visible(verdict(comparison, metric))],
         summary_lines(comparison, metrics, width, bold),
+        set_lines(comparison),
         _notes(comparison),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)

@@ -1,0 +1,158 @@
+"""Several question sets in one comparison: means by set, their average, and whether orders hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from odqa.comparison.verdict import SIGNIFICANT, deciding_metric
+from odqa.errors import RunError
+from odqa.html_view import html_table
+from odqa.metrics.rows import MetricRow
+from odqa.metrics.statistics.bootstrap import Interval, mean_interval
+from odqa.metrics.statistics.holm import holm
+from odqa.metrics.statistics.macro import macro_interval, macro_mean, macro_p
+from odqa.metrics.statistics.pairs import PairedComparison, compare_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from odqa.comparison.data import ComparisonData
+
+
+@dataclass(frozen=True)
+class BySet:
+    """One metric by pipeline and question set.
+
+    ``values``: pipeline -> set -> values of its questions, the same questions for all pipelines.
+    ``tests``: set -> every pair of pipelines on it, Holm's family being the pairs of one set.
+    """
+
+    metric: str
+    baseline: str
+    values: Mapping[str, Mapping[str, tuple[float, ...]]]
+    tests: Mapping[str, tuple[PairedComparison, ...]]
+
+    @cached_property
+    def macro(self) -> Mapping[str, tuple[float, Interval]]:
+        """Pipeline -> mean of the means of all sets, with its 95 % interval."""
+        return {
+            name: (macro_mean(list(sets.values())), macro_interval(list(sets.values())))
+            for name, sets in self.values.items()
+        }
+
+    @cached_property
+    def macro_p(self) -> Mapping[str, float]:
+        """Pipeline -> p of its macro average against the baseline, Holm over the pipelines."""
+        base = self.values.get(self.baseline)
+        if base is None:
+            return {}
+        names = [name for name in self.values if name != self.baseline]
+        raw = [macro_p([_minus(self.values[name][s], base[s]) for s in base]) for name in names]
+        return dict(zip(names, holm(raw), strict=True))
+
+    @cached_property
+    def rank_correlation(self) -> Mapping[tuple[str, str], float]:
+        """Two sets -> Kendall's tau-b of the order of pipelines on them."""
+        from scipy.stats import kendalltau
+
+        means = {
+            name: [macro_mean([sets[name]]) for sets in self.values.values()] for name in self.tests
+        }
+        return {
+            pair: float(kendalltau(means[pair[0]], means[pair[1]]).statistic)
+            for pair in combinations(self.tests, 2)
+        }
+
+    @cached_property
+    def reversals(self) -> list[tuple[str, str, str, str]]:
+        """(better, worse, set, other set) where both differences are significant and opposed."""
+        signs: dict[tuple[str, str], dict[str, bool]] = {}
+        for name, tests in self.tests.items():
+            for test in tests:
+                if test.p_corrected < SIGNIFICANT:
+                    pair = (test.candidate, test.baseline)
+                    signs.setdefault(pair, {})[name] = test.difference > 0
+        return [
+            (pair[0], pair[1], up, down)
+            for pair, by_set in signs.items()
+            for up in by_set
+            for down in by_set
+            if by_set[up] and not by_set[down]
+        ]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a pipeline and set (``macro``: all): mean, 95 % interval, questions, p.
+
+        ``p`` is given for ``macro`` alone: against the baseline, Holm over the pipelines.
+        """
+        import pandas as pd
+
+        rows: list[tuple[object, ...]] = []
+        for name, sets in self.values.items():
+            for key, values in sets.items():
+                interval = mean_interval(values)
+                rows.append((name, key, macro_mean([values]), *interval, len(values), None))
+            mean, interval = self.macro[name]
+            total = sum(map(len, sets.values()))
+            rows.append((name, "macro", mean, *interval, total, self.macro_p.get(name)))
+        columns = ["pipeline", "set", self.metric, "low", "high", "questions", "p (Holm)"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _repr_html_(self) -> str:
+        wide = self.frame().pivot(index="pipeline", columns="set", values=self.metric)
+        wide = wide.loc[list(self.values), [*self.tests, "macro"]]
+        rows = [(name, *values) for name, values in zip(wide.index, wide.to_numpy(), strict=True)]
+        return html_table(("pipeline", *wide.columns), rows, f"{self.metric} by question set")
+
+
+def by_set(comparison: ComparisonData, metric: str | None = None) -> BySet:
+    """A metric by question set.
+
+    Args:
+        metric: by default the deciding one.
+
+    Raises:
+        RunError: the comparison has one set only, or no question of a set has the metric.
+    """
+    if not comparison.sets:
+        raise RunError(
+            "has one question set",
+            where=comparison.name,
+            cure="name several: data.questions: {nq: nq.jsonl, popqa: popqa.jsonl}",
+        )
+    metric = metric or deciding_metric(comparison) or "em"
+    columns = {
+        name: comparison.by_question[name, metric]
+        for name in comparison.pipelines
+        if (name, metric) in comparison.by_question
+    }
+    shared = {
+        name: [q for q in ids if columns and all(q in column for column in columns.values())]
+        for name, ids in comparison.sets.items()
+    }
+    if empty := [name for name, ids in shared.items() if not ids]:
+        raise RunError(f"no question of set '{empty[0]}' has '{metric}'", where=comparison.name)
+    return BySet(
+        metric,
+        comparison.baseline,
+        {
+            pipeline: {name: tuple(column[q] for q in ids) for name, ids in shared.items()}
+            for pipeline, column in columns.items()
+        },
+        {
+            name: tuple(compare_all(_rows_of(comparison, metric, set(ids)), metric))
+            for name, ids in shared.items()
+        },
+    )
+
+
+def _rows_of(comparison: ComparisonData, metric: str, ids: set[str]) -> list[MetricRow]:
+    return [r for r in comparison.rows if r.metric == metric and r.question_id in ids]
+
+
+def _minus(ours: tuple[float, ...], theirs: tuple[float, ...]) -> list[float]:
+    return [a - b for a, b in zip(ours, theirs, strict=True)]
