@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        _remove_drafts_of_the_dead(path)
         try:
             with draft.open("w", encoding="utf-8", newline="\n") as file:
                 yield file
@@ -27,4 +29,23 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"cannot be written ({error.strerror})", where=str(path)) from None
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot be written ({reason})", where=str(path)) from None
+
+
+def _remove_drafts_of_the_dead(path: Path) -> None:
+    """Remove what processes that were killed while they wrote this file left."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        number = draft.name.split(".")[-2]
+        if number.isdecimal() and not _is_alive(int(number)):
+            draft.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,17 @@ def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught, whole_file(path):
         pass
     assert str(caught.value) == f"{path}: cannot be written (No such file or directory)"
+
+
+def test_a_draft_of_a_dead_process_goes_and_one_of_a_living_stays(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    dead, living = (tmp_path / f".a.txt.{pid}.tmp" for pid in (process.pid, os.getppid()))
+    other = tmp_path / f".b.txt.{process.pid}.tmp"
+    for path in (dead, living, other):
+        path.write_text("half")
+    with whole_file(tmp_path / "a.txt") as file:
+        file.write("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [living.name, other.name, "a.txt"]
+    )
