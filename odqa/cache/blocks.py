@@ -76,6 +76,16 @@ class Blocks:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """Check every block of every large file in a folder, for readers that map them themselves.
+
+    Raises:
+        CacheError: one of them is damaged.
+    """
+    for digests in sorted(folder.rglob(f"*{BLOCKS_SUFFIX}")):
+        Blocks(digests.with_suffix("")).check_all()
+
+
 def write_blocks(path: Path) -> None:
     """Write the digests of a file beside it."""
     with path.open("rb") as stream:

@@ -16,6 +16,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from odqa.cache.blocks import Blocks
 from odqa.data.id_index import IdIndex, id_hash
 from odqa.data.ids import check_id, encodable
 from odqa.errors import DataError
@@ -42,8 +45,15 @@ class Corpus:
     """
 
     def __init__(
-        self, name: str, batches: Sequence[pa.RecordBatch], index: IdIndex, fingerprint: str
+        self,
+        name: str,
+        batches: Sequence[pa.RecordBatch],
+        index: IdIndex,
+        fingerprint: str,
+        check: Callable[[int], None] | None = None,
     ) -> None:
+        # Called with the number of a batch before it is read; raises where it is damaged.
+        self._check = check
         self.name = name
         self.fingerprint = fingerprint
         self._batches = batches
@@ -123,8 +133,10 @@ class Corpus:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         if repeated := facts.get("repeated"):
             _warn_of_repeats(name, repeated)
-        batches = _open_batches(pa.memory_map(str(folder / _TABLE)))
-        return cls(name, batches, IdIndex.open(folder), facts["fingerprint"])
+        source = pa.memory_map(str(folder / _TABLE))
+        batches = _open_batches(source)
+        check = _batch_check(folder / _TABLE, source, batches)
+        return cls(name, batches, IdIndex.open(folder), facts["fingerprint"], check)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -140,8 +152,8 @@ class Corpus:
         return html_table(("id", "title", "text"), rows, str(self))
 
     def __iter__(self) -> Iterator[Passage]:
-        for batch in self._batches:
-            yield from _passages(batch)
+        for number in range(len(self._batches)):
+            yield from _passages(self._batch(number))
 
     def __getitem__(self, row: int) -> Passage:
         batch, offset = self._place(row)
@@ -202,7 +214,12 @@ class Corpus:
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of a corpus of {len(self)} passages")
         batch_number = bisect_right(self._starts, row) - 1
-        return self._batches[batch_number], int(row) - self._starts[batch_number]
+        return self._batch(batch_number), int(row) - self._starts[batch_number]
+
+    def _batch(self, number: int) -> pa.RecordBatch:
+        if self._check is not None:
+            self._check(number)
+        return self._batches[number]
 
     def _without(self, rows: frozenset[int]) -> Iterator[Passage]:
         return (passage for row, passage in enumerate(self) if row not in rows)
@@ -287,6 +304,31 @@ def _open_batches(source: pa.NativeFile) -> list[pa.RecordBatch]:
 
     reader = pa.ipc.open_file(source)
     return [reader.get_batch(number) for number in range(reader.num_record_batches)]
+
+
+def _batch_check(
+    path: Path, source: pa.MemoryMappedFile, batches: Sequence[pa.RecordBatch]
+) -> Callable[[int], None] | None:
+    """What compares a batch of a large file with the file's digests (`odqa.cache.blocks`)."""
+    blocks = Blocks(path)
+    if not blocks.are_there:
+        return None
+    source.seek(0)
+    start = source.read_buffer(1).address
+    # A batch with the description before it begins where the one before ends.
+    ends = [
+        max(
+            buffer.address + buffer.size
+            for column in batch.columns
+            for buffer in column.buffers()
+            if buffer is not None
+        )
+        - start
+        for batch in batches
+    ]
+    starts = [0, *ends[:-1]]
+    blocks.check_bytes(np.array([ends[-1]]), np.array([path.stat().st_size]))
+    return lambda number: blocks.check_bytes(np.array([starts[number]]), np.array([ends[number]]))
 
 
 def _passages(batch: pa.RecordBatch) -> list[Passage]:

@@ -68,7 +68,7 @@ class DenseIndex:
             identity: what decides the vectors besides the corpus: encoder, settings, version.
             dim: width of the vectors.
             encode: called for passages whose vectors are not in the cache.
-            shard: passages encoded together; a killed build loses at most these.
+            shard: passages encoded together, in batches of like length.
         """
         n = len(corpus)
 

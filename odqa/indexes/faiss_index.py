@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from odqa.cache.blocks import check_folder
 from odqa.encoders.flops import linear_gflop
 from odqa.errors import CacheError, ComponentError
 from odqa.indexes.config import FlatIndex, HnswIndex, IvfPqIndex, Metric
@@ -220,6 +221,7 @@ def _add(index: Any, vectors: np.ndarray, desc: str) -> None:
 
 def _open(folder: Path, n: int) -> tuple[Any, dict[int, float]]:
     faiss = load_faiss()
+    check_folder(folder)
     try:
         index = faiss.read_index(str(folder / _FILE))
         recall = json.loads((folder / _RECALL).read_text(encoding="utf-8"))

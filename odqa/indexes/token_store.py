@@ -72,7 +72,7 @@ def build_token_store(
     encode: Callable[[int, int], Shard],
     shard: int = 2048,
 ) -> None:
-    """Write a store into ``folder``, resuming after the last finished shard.
+    """Write a store into ``folder``, resuming after the last batch that was kept.
 
     Args:
         folder: where to write; may hold the shards of a killed build of the same store.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from odqa.cache.blocks import check_folder
 from odqa.indexes.lucene import (
     DEFAULT_HEAP_MB,
     LuceneIndex,
@@ -94,6 +95,7 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
             build_index(work / "index", texts, len(corpus), self.config.threads)
 
         folder = cache.artifact("lucene", identity, build)
+        check_folder(folder)
         index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b)
         return Opened(index, (Stored("inverted index", cache.bytes(folder)),))
 

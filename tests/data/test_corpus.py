@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from odqa.cache import Cache
 from odqa.data import id_index
 from odqa.data.corpus import Corpus
-from odqa.errors import DataError
+from odqa.errors import CacheError, DataError
 from odqa.types import Passage
 
 COUNT = 9000  # more than two record batches
@@ -129,3 +130,24 @@ def test_colliding_hashes_do_no_harm(monkeypatch: pytest.MonkeyPatch, value: int
     # The equal ids are not neighbours in the index.
     with pytest.raises(DataError, match="passages 1 and 3: the passage id 'a'"):
         Corpus.from_passages([Passage("a", "1"), Passage("b", "2"), Passage("a", "3")])
+
+
+def test_a_large_corpus_is_checked_as_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odqa.data.corpus._BATCH", 4)
+    monkeypatch.setattr("odqa.cache.manifest.HASHED_AT_ONCE", 1000)
+    monkeypatch.setattr("odqa.cache.blocks.BLOCK", 64)
+    passages = [Passage(f"p{i}", f"text number {i} " * 5, "title") for i in range(20)]
+    folder = Cache(tmp_path).artifact("corpora", {}, lambda work: Corpus.write(passages, work, "x"))
+    assert list(Corpus.open(folder, "x")) == passages
+    path = folder / "passages.arrow"
+    data = path.read_bytes()
+    at = data.index(b"text number 13")
+    path.write_bytes(data[:at] + b"T" + data[at + 1 :])
+    corpus = Corpus.open(folder, "x")
+    # Passage 13 is in the fourth batch of four.
+    assert corpus.slice(0, 12) == passages[:12]
+    for read in (lambda: corpus[13], lambda: corpus.get("p14"), lambda: list(corpus)):
+        with pytest.raises(CacheError, match=r"passages.arrow: this file of the cache is damaged"):
+            read()

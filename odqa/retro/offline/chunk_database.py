@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Padding after the end of a document; no token has this id.
 NO_TOKEN = -1
 _DOCUMENTS = 512
-_QUERIES = 4096
+_QUERIES = 512
 
 
 class DocumentTokenizer(Protocol):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
-#: Passages that are encoded, and lost by a kill, together.
+#: Passages whose batches are cut together.
 _SHARD = 512
 
 
