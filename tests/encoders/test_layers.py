@@ -117,5 +117,5 @@ def test_weights_that_are_not_there_are_named(bert: Path, tmp_path: Path) -> Non
     weights = load_file(path)
     del weights["linear.bias"]
     save_file(weights, path)
-    with pytest.raises(CheckpointError, match="linear.bias is missing"):
+    with pytest.raises(CheckpointError, match=r"linear\.bias is missing"):
         vectors(folder)
