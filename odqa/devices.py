@@ -26,9 +26,10 @@ def pick_device(device: Device) -> torch.device:
     """
     import torch
 
-    kind, _, index = device.partition(":")
+    kind, colon, index = device.partition(":")
     where = f"device: {device}"
-    if kind not in ("cpu", "auto", "cuda", "mps") or (index and kind != "cuda"):
+    numbered = kind == "cuda" and bool(index)
+    if kind not in ("cpu", "auto", "cuda", "mps") or (colon and not numbered):
         raise EnvironmentProblem(
             "no device", where=where, cure="use cpu, auto, cuda, cuda:1 and so on, or mps"
         )

@@ -8,6 +8,7 @@ import torch
 from odqa import devices
 from odqa.devices import compute_dtype, device_name, fast_bfloat16, pick_device
 from odqa.errors import EnvironmentProblem
+from odqa.interfaces import ModelConfig
 
 
 def test_cpu_is_fp32() -> None:
@@ -21,6 +22,38 @@ def test_auto_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("auto").type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert pick_device("auto").type == "cuda"
+
+
+def test_one_gpu_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    assert pick_device("cuda:0") == torch.device("cuda", 0)
+    with pytest.raises(
+        EnvironmentProblem, match=r"cuda:7: torch sees 2 GPUs; use cuda:0 to cuda:1"
+    ):
+        pick_device("cuda:7")
+
+
+def test_apple_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(EnvironmentProblem, match="device: mps: torch sees no Apple GPU"):
+        pick_device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device("mps").type == "mps"
+    assert compute_dtype(torch.device("mps")) is torch.float32
+
+
+@pytest.mark.parametrize(
+    "name", ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "cpu:0", "mps:1", "CUDA", "cuda:1:2", "xpu"]
+)
+def test_nonsense_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(EnvironmentProblem, match=f"^device: {name}: "):
+        pick_device(name)
+    with pytest.raises(ValueError, match="device"):
+        ModelConfig(device=name)
 
 
 def test_gpu_is_bf16() -> None:

@@ -12,13 +12,13 @@ import argparse
 import json
 import logging
 import random
-import shutil
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,15 +223,26 @@ def damage(folder: Path, rng: random.Random, *, weights: bool) -> dict[Path, byt
     return before
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out the warnings of settings without effect."""
+    logger = logging.getLogger("odqa")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def fuzz(count: int, loads: int, seed: int = 0, seconds: float = float("inf")) -> Counter[str]:
     """How often each outcome came, by layout.
 
     Raises:
         AssertionError: something other than an error of odqa's; names the damaged files.
     """
-    logging.getLogger("odqa").setLevel(logging.CRITICAL)
     rng, outcomes, started = random.Random(seed), Counter[str](), time.monotonic()
-    with tempfile.TemporaryDirectory() as root:
+    with tempfile.TemporaryDirectory() as root, quiet():
         folders = layouts(Path(root))
         kinds = sorted(folders)
         for number in range(count + loads):
@@ -258,8 +269,6 @@ def fuzz(count: int, loads: int, seed: int = 0, seconds: float = float("inf")) -
                 for path, content in before.items():
                     path.write_bytes(content)
             outcomes[f"{kind} {'loaded' if loading else 'settings'} {outcome}"] += 1
-        shutil.rmtree(root, ignore_errors=True)
-        Path(root).mkdir(exist_ok=True)
     return outcomes
 
 

@@ -32,21 +32,3 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"cannot be written ({reason})", where=str(path)) from None
-
-
-def _remove_drafts_of_the_dead(path: Path) -> None:
-    """Remove what processes that were killed while they wrote this file left."""
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        number = draft.name.split(".")[-2]
-        if number.isdecimal() and not _is_alive(int(number)):
-            draft.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True

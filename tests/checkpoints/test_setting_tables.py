@@ -182,8 +182,7 @@ def test_no_effect(
 
 
 def test_no_key_of_the_home_library_is_left_out() -> None:
-    from sentence_transformers.base.modules import Transformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
+    from sentence_transformers.models import Pooling, Transformer
 
     rows = [*OBEYED, *((f, k, v) for f, k, v, _ in REFUSED), *NO_EFFECT]
     for module in (Transformer, Pooling):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from odqa.encoders.flops import encoder_gflop, linear_gflop
+from odqa.encoders.flops import _warn_of_no_formula, encoder_gflop, linear_gflop
 
 
 def config(**changes: object) -> SimpleNamespace:
@@ -47,3 +47,29 @@ def test_minilm_at_128_tokens() -> None:
     minilm = config(hidden_size=384, intermediate_size=1536, num_hidden_layers=6)
     by_hand = 6 * (8 * 128 * 384**2 + 4 * 128**2 * 384 + 4 * 128 * 384 * 1536)
     assert encoder_gflop(minilm, 128) == pytest.approx(by_hand / 1e9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"intermediate_size": None},
+        {"hidden_size": None},
+        {"hidden_size": "wide"},
+        {"num_hidden_layers": [2, 2]},
+        {"num_hidden_layers": None},
+    ],
+)
+def test_another_shape_has_no_formula(other: dict[str, object]) -> None:
+    assert encoder_gflop(config(**other), 2) is None
+
+
+def test_models_that_name_their_sizes_otherwise_have_no_formula(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import transformers
+
+    _warn_of_no_formula.cache_clear()
+    for kind in (transformers.XLNetConfig, transformers.T5Config, transformers.GPT2Config):
+        assert encoder_gflop(kind(), 2) is None
+        assert encoder_gflop(kind(), 3) is None
+    assert [record.args for record in caplog.records] == [("xlnet",), ("t5",), ("gpt2",)]

@@ -13,7 +13,7 @@ import torch
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.encoders.maxsim import maxsim
 from odqa.errors import CheckpointError
-from odqa.testing.tiny_checkpoints import tiny_bert, tiny_colbert
+from odqa.testing.tiny_checkpoints import tiny_bert, tiny_colbert, tiny_pylate
 
 QUESTIONS = [
     "who built the tower bridge",
@@ -188,7 +188,7 @@ def one_line(folder: Path, **lengths: int) -> str:
 
 def test_plain_bert_is_refused(tmp_path: Path) -> None:
     line = one_line(tiny_bert(tmp_path / "bert"))
-    assert "no ColBERT projection 'linear.weight'" in line
+    assert "no ColBERT projection 'linear.weight' in the weights, and no module Dense" in line
     assert str(tmp_path / "bert") in line
 
 
@@ -237,3 +237,117 @@ def test_projection_of_another_width_is_refused(tmp_path: Path) -> None:
     assert "linear.weight has shape [16, 8], the encoder is 32 wide" in one_line(
         tmp_path / "colbert"
     )
+
+
+def pylate_by_hand(folder: Path, pieces: list[str], attended: int) -> np.ndarray:
+    """Token vectors of word pieces by transformers and the Dense modules as the folder has them.
+
+    PyLate 1.6.0 gave the same to the last bit, for the folders of these tests.
+    """
+    from safetensors.torch import load_file
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(pieces)])
+    mask = torch.tensor([[1] * attended + [0] * (len(pieces) - attended)])
+    with torch.no_grad():
+        states = model.eval()(ids, attention_mask=mask).last_hidden_state[0]
+        for place in sorted(folder.glob("*_Dense")):
+            weights = load_file(place / "model.safetensors")
+            settings = json.loads((place / "config.json").read_text("utf-8"))
+            out = states @ weights["linear.weight"].T + weights.get("linear.bias", 0)
+            if settings["activation_function"].endswith("Tanh"):
+                out = out.tanh()
+            if settings.get("use_residual"):
+                straight = states
+                if "residual.weight" in weights:
+                    straight = states @ weights["residual.weight"].T
+                out = out + straight
+            states = out
+    return np.asarray(torch.nn.functional.normalize(states, dim=-1).numpy())
+
+
+TANH = {"bias": True, "activation_function": "torch.nn.modules.activation.Tanh"}
+
+
+@pytest.mark.parametrize(
+    ("widths", "dense"),
+    [((16,), {}), ((64, 16), TANH), ((64, 64, 16), {"use_residual": True})],
+    ids=["one", "bias and tanh", "residual"],
+)
+def test_pylate_folders_with_any_dense_modules(
+    tmp_path: Path, widths: tuple[int, ...], dense: dict[str, object]
+) -> None:
+    folder = tiny_pylate(tmp_path / "pylate", widths=widths, dense=dense)
+    encoder = LateInteractionEncoder(str(folder))
+    question = ["[CLS]", "[Q] ", "who", "built", "the", "bridge", "[SEP]", *["[MASK]"] * 9]
+    assert encoder.query_tokens("who built the bridge") == question
+    np.testing.assert_allclose(
+        encoder.encode_queries(["who built the bridge"])[0],
+        pylate_by_hand(folder, question, 7),
+        atol=1e-5,
+    )
+    passage = ["[CLS]", "[D] ", "the", "king", ",", "who", "died", "!", "[SEP]"]
+    shard = encoder.encode_passages(["the king, who died!"])
+    kept = [0, 1, 2, 3, 5, 6, 8]
+    expected = pylate_by_hand(folder, passage, 9)[kept]
+    np.testing.assert_allclose(shard.vectors, expected, atol=1e-5)
+    assert encoder.dim == 16
+
+
+def test_pylates_settings_change_the_vectors_as_they_say(tmp_path: Path) -> None:
+    question = ["[CLS]", "[Q] ", "the", "king", "[SEP]"]
+    plain = tiny_pylate(tmp_path / "plain", do_query_expansion=False)
+    vectors = LateInteractionEncoder(str(plain)).encode_queries(["the king"])[0]
+    np.testing.assert_allclose(vectors[:5], pylate_by_hand(plain, question, 5), atol=1e-5)
+    assert not vectors[5:].any()
+    seen = tiny_pylate(tmp_path / "seen", attend_to_expansion_tokens=True)
+    filled = [*question, *["[MASK]"] * 11]
+    np.testing.assert_allclose(
+        LateInteractionEncoder(str(seen)).encode_queries(["the king"])[0],
+        pylate_by_hand(seen, filled, 16),
+        atol=1e-5,
+    )
+    bare = tiny_pylate(
+        tmp_path / "bare", query_prefix="", document_prefix="", skiplist_words=["king"]
+    )
+    encoder = LateInteractionEncoder(str(bare))
+    assert encoder.query_tokens("the king")[:4] == ["[CLS]", "the", "king", "[SEP]"]
+    assert encoder.passage_tokens("the king, the queen")[:3] == ["[CLS]", "the", ","]
+    assert len(encoder.passage_tokens("river " * 99)) == 48
+    assert encoder.passage_spans("the king")[:2] == [(0, 0), (0, 3)]
+
+
+def test_pylate_ranks_and_explains(tmp_path: Path) -> None:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+    from odqa.rankers.colbert import ColbertConfig, ColbertRanker
+    from odqa.types import Hit, Passage, Query
+
+    folder = tiny_pylate(tmp_path / "pylate", do_query_expansion=False)
+    ranker = ColbertRanker(ColbertConfig(checkpoint=str(folder)))
+    corpus = Corpus.from_passages([Passage("a", "the river"), Passage("b", "a king died")])
+    ranker.prepare(corpus, Cache(tmp_path / "cache"))
+    question = Query("q", "who died")
+    ranked = ranker.rank([question], [[Hit("a", 0.0), Hit("b", 0.0)]], 2)[0]
+    encoder = LateInteractionEncoder(str(folder))
+    # [CLS] [Q] who died [SEP]
+    query = encoder.encode_queries([question.text])[0][:5]
+    for hit in ranked:
+        tokens = encoder.encode_passages([corpus.get(hit.passage_id).full_text]).vectors
+        by_hand = (query @ tokens.T).max(axis=1).sum()
+        # The store keeps float16.
+        assert hit.score == pytest.approx(by_hand, abs=2e-2)
+    (explanation,) = ranker.explain([question], [ranked[:1]])[0]
+    assert len(explanation.matches) <= 5
+    matches = ranker.align(question, corpus.get("b"))
+    assert [match.query_token for match in matches] == ["[CLS]", "[Q] ", "who", "died", "[SEP]"]
+
+
+def test_a_sentence_encoder_is_no_late_interaction_checkpoint(tmp_path: Path) -> None:
+    folder = tiny_pylate(tmp_path / "pylate")
+    modules = json.loads((folder / "modules.json").read_text("utf-8"))
+    (folder / "1_Pooling").mkdir()
+    modules[1:1] = [{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    assert "no ColBERT projection" in one_line(folder)

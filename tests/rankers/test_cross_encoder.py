@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,10 @@ def test_scores_equal_sentence_transformers(tmp_path: Path, labels: int) -> None
         QUESTIONS, ranker.rank(QUESTIONS, [HITS, HITS[::-1]], 5), strict=True
     ):
         pairs = [(question.text, passage.full_text) for passage in CORPUS]
-        logits = home.predict(pairs, activation_fn=torch.nn.Identity())
+        scores = home.predict(pairs)
         if labels == 2:
-            logits = logits[:, 1] - logits[:, 0]
-        expected = dict(zip("abc", logits.tolist(), strict=True))
+            scores = scores[:, 1] - scores[:, 0]
+        expected = dict(zip("abc", scores.tolist(), strict=True))
         assert len(ranked) == 3
         for hit in ranked:
             assert hit.score == pytest.approx(expected[hit.passage_id], abs=1e-5)
@@ -73,6 +74,86 @@ def test_the_shipped_one_ranks_as_sentence_transformers_does(tmp_path: Path) -> 
     assert {hit.passage_id: hit.score for hit in ranked} == pytest.approx(expected, abs=1e-4)
 
 
+OWN = "sentence_transformers"
+OLD = "sbert_ce_default_activation_function"
+ACTIVATIONS: list[tuple[int, dict[str, object]]] = [
+    (1, {}),
+    (1, {OWN: {"activation_fn": "torch.nn.modules.linear.Identity"}}),
+    (1, {OWN: {"activation_fn": "torch.nn.modules.activation.Tanh", "version": "5.0.0"}}),
+    (1, {OLD: "torch.nn.modules.linear.Identity"}),
+    (1, {OLD: None}),
+    (1, {OLD: "torch.nn.Tanh", OWN: {"activation_fn": "torch.nn.Sigmoid"}}),
+    (2, {}),
+    (2, {OWN: {"activation_fn": "torch.nn.Sigmoid"}}),
+    (3, {}),
+    (3, {OLD: "torch.nn.modules.activation.Sigmoid"}),
+]
+
+
+@pytest.mark.parametrize(("labels", "settings"), ACTIVATIONS)
+def test_any_label_and_activation_is_read_as_sentence_transformers_does(
+    tmp_path: Path, labels: int, settings: dict[str, object]
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    folder = tiny_bert(tmp_path / "model", "BertForSequenceClassification", num_labels=labels)
+    set_config(folder, settings)
+    pairs = [(QUESTIONS[0].text, passage.full_text) for passage in CORPUS]
+    predicted = CrossEncoder(str(folder), max_length=48, device="cpu").predict(pairs)
+    predicted = predicted.reshape(len(CORPUS), labels)
+    for label in range(labels):
+        ranker = prepared(folder, max_length=48, label=label)
+        found = {hit.passage_id: hit.score for hit in ranker.rank(QUESTIONS[:1], [HITS], 3)[0]}
+        expected = dict(zip("abc", predicted[:, label].tolist(), strict=True))
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_sentence_transformers_saves_is_read_as_it_means_it(tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    bert = tiny_bert(tmp_path / "bert", "BertForSequenceClassification", num_labels=1)
+    home = CrossEncoder(str(bert), max_length=48, activation_fn=torch.nn.Tanh(), device="cpu")
+    home.save(str(tmp_path / "saved"))
+    pairs = [(QUESTIONS[0].text, passage.full_text) for passage in CORPUS]
+    expected = CrossEncoder(str(tmp_path / "saved"), device="cpu").predict(pairs).tolist()
+    ranked = prepared(tmp_path / "saved", max_length=48).rank(QUESTIONS[:1], [HITS], 3)[0]
+    found = {hit.passage_id: hit.score for hit in ranked}
+    assert found == pytest.approx(dict(zip("abc", expected, strict=True)), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "path", ["os.system", "evil.torch.nn.Tanh", "torch.nn.modules.activation.Softmax", "torch.hub"]
+)
+def test_an_activation_is_never_imported_by_its_path(tmp_path: Path, path: str) -> None:
+    folder = tiny_bert(tmp_path / "model", "BertForSequenceClassification", num_labels=1)
+    set_config(folder, {OWN: {"activation_fn": path}})
+    with pytest.raises(CheckpointError, match=r"activation_fn is .*, expected one of torch\.nn"):
+        prepared(folder)
+
+
+def test_three_labels_need_a_choice(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path / "model", "BertForSequenceClassification", num_labels=3)
+    with pytest.raises(CheckpointError, match=r"3 labels \(0: LABEL_0, .*set label to the one"):
+        prepared(folder)
+    with pytest.raises(CheckpointError, match="3 labels, label is 3; set label to 0 to 2"):
+        prepared(folder, label=3)
+
+
+def test_padding_on_the_left_changes_no_score(tmp_path: Path) -> None:
+    """BERT's positions would move with the length of the batch."""
+    folder = tiny_bert(tmp_path / "model", "BertForSequenceClassification", num_labels=1)
+    before = prepared(folder).rank(QUESTIONS, [HITS, HITS], 3)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "padding_side": "left"}))
+    assert prepared(folder).rank(QUESTIONS, [HITS, HITS], 3) == before
+
+
+def set_config(folder: Path, settings: dict[str, object]) -> None:
+    """Keys of ``config.json``."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **settings}))
+
+
 def test_cost_by_hand(tmp_path: Path) -> None:
     folder = tiny_bert(tmp_path / "model", "BertForSequenceClassification", num_labels=1)
     ranker = prepared(folder, max_length=48)
@@ -83,7 +164,8 @@ def test_cost_by_hand(tmp_path: Path) -> None:
     assert cost.parameters == sum(p.numel() for p in ranker._model.model.parameters())
     assert ranker.cost(QUESTIONS[0], []).gflop == 0
     assert ranker.describe() == {
-        "device": "cpu", "dtype": "float32", "labels": "1", "pair tokens (at most)": "48"
+        "device": "cpu", "dtype": "float32", "labels": "1", "activation": "Sigmoid",
+        "pair tokens (at most)": "48",
     }  # fmt: skip
 
 
@@ -105,7 +187,7 @@ def test_wrong_checkpoints_are_one_line(tmp_path: Path) -> None:
             prepared(folder)
         lines.append(str(caught.value))
     assert "weight(s) that AutoModelForSequenceClassification needs are not in it" in lines[0]
-    assert "3 labels, a ranker has 1 or 2" in lines[1]
+    assert "3 labels (0: LABEL_0, 1: LABEL_1, 2: LABEL_2), a ranker has 1 or 2" in lines[1]
     assert "takes 64 tokens, max_length is 256" in lines[2]
     assert not any("\n" in line for line in lines)
 
