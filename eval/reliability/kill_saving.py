@@ -3,8 +3,9 @@
     python eval/reliability/kill_saving.py
 
 The child dies by SIGKILL when it is about to open, make, rename or remove for the n-th time, for
-every n (every tenth where the report with its figures is written too). After each kill, a run folder must be whole (the old or the new one) or absent, and the
-next run must leave nothing of the dead one. Exit code 1 where that is not so.
+every n (every tenth where the report with its figures is written too). After each kill, a run
+folder must be whole (the old or the new one) or absent, and the next run must leave nothing of the
+dead one. Exit code 1 where that is not so.
 """
 
 from __future__ import annotations

@@ -66,6 +66,28 @@ def test_one_changed_bit_anywhere_is_found(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seconds": 12.5', '"seconds": 12.4'),
+        ('"seconds": 12.5', '"seconds":  12.5'),
+        ('"seconds": 12.5', '"seconds": 12.50'),
+        ('"digest": "', '"digest": "0'),
+        ('"digest": "', '"digesu": "'),
+        ('"files": {', '"filet": {'),
+        ("\n}\n", "\n}\n\n"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_found(run: Path, old: str, new: str) -> None:
+    path = run / "manifest.json"
+    text = path.read_text(encoding="utf-8")
+    head, found, tail = text.rpartition(old)  # the last: its own digest, not the data's
+    assert found
+    path.write_text(f"{head}{new}{tail}", encoding="utf-8")
+    with pytest.raises(RunError, match=r"manifest.json is not as it was saved"):
+        Comparison.load(run)
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("pipelines/bm25/latency.json", "{}"),
