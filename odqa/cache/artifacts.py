@@ -40,6 +40,8 @@ class Cache:
         self.misses = 0
         #: What the artifacts that were reused had cost to build, one entry for every hit.
         self.reused: list[Spent] = []
+        #: Seconds that finished builds took; those of one inside of another count once.
+        self.building = 0.0
         #: Seconds spent waiting for other processes that were building the artifact.
         self.waited = 0.0
 
@@ -90,8 +92,10 @@ class Cache:
         with _disk_errors(final.parent):
             work = work_folder(final)
         try:
+            before = self.building
             with Meter() as meter:
                 build(work)
+            self.building = before + meter.spent.seconds
             write_manifest(work, identity, meter.spent)
             work.replace(final)
         except Exception as error:

@@ -23,7 +23,8 @@ class StageCost:
     per question, the mean over a sample; `None` where no formula applies. ``stored_bytes`` is what
     the stage keeps on disk. ``reused`` marks an online part that was read from the cache,
     ``offline_reused`` an offline part: the figures are those of the run that computed it. ``id`` is
-    the stage's id in its pipeline.
+    the stage's id in its pipeline. ``load_seconds`` went into imports and weights before; earlier
+    versions counted them as offline work (`None`).
     """
 
     role: Role
@@ -39,6 +40,7 @@ class StageCost:
     facts: Mapping[str, str] = field(default_factory=dict)
     offline_reused: bool = False
     id: str = ""
+    load_seconds: float | None = None
 
     @property
     def stage_id(self) -> str:
@@ -105,6 +107,7 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...], stage_id: str)
         record.facts,
         record.offline_reused,
         stage_id,
+        record.load_seconds,
     )
 
 

@@ -28,9 +28,9 @@ def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
     the questions that it lost (`Comparison.lost_by`).
 
     ``offline`` columns are spent once per corpus: ``offline`` (names of what is stored),
-    ``offline s``, ``stored MB``, ``offline peak MB``, ``offline J``. The others are for every
-    question: ``online
-    ms`` and ``questions / s`` in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
+    ``offline s``, ``stored MB``, ``offline peak MB``, ``offline J``; ``load s`` once per process,
+    on imports and weights. The others are for every question: ``online ms`` and ``questions / s``
+    in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
     ``GFLOP`` (analytic), ``peak MB`` (resident set of the process at most), ``GPU peak MB``, ``J /
     question``. ``cached`` says which part was read from the cache; its figures are those of the
     run that computed it.
@@ -128,6 +128,7 @@ def _stage(
         "id": cost.stage_id,
         "offline": cost.stored_names,
         "offline s": cost.offline.seconds,
+        "load s": cost.load_seconds,
         "stored MB": cost.stored_bytes / 1e6,
         "offline peak MB": _mega(cost.offline.peak_bytes),
         "offline J": cost.offline.joules,

@@ -52,10 +52,10 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
     against the baseline. ``offline s`` and ``stored MB`` are spent once per corpus, on what
-    ``offline`` names; ``online ms`` per question and ``questions / s`` are in batches,
-    ``p50 ms``, ``p95 ms`` and ``p99 ms`` per question asked alone; ``GFLOP`` per question is
-    analytic; ``peak MB`` is the highest resident set of the process in any stage, ``J / question``
-    what the machine's energy counters rose by.
+    ``offline`` names, ``load s`` once per process on imports and weights; ``online ms`` per
+    question and ``questions / s`` are in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` per
+    question asked alone; ``GFLOP`` per question is analytic; ``peak MB`` is the highest resident
+    set of the process in any stage, ``J / question`` what the machine's energy counters rose by.
     """
     import pandas as pd
 
@@ -104,6 +104,7 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
     named = [(cost.role if is_plain else cost.stage_id, cost) for cost in costs]
     return {
         "offline s": f"{sum(cost.offline_seconds for cost in costs):.1f}",
+        "load s": _sum_of([cost.load_seconds for cost in costs]),
         "stored MB": f"{sum(cost.stored_bytes for cost in costs) / 1e6:.1f}",
         "parameters M": f"{sum(cost.parameters for cost in costs) / 1e6:.1f}",
         "GFLOP": f"{sum(gflop):.2f}" if gflop else "",
@@ -116,6 +117,11 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
         "from cache": ", ".join(name for name, cost in named if cost.reused),
         "offline": "; ".join(f"{name}: {cost.stored_names}" for name, cost in named),
     }
+
+
+def _sum_of(seconds: Sequence[float | None]) -> str:
+    known = [value for value in seconds if value is not None]
+    return f"{sum(known):.1f}" if known else ""
 
 
 def _throughput(n: int, seconds: float) -> str:

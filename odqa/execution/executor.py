@@ -40,11 +40,16 @@ COST_SAMPLE = 16
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An open component, the cost of its first preparation, and whether an earlier run paid it."""
+    """An open component, the cost of its first preparation, and whether an earlier run paid it.
+
+    ``load_seconds``: of that preparation, what went into imports and weights; `None`: an earlier
+    version prepared it, which counted them as offline work.
+    """
 
     component: Component[Any]
     offline: Spent
     reused: bool
+    load_seconds: float | None
 
 
 class Executor:
@@ -128,26 +133,33 @@ class Executor:
             facts["gflop"],
             tuple(Stored(name, size) for name, size in facts["stored"]),
             facts["facts"],
+            facts.get("load_seconds"),
         )
 
     def _prepared(self, stage: StageSpec) -> _Prepared:
-        """The component and its offline cost, which includes the build cost of artifacts that it
-        reuses, but no waiting for another process that built them."""
+        """The component and its offline cost: that of the artifacts that it builds or reuses.
+
+        What is left of the preparation is loading: imports, weights, opening what was built. No
+        waiting for another process that built them is in either.
+        """
         key = _component_key(stage)
         if key in self._open:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        n_reused, waited = len(self.cache.reused), self.cache.waited
+        n_reused, built, waited = len(self.cache.reused), self.cache.building, self.cache.waited
         with Meter() as meter:
             component.prepare(self.dataset.corpus, self.cache)
-        own = replace(meter.spent, seconds=meter.spent.seconds - (self.cache.waited - waited))
+        building = self.cache.building - built
+        own = replace(meter.spent, seconds=building)
         spent = sum(self.cache.reused[n_reused:], own)
-        self._open[key] = self._remember_offline(stage, component, spent)
+        waiting = self.cache.waited - waited
+        load_seconds = max(0.0, meter.spent.seconds - building - waiting)
+        self._open[key] = self._remember_offline(stage, component, spent, load_seconds)
         return self._open[key]
 
     def _remember_offline(
-        self, stage: StageSpec, component: Component[Any], spent: Spent
+        self, stage: StageSpec, component: Component[Any], spent: Spent, load_seconds: float
     ) -> _Prepared:
         """With the cost of the first preparation on this corpus, maybe that of an earlier run."""
         identity = {
@@ -161,11 +173,12 @@ class Executor:
         def build(work: Path) -> None:
             nonlocal reused
             reused = False
-            (work / "spent.json").write_text(json.dumps(spent.to_dict()), encoding="utf-8")
+            costs = {**spent.to_dict(), "load_seconds": load_seconds}
+            (work / "spent.json").write_text(json.dumps(costs), encoding="utf-8")
 
         folder = self.cache.artifact("prepare-spent", identity, build)
         first = json.loads((folder / "spent.json").read_text(encoding="utf-8"))
-        return _Prepared(component, Spent.from_dict(first), reused)
+        return _Prepared(component, Spent.from_dict(first), reused, first.get("load_seconds"))
 
     def _run_batches(
         self,
@@ -220,6 +233,7 @@ class Executor:
         ]
         return {
             "offline": prepared.offline.to_dict(),
+            "load_seconds": prepared.load_seconds,
             "parameters": max((c.parameters for c in costs), default=0),
             "gflop": _mean_gflop(costs, len(sample)),
             "stored": [[item.name, item.bytes] for item in component.stored()],

@@ -29,7 +29,8 @@ class StageRecord:
     ``rows`` maps question ids to outputs: texts, hits or an answer. ``offline`` is the cost of the
     first `prepare` of this component on this corpus, ``online`` that of the online batches when
     they were computed. With ``reused``, all or some of the batches were read from the cache; with
-    ``offline_reused``, the offline figures are those of an earlier run.
+    ``offline_reused``, the offline figures are those of an earlier run. ``load_seconds`` are those
+    of imports and weights in that preparation, which are no offline work; `None`: not known.
     """
 
     stage: StageSpec
@@ -43,6 +44,7 @@ class StageRecord:
     gflop: float | None = None
     stored: tuple[Stored, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    load_seconds: float | None = None
 
     @property
     def hits(self) -> Mapping[str, list[Hit]]:

@@ -135,6 +135,8 @@ def _figures(
         "parameters": float(sum(cost.parameters for cost in costs)),
         "from_cache": float(any(cost.reused for cost in costs)),
     }
+    if loading := [cost.load_seconds for cost in costs if cost.load_seconds is not None]:
+        figures["load_s"] = sum(loading)
     if seconds:
         figures["questions_per_s"] = questions / seconds
     if gflop := [cost.gflop for cost in costs if cost.gflop is not None]:

@@ -217,6 +217,41 @@ def test_offline_seconds_survive_and_include_what_was_built_before(
     assert deeper.offline == first.offline
 
 
+def prepare_slowly(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
+    """Loads for a tenth of a second, and builds for a twentieth, one artifact inside of another."""
+
+    def outer(work: Path) -> None:
+        cache.artifact("inner", {"of": corpus.fingerprint}, lambda work: time.sleep(0.05))
+
+    time.sleep(0.1)
+    self.corpus = corpus
+    cache.artifact("outer", {"of": corpus.fingerprint}, outer)
+
+
+def test_loading_is_no_offline_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare_slowly)
+    first = retrieved(Cache(tmp_path))
+    assert first.load_seconds is not None and first.load_seconds >= 0.1
+    # What was built inside of another artifact counts once.
+    assert 0.05 <= first.offline.seconds < 0.1 + first.load_seconds
+    # A later stage of the same component on this corpus keeps the figures.
+    deeper = retrieved(Cache(tmp_path), WIDER_BARE)
+    assert deeper.load_seconds == first.load_seconds
+
+
+def test_a_component_that_keeps_nothing_has_no_offline_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
+        time.sleep(0.05)
+        self.corpus = corpus
+
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    record = retrieved(Cache(tmp_path))
+    assert record.offline.seconds == 0.0
+    assert record.load_seconds is not None and record.load_seconds >= 0.05
+
+
 def test_waiting_for_another_process_is_no_offline_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ _TEST_HEADS = ("metric", "pipeline", "difference", "p", "p (Holm)", "d", "w / t 
 _LONGEST = 40
 _STAGE_FIGURES = {
     "off s": "offline s",
+    "load s": "load s",
     "MB": "stored MB",
     "M par": "parameters M",
     "GFLOP": "GFLOP",
@@ -65,8 +66,8 @@ def stage_lines(comparison: Comparison) -> list[str]:
         texts = (stage["pipeline"], stage["id"], offline, stage["cached"])
         rows.append([*texts, *figures])
     title = (
-        "stages (off s, MB: once per corpus; ms, q / s: in batches; p50 to p99: ms, one by one; "
-        "lost: questions)"
+        "stages (off s, MB: once per corpus; load s: imports and weights; ms, q / s: in batches; "
+        "p50 to p99: ms, one by one; lost: questions)"
     )
     return [title, *aligned(rows, texts=4), *_shared_line(comparison)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -103,6 +103,7 @@ def _costs(comparison: Comparison) -> list[_Column]:
         "ms": {},
         "GFLOP": {},
         "off s": {},
+        "load s": {},
         "MB": {},
         "p50 ms": {},
     }
@@ -111,6 +112,7 @@ def _costs(comparison: Comparison) -> list[_Column]:
         figures["ms"][name] = 1000 * sum(cost.online_seconds for cost in result.costs) / n
         figures["GFLOP"][name] = sum(gflop) if gflop else None
         figures["off s"][name] = sum(cost.offline_seconds for cost in result.costs)
+        figures["load s"][name] = _known_sum(cost.load_seconds for cost in result.costs)
         figures["MB"][name] = sum(cost.stored_bytes for cost in result.costs) / 1e6
         latency = result.latency
         figures["p50 ms"][name] = (
@@ -121,6 +123,11 @@ def _costs(comparison: Comparison) -> list[_Column]:
         for head, values in figures.items()
         if any(values.values())
     ]
+
+
+def _known_sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _figure(value: float | None) -> str:
