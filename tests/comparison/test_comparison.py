@@ -76,6 +76,24 @@ def test_diff_says_which_stage_lost_each(result: Comparison) -> None:
     assert list(diff["stage"]) == ["reader", "reader"]
 
 
+def test_diff_by_a_ranking_names_the_stage_that_lowered_it() -> None:
+    # The ranker gives every passage one score, so that ties fall back to another order.
+    ruins = parse_pipeline(
+        "{name: ruins, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 3, weight: 0},"
+        " reader: {type: first_word}}"
+    )
+    result = run_comparison([GOOD, ruins, BLIND], toy_dataset(), Cache(enabled=False))
+    worse = result.diff("good", "ruins", "ranked_mrr@10")
+    assert list(worse["question"]) == ["q1", "q2"]
+    assert set(worse["stage"]) == {"ranker"} and set(worse["lost by"]) == {"overlap-ranker"}
+    # Nothing of the answers is mixed in.
+    assert set(worse["change"]) == set(worse["outcome ruins"]) == {""}
+    blind = result.diff("blind", "good", "ranked_mrr@10")
+    assert set(blind["stage"]) == {"retriever"} and set(blind["lost by"]) == {"overlap"}
+    retrieved = result.diff("good", "blind", "retrieved_mrr@10")
+    assert set(retrieved["lost by"]) == {"overlap"}
+
+
 def test_trace_joins_ranks_before_and_after(result: Comparison) -> None:
     trace = result.trace("q1")
     good = next(p for p in trace.pipelines if p.pipeline == "good")
