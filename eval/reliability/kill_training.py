@@ -1,6 +1,6 @@
 """Kill a training at many moments; resumed, it must end bit by bit like one that was not killed.
 
-Usage: python -m eval.reliability.kill_training [--kills 50] [--writes 1000] [--folder FOLDER]
+Usage: python -m eval.reliability.kill_training [--kills 50] [--every 1] [--folder FOLDER]
 
 A cross-encoder learns colours for five steps, evaluated and saved after each. It is killed before
 each of its writes (the files of every checkpoint, recipe.json, model, card, curve), and at random
@@ -38,7 +38,7 @@ def main() -> None:
     """Run all series and print one line each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50, help="at random moments")
-    parser.add_argument("--writes", type=int, default=1000, help="at most so many of the writes")
+    parser.add_argument("--every", type=int, default=1, help="kill before every n-th of the writes")
     parser.add_argument("--folder", type=Path, help="to work in; default: a temporary one")
     args = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -48,10 +48,10 @@ def main() -> None:
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        series(Path(folder), args.kills, args.writes)
+        series(Path(folder), args.kills, args.every)
 
 
-def series(folder: Path, kills: int, writes: int) -> None:
+def series(folder: Path, kills: int, every: int) -> None:
     """All of them, over one recipe in a folder."""
     recipe = write_recipe(folder)
     load_libraries(recipe)
@@ -62,15 +62,8 @@ def series(folder: Path, kills: int, writes: int) -> None:
     expected = contents(whole)
     out = folder / "run"
 
+    chance = random.Random(1)
     outcomes: Counter[str] = Counter()
-    for number in range(1, writes + 1):
-        shutil.rmtree(out, ignore_errors=True)
-        if not killed_at(number, out, lambda: train(recipe, out)):
-            break
-        outcomes[resumed(recipe, out, expected)] += 1
-    report("before each of its writes", outcomes)
-
-    chance, outcomes = random.Random(1), Counter()
     for _ in range(kills):
         shutil.rmtree(out, ignore_errors=True)
         while killed_after(chance.uniform(0, seconds), recipe, out):
@@ -79,6 +72,14 @@ def series(folder: Path, kills: int, writes: int) -> None:
                 break
         outcomes[resumed(recipe, out, expected)] += 1
     report("at random moments, often several times", outcomes)
+
+    outcomes = Counter()
+    for number in range(1, 10_000, every):
+        shutil.rmtree(out, ignore_errors=True)
+        if not killed_at(number, out, lambda: train(recipe, out)):
+            break
+        outcomes[resumed(recipe, out, expected)] += 1
+    report("before its writes", outcomes)
 
     outcomes = Counter()
     for written in range(len(_FILES)):

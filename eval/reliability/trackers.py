@@ -161,7 +161,7 @@ def together(what: str, count: int) -> None:
 
 
 def killed() -> None:
-    """``odqa log`` killed at several moments; its own process ends soon after it. Then once more."""
+    """``odqa log`` killed at several moments, its own process soon after it; then once more."""
     os.environ["ODQA_MLFLOW_SECONDS"] = "120"
     clock: Callable[[], float] = time.perf_counter
     started = clock()
