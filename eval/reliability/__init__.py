@@ -1,1 +1,1 @@
-"""Attacks on odqa by hand: killed runs, flipped bytes. Results stand in eval/results."""
+"""Long series of what can go wrong, run by hand; a short version of each is among the tests."""

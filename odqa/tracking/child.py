@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ARTIFACTS = "mlartifacts"
 _MEANINGS = {
     "Max retries exceeded": "no server answers there",
+    "IncompleteRead": "the server broke off",
+    "RemoteDisconnected": "the server broke off",
+    "Connection reset": "the server broke off",
     "Read timed out": "the server does not answer",
     "Expecting value": "what answers there is no MLflow server",
     "JSONDecodeError": "what answers there is no MLflow server",
