@@ -95,7 +95,10 @@ def remove_dead_drafts(parent: Path) -> None:
     """Remove the drafts in a folder whose processes have ended."""
     for lock_file in parent.glob(f".*{_LOCK}"):
         name = lock_file.name[1 : -len(_LOCK)]
-        lock = _lock(parent, name)
+        try:
+            lock = _lock(parent, name)
+        except OSError:
+            continue  # Somebody else's, in a folder that several people share.
         if lock is not None:
             _remove(parent, name)
             with suppress(OSError):

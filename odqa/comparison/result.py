@@ -99,10 +99,10 @@ class Comparison(ComparisonData):
         return trace(self, question_id)
 
     def save(self, folder: Path | str) -> None:
-        """Write a run folder, from which `load` reads it back.
+        """Write a run folder, whole or not at all, from which `load` reads it back.
 
         Raises:
-            RunError: the folder cannot be written.
+            RunError: the folder cannot be written, or holds files of another kind.
         """
         from odqa.comparison.folder import save
 
@@ -113,7 +113,7 @@ class Comparison(ComparisonData):
         """Read a finished run folder.
 
         Raises:
-            RunError: no run folder, unfinished, or damaged.
+            RunError: no run folder, unfinished, damaged, or one that leads out of itself.
         """
         from odqa.comparison.folder import load
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from odqa.comparison import draft as draft_module
 from odqa.comparison.draft import closing, open_draft, remove_dead_drafts
 
 
@@ -101,3 +102,21 @@ def test_a_folder_of_that_name_without_a_lock_is_none_of_ours(tmp_path: Path) ->
     assert open_draft(tmp_path, "a") is None
     assert (tmp_path / ".a.draft" / "file").read_text() == "x"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_draft_that_may_not_be_touched_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".theirs.draft.lock").write_text("")
+    lock = draft_module._lock
+
+    def refusing(parent: Path, name: str) -> object:
+        if name == "theirs":
+            raise PermissionError(13, "Permission denied")
+        return lock(parent, name)
+
+    monkeypatch.setattr(draft_module, "_lock", refusing)
+    draft = open_draft(tmp_path, "a")
+    assert draft is not None
+    draft.close()
+    assert [path.name for path in tmp_path.iterdir()] == [".theirs.draft.lock"]
