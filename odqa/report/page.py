@@ -13,12 +13,14 @@ from odqa.report.figures.pareto import online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.sections.costs import offline_table, online_table
 from odqa.report.sections.losses import changes_table, stages_table
+from odqa.report.sections.pairs import pairs_table, sets_table
 from odqa.report.sections.quality import (
     metrics_table,
     quality_table,
     stage_metrics_table,
     tests_table,
 )
+from odqa.report.sections.specs import specs_table
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -54,6 +56,9 @@ def render_page(comparison: Comparison) -> str:
         metrics=metrics_table(comparison),
         stage_metrics=stage_metrics_table(comparison),
         tests=tests_table(comparison),
+        pairs=pairs_table(comparison),
+        sets=sets_table(comparison),
+        specs=specs_table(comparison),
         offline=offline_table(comparison),
         online=online_table(comparison),
         changes=changes_table(comparison),

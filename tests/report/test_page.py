@@ -90,7 +90,19 @@ def test_verdict_notices_and_small_models_are_said(
 
 def test_every_table_and_figure_is_there(outline: Outline) -> None:
     tables = [a["id"] for tag, a in outline.tags if tag == "table"]
-    assert tables == ["quality", "tests", "metrics", "offline", "online", "stages", "changes"]
+    assert tables == [
+        *(
+            "quality",
+            "tests",
+            "pairs",
+            "specs",
+            "metrics",
+            "offline",
+            "online",
+            "stages",
+            "changes",
+        ),
+    ]
     figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]
     assert len(figures) == 5 + 2 + 1 + 1
     assert any("Map of paradigms" in label for label in figures)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import headline_metrics, tested_metrics, tests_for
+from odqa.comparison.quality import QualityColumn, quality_columns
+from odqa.comparison.table import tested_metrics, tests_for
 from odqa.errors import RunError
 from odqa.metrics.catalogue import describe, in_order, stage_of
 from odqa.report.sections.table import Cell, Column, Table, name, number
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
 
 def quality_table(comparison: Comparison) -> Table:
     """One row a pipeline, the headline metrics as columns."""
-    metrics = headline_metrics(comparison)
+    quality = quality_columns(comparison)
     columns = [Column("pipeline", number=False)]
-    columns += [Column(metric, meaning(metric)) for metric in metrics]
+    columns += [Column(column.metric, meaning(column.metric)) for column in quality]
     rows = [
         (
             name(pipeline, "baseline" if pipeline == comparison.baseline else ""),
-            *(_mean(comparison, pipeline, metric) for metric in metrics),
+            *(_with_letters(column, pipeline) for column in quality),
         )
         for pipeline in comparison.pipelines
     ]
     caption = "Mean over all questions with its 95 % bootstrap interval"
+    if any(column.letters for column in quality):
+        caption += "; pipelines that share a letter cannot be told apart"
     return Table("quality", caption, tuple(columns), tuple(rows))
 
 
@@ -104,6 +107,15 @@ def _mean(comparison: Comparison, pipeline: str, metric: str) -> Cell:
     if cell is None:
         return Cell("")
     return number(cell.mean, 3, f"{cell.interval.low:.3f} to {cell.interval.high:.3f}")
+
+
+def _with_letters(column: QualityColumn, pipeline: str) -> Cell:
+    cell = column.means.get(pipeline)
+    if cell is None:
+        return Cell("")
+    interval = f"{cell.interval.low:.3f} to {cell.interval.high:.3f}"
+    text = f"{cell.mean:.3f} {column.letters.get(pipeline, '')}".rstrip()
+    return Cell(text, cell.mean, interval)
 
 
 def _test_row(test: PairedComparison) -> tuple[Cell, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from odqa.report.terminal.specs import spec_differences, spec_lines
+from odqa.comparison.spec_differences import spec_differences
+from odqa.report.terminal.specs import spec_lines
 from odqa.testing.synthetic import synthetic_comparison
 
 
