@@ -43,12 +43,13 @@ this contract on any component.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from odqa.bounds import BoundedModel
 from odqa.explanation import Explanation
@@ -60,8 +61,19 @@ if TYPE_CHECKING:
 
 Representation = Literal["none", "static", "intra-passage dynamic", "all-to-all dynamic"]
 Interaction = Literal["none", "query-document", "all-to-all"]
+_DEVICE = r"^(cpu|auto|mps|cuda(:[0-9]{1,3})?)$"
+
+
+def _known_device(name: str) -> str:
+    if not re.fullmatch(_DEVICE, name):
+        raise ValueError("expected cpu, auto, cuda, cuda:1 and so on, or mps")
+    return name
+
+
 #: ``cpu``, ``auto``, ``cuda``, ``cuda:1`` and so on for one GPU of several, or ``mps``.
-Device = Annotated[str, Field(pattern=r"^(cpu|auto|mps|cuda(:[0-9]{1,3})?)$")]
+Device = Annotated[
+    str, AfterValidator(_known_device), Field(json_schema_extra={"pattern": _DEVICE})
+]
 
 #: Parameters that decide how a component runs, not its results.
 RUNNING = ("device", "batch_size", "threads")

@@ -14,7 +14,11 @@ from pathlib import Path
 
 from odqa.errors import CheckpointError, EnvironmentProblem
 
-_SMALL_FILES = ["*.json", "*.txt", "*.model", "*.metadata"]
+# Modules after the encoder (``2_Dense``) are small, whatever their format.
+_SMALL_FILES = [
+    *("*.json", "*.txt", "*.model", "*.metadata"),
+    *("[1-9]_*/*.safetensors", "[1-9]_*/pytorch_model.bin"),
+]
 _SAFE_WEIGHTS = ["model*.safetensors", "0_Transformer/*.safetensors"]
 _OLD_WEIGHTS = ["pytorch_model*.bin", "0_Transformer/*.bin"]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -32,7 +36,7 @@ def from_hub(ref: str) -> Path:
 
     try:
         folder = _snapshot(ref, [*_SMALL_FILES, *_SAFE_WEIGHTS])
-        if not any(folder.glob("**/*.safetensors")):
+        if not any(any(folder.glob(pattern)) for pattern in _SAFE_WEIGHTS):
             folder = _snapshot(ref, [*_SMALL_FILES, *_OLD_WEIGHTS])
     except (
         errors.GatedRepoError,
