@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -122,7 +123,10 @@ def _listed(key: str, value: str, where: str) -> object:
 def _literal(text: str, where: str) -> object:
     # Python's notation; only literals are evaluated.
     try:
-        return ast.literal_eval(text)
+        with warnings.catch_warnings():
+            # The compiler warns of what it then refuses, 1x and the like.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         raise DataError(
             "the answers are no list of texts", where=where, cure="expected ['first', 'second']"

@@ -43,6 +43,16 @@ def test_bad_csv(tmp_path: Path, text: str, line: str) -> None:
     assert str(caught.value).startswith(f"{path}{line}")
 
 
+def test_a_broken_literal_is_one_line_without_warnings(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("who\t[1and 2x]\n")
+    with pytest.raises(DataError, match="the answers are no list of texts"):
+        read_qa_csv(path)
+    assert not recwarn.list
+
+
 def test_retriever_json(tmp_path: Path) -> None:
     path = tmp_path / "biencoder-nq-dev.json"
     path.write_text('[{"dataset": "nq", "question": "who", "answers": ["a"], "positive_ctxs": []}]')

@@ -21,6 +21,10 @@ TaskName = Literal[
 ]
 
 
+#: Names a data source and the run file of what is mined for it.
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
 def _as_list(value: object) -> object:
     """One path stands for a list of one."""
     return [value] if isinstance(value, str | Path) else value
@@ -47,7 +51,7 @@ class DataPart(Part):
     qrels: Path | None = Field(
         None, description="Gold passage of each training question, TREC qrels."
     )
-    reading: dict[str, Path] = Field(
+    reading: dict[SourceName, Path] = Field(
         default_factory=dict, description="Name -> question/context/answers, JSON lines."
     )
     weights: dict[str, float] = Field(

@@ -112,6 +112,8 @@ def test_what_is_no_recipe_is_refused_like_a_spec(tmp_path: Path, text: str, lin
         ("optim", {"batch": 2**70}, "optim.batch: expected less than or equal to 65536"),
         ("optim", {"lr": 1e300}, "optim.lr: expected a number from"),
         ("optim", {"steps": 2**40}, "optim.steps: expected a number from"),
+        ("data", {"reading": {"../x": "a"}}, "data.reading"),
+        ("data", {"reading": {"x" * 101: "a"}}, "data.reading"),
         ("data", {"corpus": "a\0b"}, "data.corpus: a text with a null character"),
         ("settings", {"max_length": 2**70}, "settings.max_length: expected less than or equal"),
         ("lora", {"r": 2**40}, "lora.r: expected less than or equal to 65536"),
