@@ -55,8 +55,8 @@ def servers(comparison: Comparison) -> None:
 
 def stores(comparison: Comparison) -> None:
     """SQLite files, good and bad."""
-    together("three that begin at once with a new store", 3)
     os.environ["ODQA_MLFLOW_SECONDS"] = "120"
+    together("three that begin at once with a new store", 3)
     row("the same again", comparison, "sqlite:///new.db")
     for make in (foreign, no_database, half_built, older, missing_folder):
         row(make.__doc__ or "", comparison, make())
@@ -157,7 +157,7 @@ def together(what: str, count: int) -> None:
     processes = [begin("new.db") for _ in range(count)]
     codes = [process.wait() for process in processes]
     seconds = time.perf_counter() - started
-    write(f"| {what} | {seconds:.1f} | exit codes {codes}; {counts('together.db')} |")
+    write(f"| {what} | {seconds:.1f} | exit codes {codes}; {counts('new.db')} |")
 
 
 def killed() -> None:

@@ -74,13 +74,11 @@ _ANSWERS: dict[str, Any] = {
 
 
 def die_midway(connection: socket.socket) -> None:
-    """MLflow's answers until a run is made, and silence from then on."""
+    """MLflow's answers until a run is made, and none from then on."""
     request = connection.recv(65536).decode(errors="replace")
     answer = next((a for path, a in _ANSWERS.items() if path in request.split("\r\n")[0]), None)
-    if answer is None:
-        return hang(connection)
-    body = json.dumps(answer).encode()
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    if answer is not None:
+        body = json.dumps(answer).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     connection.close()
-    return None

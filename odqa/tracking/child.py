@@ -49,7 +49,7 @@ def main(seconds: float) -> NoReturn:
     """Read, log, report, and end without waiting for threads of MLflow.
 
     Args:
-        seconds: after which it ends in any case, should its parent be gone.
+        seconds: after which it stops talking to a server in any case, should its parent be gone.
     """
     # Whatever a library prints must not come between the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -62,13 +62,17 @@ def main(seconds: float) -> NoReturn:
     try:
         import mlflow.tracking  # noqa: F401
 
-        tell(ready=True)
-        timer = threading.Timer(seconds, os._exit, (1,))
-        timer.daemon = True
-        timer.start()
+        from odqa.tracking.store import open_store
+
         source = sys.stdin.buffer
         payload: Payload = pickle.load(source)
         with _alone(payload.identity):
+            # Processes of this machine and a new database are waited for, servers are not.
+            open_store(payload.uri)
+            tell(ready=True)
+            timer = threading.Timer(seconds, os._exit, (1,))
+            timer.daemon = True
+            timer.start()
             _log(payload, _batches(source), tell)
     # Stores, drivers and servers raise errors of many types; each becomes a line.
     except BaseException as error:
@@ -82,10 +86,8 @@ def _log(payload: Payload, batches: Iterator[TraceBatch], tell: Callable[..., No
     from mlflow.tracking import MlflowClient
 
     from odqa.tracking.runs import RunLog, open_experiment
-    from odqa.tracking.store import open_store
     from odqa.tracking.traces import send_traces
 
-    open_store(payload.uri)
     client = MlflowClient(tracking_uri=payload.uri)
     is_local = payload.uri.startswith("sqlite:")
     artifacts = Path(ARTIFACTS).absolute().as_uri() if is_local else None

@@ -51,9 +51,10 @@ def tracking_target(uri: str | None = None) -> str | None:
 
 
 def tracking_seconds() -> float:
-    """How long logging may take: ``ODQA_MLFLOW_SECONDS`` or 60.
+    """How long logging may take once MLflow is loaded: ``ODQA_MLFLOW_SECONDS`` or 60.
 
-    A second more is added for every megabyte of files and for every 20 traces.
+    A second more is added for every megabyte of files and for every 20 traces. To load MLflow and
+    to make a new SQLite store takes seconds, and two minutes at most.
 
     Raises:
         EnvironmentProblem: the variable is no positive number.

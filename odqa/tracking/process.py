@@ -18,7 +18,8 @@ from typing import Any
 
 from odqa.tracking.payload import Payload, TraceBatch
 
-#: Seconds in which Python and MLflow have to be there, before anything is sent.
+#: Seconds in which Python and MLflow are loaded, a new SQLite store is made, and processes that log
+#: the same have ended: before anything is sent.
 _START_SECONDS = 120.0
 #: Variables that MLflow reads, where users have not set them: its defaults retry a server that
 #: is down for minutes.
@@ -61,7 +62,7 @@ def send(payload: Payload, batches: Iterable[TraceBatch], seconds: float) -> Sen
     """Log a payload in a process of its own.
 
     Args:
-        seconds: how long it may take, once MLflow is loaded.
+        seconds: how long it may take, once MLflow is loaded and its store is there.
     """
     child = subprocess.Popen(
         [sys.executable, "-c", f"from odqa.tracking.child import main; main({seconds + 5})"],
