@@ -40,7 +40,11 @@ def message() -> str:
     kept = sys.modules.get("odqa.cache.kept")
     if kept is None or not kept.is_something_kept():
         return "interrupted"
-    command = shlex.join(["odqa", *sys.argv[1:]])
+    args = sys.argv[1:]
+    if args[:1] == ["train"] and "--resume" not in args:
+        # A training goes on only where that is asked for.
+        args.append("--resume")
+    command = shlex.join(["odqa", *args])
     return f"interrupted; what was finished is kept, to go on: {command}"
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from odqa.cli import interrupt
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: A command that stores something (or not) and then does not end by itself.
@@ -50,3 +52,11 @@ def test_native_code_is_ended_and_how_to_go_on_is_said(keeps: bool) -> None:
     assert code == 130
     kept = "odqa: interrupted; what was finished is kept, to go on: odqa index 'my spec.yaml'"
     assert errors.strip().splitlines()[-1] == (kept if keeps else "odqa: interrupted")
+
+
+def test_a_training_goes_on_with_resume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("odqa.cache.kept._STORED", [tmp_path])
+    monkeypatch.setattr(sys, "argv", ["odqa", "train", "a.yaml"])
+    assert interrupt.message().endswith("to go on: odqa train a.yaml --resume")
+    monkeypatch.setattr(sys, "argv", ["odqa", "train", "a.yaml", "--resume"])
+    assert interrupt.message().endswith("to go on: odqa train a.yaml --resume")

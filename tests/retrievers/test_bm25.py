@@ -155,3 +155,19 @@ def test_same_hits_as_pyserinis_own_searcher(tmp_path: Path) -> None:
         # pyserini rounds to four decimals, shifts ties by 1e-6 and orders them by id.
         expected = {passage_id: pytest.approx(score, abs=6e-5) for passage_id, score in peer_hits}
         assert {hit.passage_id: hit.score for hit in hits} == expected
+
+
+@pytest.mark.java
+def test_the_order_of_the_corpus_does_not_matter(tmp_path: Path) -> None:
+    twins = [Passage(f"t{i}", "Red foxes jump over lazy dogs.", "Fox") for i in range(40)]
+    results = []
+    for order in (1, -1):
+        retriever = Bm25Retriever(Bm25Config())
+        retriever.prepare(
+            Corpus.from_passages([*PASSAGES, *twins][::order]), Cache(tmp_path / str(order))
+        )
+        results.append([retriever.retrieve(QUESTIONS, k) for k in (1, 5, 30, 100)])
+        retriever.close()
+    assert results[0] == results[1]
+    # "Fox" 42 times: the first by id, as text.
+    assert [hit.passage_id for hit in results[0][1][3]] == ["10", "a/1", "t0", "t1", "t10"]

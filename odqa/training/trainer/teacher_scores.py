@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from odqa.cache.kept import note_kept
 from odqa.data.trec import write_run
 from odqa.errors import SpecError
 from odqa.progress import progress
@@ -82,6 +83,7 @@ def write_teacher_scores(
             row = [labelled.question.id, [[hit.passage_id, hit.score] for hit in hits]]
             file.write(json.dumps(row) + "\n")
             file.flush()
+            note_kept(partial)
     run = {labelled.question.id: scores[labelled.question.id] for labelled in questions}
     write_run(out, run, "teacher")
     partial.unlink()
