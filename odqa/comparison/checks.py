@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from odqa.comparison.run_files import MANIFEST, damaged
 from odqa.spec.stage import name_problem
@@ -61,6 +61,13 @@ class _Manifest(BaseModel):
     settings: dict[str, Any] = {}
     versions: dict[str, str] = {}
     merged: dict[str, _Manifest] = {}
+
+    @field_validator("dataset", "machine", mode="before")
+    @classmethod
+    def _given(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("no keys")
+        return value
 
 
 def check_names(names: object, folder: Path) -> None:

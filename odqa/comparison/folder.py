@@ -31,6 +31,16 @@ from odqa.comparison.costs import StageCost
 from odqa.comparison.data import ComparisonData
 from odqa.comparison.draft import closing, open_draft
 from odqa.comparison.pipeline_result import PipelineResult
+from odqa.comparison.rows import (
+    AnswerRow,
+    PassageRow,
+    QueriesRow,
+    QuestionRow,
+    check_explanations,
+    read_costs,
+    read_latency,
+    read_rows,
+)
 from odqa.comparison.run_files import (
     MANIFEST,
     RunFiles,
@@ -153,8 +163,8 @@ def _load(folder: Path) -> ComparisonData:
     if not isinstance(comparison_name, str) or baseline not in pipelines:
         raise damaged(folder, f"{MANIFEST} names no comparison, or a baseline that is none")
     questions = tuple(
-        Question(d["id"], d["question"], tuple(d["answer"]))
-        for d in _read_lines(files.path("questions.jsonl"))
+        Question(row.id, row.question, tuple(row.answer))
+        for row in read_rows(files.path("questions.jsonl"), QuestionRow)
     )
     gold = files.find("gold.qrels")
     frame = pd.read_parquet(files.path("metrics.parquet"))
@@ -167,8 +177,8 @@ def _load(folder: Path) -> ComparisonData:
         {name: _load_pipeline(files, f"pipelines/{name}", questions) for name in pipelines},
         rows,
         {
-            d["id"]: Passage(d["id"], d["text"], d["title"])
-            for d in _read_lines(files.path("passages.jsonl"))
+            row.id: Passage(row.id, row.text, row.title)
+            for row in read_rows(files.path("passages.jsonl"), PassageRow)
         },
         baseline,
         manifest,
@@ -204,18 +214,20 @@ def _load_pipeline(files: RunFiles, at: str, questions: Sequence[Question]) -> P
     spec = _load_spec(files, f"{at}/spec.yaml")
     if at != f"pipelines/{spec.name}":
         raise damaged(files.folder, f"{at}/spec.yaml names the pipeline '{spec.name}'")
-    costs = tuple(StageCost.from_dict(cost) for cost in _read_json(files.path(f"{at}/costs.json")))
+    costs = read_costs(files.path(f"{at}/costs.json"))
     latency_file = files.find(f"{at}/latency.json")
     latency = None
     if latency_file is not None:
-        latency = _by_stage(Latency.from_dict(_read_json(latency_file)), costs)
+        latency = _by_stage(read_latency(latency_file), costs)
     answers = None
     if spec.reader is not None:
         answers = {
-            d["id"]: Answer(d["answer"], d["score"], d["passage"], d["start"], d["end"])
-            for d in _read_lines(files.path(f"{at}/answers.jsonl"))
+            row.id: Answer(row.answer, row.score, row.passage, row.start, row.end)
+            for row in read_rows(files.path(f"{at}/answers.jsonl"), AnswerRow)
         }
     explanations_file = files.find(f"{at}/explanations.jsonl")
+    explanations = {} if explanations_file is None else read_explanations(explanations_file)
+    check_explanations(explanations)
     retrieved, ranked = (
         {} if spec.retriever is None else _load_hits(files.path(f"{at}/{slot}.trec"), questions)
         for slot in ("retrieved", "ranked")
@@ -228,7 +240,7 @@ def _load_pipeline(files: RunFiles, at: str, questions: Sequence[Question]) -> P
         answers,
         costs,
         latency,
-        {} if explanations_file is None else read_explanations(explanations_file),
+        explanations,
         inner,
         texts,
     )
@@ -256,7 +268,8 @@ def _load_stages(
         if hits_file is not None:
             hits[node.id] = _load_hits(hits_file, questions)
         elif texts_file is not None:
-            texts[node.id] = {row["id"]: row["queries"] for row in _read_lines(texts_file)}
+            rows = read_rows(texts_file, QueriesRow)
+            texts[node.id] = {row.id: row.queries for row in rows}
     return hits, texts
 
 
@@ -288,10 +301,6 @@ def _answer_line(question_id: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -299,9 +308,3 @@ def _write_json(path: Path, data: Any) -> None:
 def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    # Not splitlines(): a text may hold U+2028 and its like, which end no line of JSON.
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines if line]

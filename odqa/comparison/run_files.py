@@ -117,6 +117,8 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], RunFiles]:
     try:
         text = (folder / MANIFEST).read_text(encoding="utf-8")
         data = json.loads(text)
+        # Half of a surrogate pair is text in JSON, and in no file.
+        json.dumps(data, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(folder, f"{MANIFEST} cannot be read: {error}") from None
     if not isinstance(data, dict):

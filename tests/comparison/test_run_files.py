@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -219,6 +220,8 @@ def test_a_spec_of_a_run_folder_reads_no_other_file(run: Path, tmp_path: Path) -
     ("changes", "line"),
     [
         ({"dataset": []}, "dataset in manifest.json"),
+        ({"dataset": None}, "dataset in manifest.json"),
+        ({"comparison": "half \ud800"}, "manifest.json cannot be read"),
         ({"dataset": {"name": 1}}, "dataset.name in manifest.json"),
         ({"machine": "x"}, "machine in manifest.json"),
         ({"merged": {"x": []}}, "merged.x in manifest.json"),
@@ -235,6 +238,48 @@ def test_a_manifest_of_another_shape_is_one_line(
 ) -> None:
     change_manifest(run, **changes)
     with pytest.raises(RunError, match=line) as caught:
+        Comparison.load(run)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def change_line(path: Path, change: Callable[[Any], object]) -> None:
+    """Changes the value of the first line, or of a file of one value."""
+    lines = path.read_text(encoding="utf-8")
+    is_whole = path.suffix == ".json"
+    first, _, rest = (lines, "", "") if is_whole else lines.partition("\n")
+    value = json.loads(first)
+    change(value)
+    path.write_text(json.dumps(value) + ("" if is_whole else f"\n{rest}"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("questions.jsonl", lambda v: v.update(question=5)),
+        ("questions.jsonl", lambda v: v.update(answer=["a", True])),
+        ("passages.jsonl", lambda v: v.update(text=None)),
+        ("passages.jsonl", lambda v: v.update(title="half \ud800")),
+        ("pipelines/bm25/answers.jsonl", lambda v: v.update(answer=7)),
+        ("pipelines/bm25/answers.jsonl", lambda v: v.update(start="0")),
+        ("pipelines/bm25/costs.json", lambda v: v[0].update(parameters="many")),
+        ("pipelines/bm25/costs.json", lambda v: v[0]["offline"].update(joules=[])),
+        ("pipelines/bm25/costs.json", lambda v: v[0].update(stored=5)),
+        ("pipelines/bm25/costs.json", lambda v: v[0].update(facts={"device": True})),
+        ("pipelines/bm25/latency.json", lambda v: v["questions"].append("more")),
+        ("pipelines/bm25/latency.json", lambda v: v["seconds"].update(bm25=["x"])),
+        ("pipelines/sbert-colbert/explanations.jsonl", lambda v: v.update(share="much")),
+        ("pipelines/sbert-colbert/explanations.jsonl", lambda v: v.update(kind=None)),
+        ("pipelines/sbert-colbert/explanations.jsonl", lambda v: v["matches"][0].pop()),
+        ("pipelines/sbert-colbert/explanations.jsonl", lambda v: v["pieces"].clear()),
+    ],
+)
+def test_values_of_another_type_are_one_line(
+    run: Path, name: str, change: Callable[[Any], object]
+) -> None:
+    change_manifest(run)
+    Comparison.load(run)
+    change_line(run / name, change)
+    with pytest.raises(RunError, match="damaged run folder") as caught:
         Comparison.load(run)
     assert len(str(caught.value).splitlines()) == 1
 
