@@ -37,7 +37,7 @@ def edited(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def test_every_flipped_byte_is_noticed(folder: Path) -> None:
     """Of every file, the manifest too, wherever it is; times of the files set back."""
-    rng = random.Random(0)
+    rng, sound = random.Random(0), check(folder)
     noticed = harmless = 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         for _ in range(60):
@@ -48,12 +48,13 @@ def test_every_flipped_byte_is_noticed(folder: Path) -> None:
             path.write_bytes(bytes(data))
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             try:
-                check(folder)
+                checked = check(folder)
             except Damaged:
                 noticed += 1
             else:
                 # White space, or the state of a file, which then is hashed again.
                 assert path.name == "manifest.json"
+                assert checked.spent == sound.spent
                 harmless += 1
             path.write_bytes(before)
     assert noticed > 120 and noticed + harmless == 180
@@ -79,6 +80,12 @@ def test_every_flipped_byte_is_noticed(folder: Path) -> None:
 def test_no_manifest_at_all(folder: Path, text: bytes) -> None:
     (folder / "manifest.json").write_bytes(text)
     with pytest.raises(Damaged):
+        check(folder)
+
+
+def test_an_edited_manifest(folder: Path) -> None:
+    edited(folder, lambda data: data.update(seconds=data["seconds"] + 1))
+    with pytest.raises(Damaged, match=r"manifest.json has another checksum"):
         check(folder)
 
 
