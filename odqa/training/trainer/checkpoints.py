@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odqa.cache.kept import note_kept
 from odqa.drafts import flush
 from odqa.errors import RunError
 from odqa.training.trainer.drafts import unwritable
@@ -89,6 +90,7 @@ class Checkpoints:
             written.rename(self.path(step))
             draft.rmdir()
             flush(self.folder)
+            note_kept(self.path(step))
         # safetensors and torch raise kinds of their own for a full disk.
         except Exception as error:
             shutil.rmtree(draft, ignore_errors=True)
