@@ -64,7 +64,7 @@ class RetroReaderConfig(ModelConfig):
         None, ge=4, le=1_000_000, description="Tokens of title and text (r); default: the model's."
     )
     max_answer_tokens: int = Field(16, ge=1, le=1_000_000, description="Longest answer.")
-    beams: int = Field(1, ge=1, le=1_000, description="Beams of the search; 1 is greedy.")
+    beams: int = Field(1, ge=1, le=100, description="Beams of the search; 1 is greedy.")
     batch_size: int = Field(8, ge=1, le=65_536, description="Questions per forward pass.")
 
     @property
