@@ -147,7 +147,11 @@ def killed_after(seconds: float, recipe: Path, out: Path) -> bool:
             train(recipe, out, resume=True)
         finally:
             os._exit(0)
-    time.sleep(seconds)
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
     return os.waitpid(pid, 0)[1] == signal.SIGKILL
 
