@@ -25,7 +25,15 @@ class _Origin(BaseModel):
 
     config: dict[str, Any]
     folder: str
-    takes: list[tuple[int, int | None]]
+    takes: list[list[int | None]]
+
+    @field_validator("takes")
+    @classmethod
+    def _pairs(cls, takes: list[list[int | None]]) -> list[list[int | None]]:
+        # A tuple would be the type: in unions pydantic has no lists of JSON for it any more.
+        if not all(len(take) == 2 and take[0] is not None for take in takes):
+            raise ValueError("expected pairs of a number of questions and a seed")
+        return takes
 
 
 class _Data(BaseModel):

@@ -8,8 +8,12 @@ cannot replace the formula: torch's counter reports 0 for attention on the CPU (
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from odqa.checkpoints.layers import LayerSettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +54,12 @@ def encoder_gflop(config: Any, tokens: int) -> float | None:
     attention = 2 * linear_gflop(tokens, tokens, width)
     feed_forward = matrices * linear_gflop(tokens, width, inner)
     return layers * (projections + attention + feed_forward)
+
+
+def layers_gflop(settings: Sequence[LayerSettings], rows: int) -> float:
+    """GFLOP of ``rows`` vectors through the matrices of all layers after an encoder."""
+    matrices = [layer for layer in settings if layer.kind == "dense"]
+    return sum(linear_gflop(rows, layer.n_in, layer.n_out) for layer in matrices)
 
 
 def _size(config: Any, *names: str) -> int | None:

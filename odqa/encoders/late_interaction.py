@@ -35,13 +35,13 @@ from odqa.checkpoints.weights import read_tensor
 from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
 from odqa.encoders.finite import check_finite
-from odqa.encoders.flops import encoder_gflop, linear_gflop
+from odqa.encoders.flops import encoder_gflop, layers_gflop, linear_gflop
 from odqa.encoders.kept_batches import KeptBatches
-from odqa.encoders.layers import layers_gflop, load_layers
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
 from odqa.progress import progress
+from odqa.threads import BUILDING_MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -270,10 +270,13 @@ class LateInteractionEncoder:
         """From the encoder's states to token vectors, before they are brought to unit length."""
         from torch import nn
 
+        from odqa.encoders.layers import load_layers
+
         if linear is None:
             return load_layers(self.settings.layers, self.device)
-        projection = nn.Linear(self.hidden, self.dim, bias=False)
-        projection.weight = nn.Parameter(linear, requires_grad=False)
+        with BUILDING_MODELS:
+            projection = nn.Linear(self.hidden, self.dim, bias=False)
+            projection.weight = nn.Parameter(linear, requires_grad=False)
         return projection
 
     def _read_tokens(self) -> None:

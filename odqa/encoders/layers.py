@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from odqa.checkpoints.layers import LayerSettings
 from odqa.checkpoints.weights import read_tensor
-from odqa.encoders.flops import linear_gflop
 from odqa.errors import CheckpointError
+from odqa.threads import BUILDING_MODELS
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,8 @@ def load_layers(settings: Sequence[LayerSettings], device: torch.device) -> nn.S
     Raises:
         CheckpointError: a weight is missing, or of another shape than the settings say.
     """
-    return nn.Sequential(*map(_load, settings)).to(device).eval()
+    with BUILDING_MODELS:
+        return nn.Sequential(*map(_load, settings)).to(device).eval()
 
 
 def _load(settings: LayerSettings) -> nn.Module:
@@ -89,9 +90,3 @@ def _load(settings: LayerSettings) -> nn.Module:
         )
     layer.load_state_dict(weights)
     return layer
-
-
-def layers_gflop(settings: Sequence[LayerSettings], rows: int) -> float:
-    """GFLOP of ``rows`` vectors through the matrices of all layers."""
-    matrices = [layer for layer in settings if layer.kind == "dense"]
-    return sum(linear_gflop(rows, layer.n_in, layer.n_out) for layer in matrices)

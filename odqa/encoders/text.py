@@ -33,9 +33,8 @@ from odqa.checkpoints.sentence_settings import (
 from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_batches
 from odqa.encoders.finite import check_finite
-from odqa.encoders.flops import encoder_gflop
+from odqa.encoders.flops import encoder_gflop, layers_gflop
 from odqa.encoders.kept_batches import KeptBatches
-from odqa.encoders.layers import layers_gflop, load_layers
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -102,6 +101,8 @@ class TextEncoder:
             CheckpointError: not a text encoder, incomplete, or ``max_length`` above its limit.
             EnvironmentProblem: a hub checkpoint cannot be reached, or there is no GPU.
         """
+        from odqa.encoders.layers import load_layers
+
         if self._model is not None:
             return
         folder = resolve_checkpoint(self.checkpoint, cache)

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import odqa
-from odqa.checkpoints.load import load_model, load_tokenizer, read_tensor
+from odqa.checkpoints.load import load_model, load_tokenizer
 from odqa.checkpoints.resolve import resolve_checkpoint
+from odqa.checkpoints.weights import read_tensor
 from odqa.errors import CheckpointError
 from odqa.testing.tiny_checkpoints import tiny_bert
 

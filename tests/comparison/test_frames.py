@@ -76,7 +76,8 @@ def test_the_terminal_shows_statistics_and_stages(comparison: Comparison) -> Non
     wins = f"{test['wins']} / {test['ties']} / {test['losses']}"
     assert wins in cross and cross.endswith(f"  {test['needed']:.0f}")
     assert any(line.startswith("sbert-colbert  sentence") for line in lines)
-    assert max(map(len, lines)) <= 160
+    # The verdict is a sentence, which a terminal wraps.
+    assert max(map(len, lines[1:])) <= 160
 
 
 def test_losses_are_counted_by_outcome_and_by_stage(comparison: Comparison) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.costs import joules_of
+from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.comparison.verdict import notices, verdict
 from odqa.escapes import one_line, visible
 from odqa.report.terminal.lines import paired_lines, stage_lines
@@ -49,6 +49,10 @@ def render_summary(
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    online = [cost.online for result in comparison.pipelines.values() for cost in result.costs]
-    notes = [] if joules_of(online) is not None else ["J / question: not reported by this machine"]
+    costs = [cost for result in comparison.pipelines.values() for cost in result.costs]
+    notes = []
+    if all(cost.peak_bytes is None for cost in costs):
+        notes.append(f"peak MB: {NOT_REPORTED}")
+    if joules_of([cost.online for cost in costs]) is None:
+        notes.append(f"J / question: {NOT_REPORTED}")
     return [*notes, *(f"note: {one_line(notice)}" for notice in notices(comparison))]
