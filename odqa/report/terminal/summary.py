@@ -11,6 +11,7 @@ from odqa.comparison.quality import QualityColumn, quality_columns
 from odqa.comparison.verdict import deciding_metric
 from odqa.escapes import one_line
 from odqa.execution.latency import percentile
+from odqa.report.terminal.lines import aligned
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -20,6 +21,15 @@ Style = Callable[[str], str]
 #: Columns of the widest name of a pipeline.
 _LONGEST_NAME = 28
 _GAP = "  "
+#: Heads of costs, and what they are called where there is room.
+_COSTS = {
+    "ms": "online ms",
+    "GFLOP": "GFLOP",
+    "off s": "offline s",
+    "load s": "load s",
+    "MB": "stored MB",
+    "p50 ms": "p50 ms",
+}
 #: Where no width is given, lines of text are wrapped here.
 _WIDE = 100
 
@@ -44,7 +54,7 @@ def summary_lines(
     width: int | None = None,
     bold: Style = str,
 ) -> list[str]:
-    """Two lines of heading and a row a pipeline.
+    """Two lines of heading and a row a pipeline; of a single pipeline, a line a figure.
 
     The deciding metric comes first, with its interval and the letters of `QualityColumn`, then the
     other metrics, then costs. Columns that do not fit are left out and named in a last line.
@@ -53,6 +63,8 @@ def summary_lines(
         metrics: in place of those of the comparison.
         width: of the terminal in characters; `None`: unlimited.
     """
+    if len(comparison.pipelines) == 1:
+        return _one_pipeline(comparison, metrics)
     names = {name: _shortened(one_line(name)) for name in comparison.pipelines}
     columns = [*_quality(comparison, metrics), *_costs(comparison)]
     first = _Column("", "pipeline", names)
@@ -67,6 +79,20 @@ def summary_lines(
     if any(column.letters for column in quality_columns(comparison, metrics)):
         lines.append("who shares a letter cannot be told apart (p >= 0.05, Holm over all pairs)")
     return lines
+
+
+def _one_pipeline(comparison: Comparison, metrics: Sequence[str]) -> list[str]:
+    ((name, _),) = comparison.pipelines.items()
+    rows = [
+        [
+            column.metric,
+            f"{cell.mean:.3f} [{cell.interval.low:.3f}, {cell.interval.high:.3f}]",
+        ]
+        for column in quality_columns(comparison, metrics)
+        for cell in [column.means[name]]
+    ]
+    rows += [[_COSTS[column.head], column.texts[name]] for column in _costs(comparison)]
+    return list(aligned([["", one_line(name)], *rows], texts=1))
 
 
 def _quality(comparison: Comparison, metrics: Sequence[str]) -> list[_Column]:
@@ -99,14 +125,7 @@ def _mean(column: QualityColumn, name: str, with_interval: bool) -> str:
 
 def _costs(comparison: Comparison) -> list[_Column]:
     n = len(comparison.questions)
-    figures: dict[str, dict[str, float | None]] = {
-        "ms": {},
-        "GFLOP": {},
-        "off s": {},
-        "load s": {},
-        "MB": {},
-        "p50 ms": {},
-    }
+    figures: dict[str, dict[str, float | None]] = {head: {} for head in _COSTS}
     for name, result in comparison.pipelines.items():
         gflop = [cost.gflop for cost in result.costs if cost.gflop is not None]
         figures["ms"][name] = 1000 * sum(cost.online_seconds for cost in result.costs) / n

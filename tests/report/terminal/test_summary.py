@@ -85,3 +85,14 @@ def test_all_of_it_has_tests_stages_and_specs(comparison: Comparison) -> None:
     text = render(comparison)
     for part in ("against bm25 (", "stages (", "specs, where they differ", "note: "):
         assert part in text
+
+
+def test_a_single_pipeline_has_a_line_a_figure() -> None:
+    comparison = synthetic_comparison(30, 1)
+    lines = summary_lines(comparison)
+    assert lines[0].split() == ["bm25"]
+    cell = comparison.summaries["bm25", "ranked_mrr@10"]
+    expected = f"{cell.mean:.3f} [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
+    (line,) = [line for line in lines if line.startswith("ranked_mrr@10")]
+    assert line.endswith(expected)
+    assert any(line.startswith("offline s") for line in lines)
