@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from odqa.drafts import flush
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
@@ -44,7 +46,7 @@ class Draft:
         if target.is_dir() and any(target.iterdir()):
             target.rename(old)
         self.path.rename(target)
-        _flush_folder(self.parent)
+        flush(self.parent)
         shutil.rmtree(old, ignore_errors=True)
         return target
 
@@ -143,14 +145,4 @@ def _flush(folder: Path) -> None:
         for name in files:
             with Path(parent, name).open("rb") as file:
                 os.fsync(file.fileno())
-        _flush_folder(Path(parent))
-
-
-def _flush_folder(folder: Path) -> None:
-    # Not every system opens folders, and not every file system flushes them.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        flush(Path(parent))
