@@ -25,11 +25,12 @@ class ByQuestion(Generic[T]):
         self._by_id: dict[str, tuple[T, str]] = {}
         #: `None` marks a text that two questions share, with different values.
         self._by_text: dict[str, T | None] = {}
-        self._count = 0
+        #: How the file names the question of each value: id, and key of its text.
+        self._names: list[tuple[str | None, str]] = []
         self._has_matched = False
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._names)
 
     def add(self, value: T, where: str, question_id: str | None, text: str | None) -> None:
         """Add one value.
@@ -42,7 +43,7 @@ class ByQuestion(Generic[T]):
             if question_id in self._by_id:
                 raise DataError(f"the question '{question_id}' is given twice", where=where)
             self._by_id[question_id] = (value, key)
-        self._count += 1
+        self._names.append((question_id, key))
         if not key:
             return
         if self._by_text.setdefault(key, value) != value:
@@ -68,6 +69,23 @@ class ByQuestion(Generic[T]):
                 cure="check that the file was made for this question set",
             )
         return values
+
+    def uncovered(self, questions: Sequence[Query]) -> tuple[list[str], list[str]]:
+        """What does not belong together, once all questions are known.
+
+        Returns:
+            Ids of the questions that the file does not have, and its names (ids, else texts) of
+            questions that are not among these.
+        """
+        missing = [question.id for question in questions if self._value(question) is None]
+        ids = {question.id for question in questions}
+        keys = {_key(question.text) for question in questions}
+        unknown = [
+            question_id or key
+            for question_id, key in self._names
+            if question_id not in ids and key not in keys
+        ]
+        return missing, unknown
 
     def _value(self, question: Query) -> T | None:
         key = _key(question.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 
+_LOG = logging.getLogger(__name__)
+#: How many names a warning gives.
+_NAMED = 3
+
+
 class PredictionsConfig(ComponentConfig):
     """Parameters of `PredictionsReader`."""
 
     path: PathText = Field(
-        description="SQuAD's {id: answer} (.json) or NQ-open's predictions (.jsonl), plain or "
-        "gzipped; relative to the working folder."
+        description="Answers by question id or text: {id: answer} or a list (.json), or lines "
+        "(.jsonl), plain or gzipped; relative to the working folder."
     )
 
     @property
@@ -41,6 +47,8 @@ class PredictionsReader(Reader[PredictionsConfig]):
     """Answers of a prediction file, looked up by question; passages are ignored."""
 
     Config = PredictionsConfig
+    #: All at once, so that what the file lacks can be counted.
+    questions_per_call = 1_000_000
 
     def prepare(self, corpus: Corpus, cache: Cache) -> None:
         """Read the file.
@@ -56,8 +64,34 @@ class PredictionsReader(Reader[PredictionsConfig]):
         Raises:
             DataError: the file was made for another question set.
         """
-        return [Answer(text or "", 0.0) for text in self._predictions.of(questions)]
+        texts = self._predictions.of(questions)
+        if len(questions) > 1:
+            self._warn(questions)
+        return [Answer(text or "", 0.0) for text in texts]
+
+    def _warn(self, questions: Sequence[Query]) -> None:
+        missing, unknown = self._predictions.uncovered(questions)
+        if missing:
+            _LOG.warning(
+                "%s: no prediction for %d of %d questions, which count as wrong: %s",
+                self.config.path,
+                len(missing),
+                len(questions),
+                _first(missing),
+            )
+        if unknown:
+            _LOG.warning(
+                "%s: %d predictions are for other questions: %s",
+                self.config.path,
+                len(unknown),
+                _first(unknown),
+            )
 
     def describe(self) -> Mapping[str, str]:
         """How many questions the file answers."""
         return {"predictions": self.config.path, "questions": str(len(self._predictions))}
+
+
+def _first(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

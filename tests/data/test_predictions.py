@@ -36,13 +36,50 @@ def test_lines_may_have_ids(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", '{"id": "q2", "prediction": "x"}'),
+        ("a.jsonl", '{"qid": "q2", "answer": ["x", "y"]}'),
+        ("a.jsonl", '{"question": "And then?", "pred": "x"}'),
+        ("a.json", '[{"question_id": "q2", "answer": "x"}]'),
+        ("a.json", '{"q2": ["x", "y"]}'),
+        # The answers that were accepted are no prediction, where there is one.
+        ("a.jsonl", '{"id": "q2", "answer": ["gold"], "prediction": "x"}'),
+    ],
+)
+def test_other_forms(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_predictions(tmp_path / name).of(QUESTIONS) == [None, "x", None]
+
+
+def test_an_empty_list_is_an_abstention(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"q1": []}')
+    assert read_predictions(tmp_path / "a.json").of(QUESTIONS) == ["", None, None]
+
+
+def test_what_is_missing_and_what_is_of_other_questions(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = ['{"id": "q1", "pred": "x"}', '{"question": "why", "pred": "y"}']
+    rows += ['{"id": "q9", "pred": "z"}', '{"question": "what else", "pred": "z"}']
+    path.write_text("\n".join(rows))
+    assert read_predictions(path).uncovered(QUESTIONS) == (["q2"], ["q9", "what else"])
+
+
+@pytest.mark.parametrize(
     ("name", "text", "line"),
     [
         ("a.txt", "", "a.txt: not a name of a prediction file; SQuAD's"),
-        ("a.json", "[]", "a.json: expected one JSON object"),
+        ("a.json", "3", "a.json: expected a JSON object or list"),
+        ("a.json", "[3]", "a.json, entry 1: expected a JSON object"),
         ("a.json", "{", "a.json: broken JSON"),
-        ("a.json", '{"q1": ["x"]}', "a.json, question 'q1': the prediction is missing or no text"),
-        ("a.jsonl", '{"question": "x"}', "a.jsonl:1: the prediction is missing or no text"),
+        ("a.json", '{"q1": [3]}', "a.json, question 'q1': the prediction is no text"),
+        (
+            "a.jsonl",
+            '{"question": "x", "text": "y"}',
+            "there is none of prediction, answer, pred; ",
+        ),
+        ("a.jsonl", '{"question": "x", "text": "y"}', "it has question, text"),
+        ("a.jsonl", '{"question": "x", "pred": null}', "a.jsonl:1: the prediction is no text"),
         ("a.jsonl", '{"prediction": "x"}', "a.jsonl:1: 'question' is missing"),
     ],
 )

@@ -42,3 +42,18 @@ def test_the_identity_follows_the_content(tmp_path: Path) -> None:
     first = PredictionsConfig(path=str(path)).identity()
     path.write_text('{"q1": "y"}')
     assert first != PredictionsConfig(path=str(path)).identity()
+
+
+def test_what_is_missing_is_counted_and_what_is_unknown_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_text('{"q1": "the Seine", "q8": "x", "q9": "y"}')
+    reader = prepared(path)
+    reader.read(QUESTIONS, HITS)
+    missing, unknown = (record.getMessage() for record in caplog.records)
+    assert missing == f"{path}: no prediction for 2 of 3 questions, which count as wrong: q2, q3"
+    assert unknown == f"{path}: 2 predictions are for other questions: q8, q9"
+    caplog.clear()
+    reader.read(QUESTIONS[:1], HITS[:1])
+    assert not caplog.records
