@@ -103,11 +103,13 @@ def tiny_pylate(
     """
     import torch
     from safetensors.torch import save_file
+    from tokenizers import AddedToken
 
     size = len(tiny_tokenizer(folder)) + len(PYLATE_MARKERS)
     tiny_bert(folder, seed=seed, vocab_size=size)
     tokenizer = tiny_tokenizer(folder)
-    tokenizer.add_tokens(list(PYLATE_MARKERS))
+    # transformers 5 would write them in lower case, as it reads texts here.
+    tokenizer.add_tokens([AddedToken(marker, normalized=False) for marker in PYLATE_MARKERS])
     tokenizer.save_pretrained(folder)
     modules = [("", "sentence_transformers.models.Transformer")]
     generator, n_in = torch.Generator().manual_seed(seed + 1), 32

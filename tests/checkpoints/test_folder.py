@@ -120,5 +120,6 @@ def test_a_model_that_does_not_run_is_one_line(tmp_path: Path, key: str, value: 
     folder = tiny_bert(tmp_path / "bert")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, key: value}))
-    with pytest.raises(CheckpointError, match="does not run as AutoModel"):
+    # transformers 5 checks the kinds of some values itself.
+    with pytest.raises(CheckpointError, match=r"(does not run|not loadable) as AutoModel"):
         load_model("AutoModel", folder, "x")
