@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import shutil
@@ -23,11 +22,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from odqa.testing.kills import killed_at
+from odqa.testing.tiny_recipe import tiny_recipe
 
-_COLOURS = ["red", "green", "blue", "black", "white", "brown"]
 _FILES = (
     *("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"),
     "trainer_state.json",
@@ -180,41 +177,13 @@ def contents(out: Path) -> dict[str, str]:
 
 
 def write_recipe(folder: Path) -> Path:
-    """A cross-encoder for six questions about colours."""
-    rows = [f"p{i}\tThe house {i} is painted {c}.\tHouse {i}" for i, c in enumerate(_COLOURS)]
-    (folder / "corpus.tsv").write_text("\n".join(["id\ttext\ttitle", *rows]) + "\n", "utf-8")
-    questions = [
-        {"id": f"q{i}", "question": f"which colour has house {i}", "answer": [colour]}
-        for i, colour in enumerate(_COLOURS)
-    ]
-    (folder / "q.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions), "utf-8")
-    (folder / "q.qrels").write_text("".join(f"q{i} 0 p{i} 1\n" for i in range(6)), "utf-8")
+    """The recipe of `tiny_recipe`, with negatives as if they had been mined."""
     mined = [
         f"q{i} Q0 p{(i + 1 + j) % 6} {j + 1} {1 - j / 10} x\n" for i in range(6) for j in range(6)
     ]
     (folder / "mined").mkdir()
     (folder / "mined" / "nq.run").write_text("".join(mined), "utf-8")
-    content = {
-        "name": "cross-encoder",
-        "task": "cross-encoder",
-        "seed": 1,
-        "data": {
-            "root": ".",
-            "mined": "mined",
-            "corpus": "corpus.tsv",
-            "questions": "q.jsonl",
-            "qrels": "q.qrels",
-            "candidates": ["nq.run"],
-            "held_out": 2,
-        },
-        "negatives": {"count": 2, "depth": 6},
-        "lora": {"r": 2, "alpha": 4},
-        "optim": {"steps": 5, "batch": 1, "lr": 0.02, "evaluate_every": 1, "patience": 3},
-        "settings": {"max_length": 32, "evaluated": 6},
-    }
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return path
+    return tiny_recipe(folder, optim={"steps": 5, "lr": 0.02, "patience": 3}, evaluated=6)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from odqa.encoders.batches import TYPICAL_TOKENS, padded, texts_at_once, token_b
 from odqa.encoders.finite import check_finite
 from odqa.encoders.flops import encoder_gflop, layers_gflop
 from odqa.encoders.kept_batches import KeptBatches
+from odqa.encoders.sharded import Shard
 from odqa.encoders.tokens import TextTokens, Tokens
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -175,6 +176,16 @@ class TextEncoder:
                 out[batch] = self._forward([ids[i] for i in batch], tokens.prompt)
                 kept.done(batch)
         return np.asarray(out.cpu().numpy())
+
+    def encode_passages(self, tokens: Tokens, ids: Sequence[str], desc: str = "") -> Shard:
+        """One vector for each tokenised passage; ``ids`` are those of the passages.
+
+        Raises:
+            CheckpointError: a vector has NaN or infinity.
+        """
+        vectors = self.encode_tokens(tokens, desc)
+        self.check_finite(vectors, ids, "passage")
+        return Shard(vectors, np.ones(len(ids), np.int64), tokens.truncated)
 
     def check_finite(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import Field
 
 from odqa.bounds import PathText
@@ -113,9 +112,7 @@ class SentenceRetriever(
 
         def encode(passages: list[Passage], label: str) -> Shard:
             tokens = encoder.tokenise([passage.full_text for passage in passages], prefix)
-            vectors = encoder.encode_tokens(tokens, label)
-            encoder.check_finite(vectors, [passage.id for passage in passages], "passage")
-            return Shard(vectors, np.ones(len(passages), np.int64), tokens.truncated)
+            return encoder.encode_passages(tokens, [passage.id for passage in passages], label)
 
         index = DenseIndex.open(
             corpus,

@@ -14,6 +14,7 @@ from odqa.cache import Cache
 from odqa.checkpoints.delta import read_delta
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.errors import CheckpointError, RunError, SpecError
+from odqa.testing.tiny_recipe import tiny_recipe
 from odqa.training.data.mining import mine_hard_negatives
 from odqa.training.load_recipe import load_recipe
 from odqa.training.tasks.cross_encoder import CrossEncoderTask
@@ -22,40 +23,10 @@ from odqa.training.trainer.run import train
 from odqa.training.trainer.teacher_scores import write_teacher_scores
 from odqa.types import Hit
 
-COLOURS = ["red", "green", "blue", "black", "white", "brown"]
-
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    rows = [f"p{i}\tThe house {i} is painted {c}.\tHouse {i}" for i, c in enumerate(COLOURS)]
-    (tmp_path / "corpus.tsv").write_text("\n".join(["id\ttext\ttitle", *rows]) + "\n", "utf-8")
-    questions = [
-        {"id": f"q{i}", "question": f"which colour has house {i}", "answer": [colour]}
-        for i, colour in enumerate(COLOURS)
-    ]
-    (tmp_path / "q.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions), "utf-8")
-    (tmp_path / "q.qrels").write_text("".join(f"q{i} 0 p{i} 1\n" for i in range(6)), "utf-8")
-    content = {
-        "name": "cross-encoder",
-        "task": "cross-encoder",
-        "seed": 1,
-        "data": {
-            "root": ".",
-            "mined": "mined",
-            "corpus": "corpus.tsv",
-            "questions": "q.jsonl",
-            "qrels": "q.qrels",
-            "candidates": ["nq.run"],
-            "held_out": 2,
-        },
-        "negatives": {"count": 2, "depth": 6},
-        "lora": {"r": 2, "alpha": 4},
-        "optim": {"steps": 2, "batch": 1, "lr": 1e-3, "evaluate_every": 1},
-        "settings": {"max_length": 32, "evaluated": 4},
-    }
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return path
+    return tiny_recipe(tmp_path)
 
 
 @pytest.mark.slow
