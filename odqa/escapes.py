@@ -85,6 +85,12 @@ def markdown(text: str) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def spreadsheet(text: str) -> str:
+    """One line of text that a spreadsheet takes for text, not for a formula to compute."""
+    line = one_line(text)
+    return f"'{line}" if line.startswith(tuple("=+-@")) else line
+
+
 def _written_out(character: str) -> str:
     number = ord(character)
     if number < 0x100:

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from markdown_it import MarkdownIt
 
-from odqa.escapes import latex, markdown, mask_passwords, one_line, visible
+from odqa.escapes import latex, markdown, mask_passwords, one_line, spreadsheet, visible
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,12 @@ def test_latex_gets_one_line_without_commands(text: str, escaped: str) -> None:
     # Outside of our own commands nothing is left that TeX does not print.
     rest = re.sub(r"\\(text[a-z]+|char\d+|ldots)\{\}|\\[&%$#_{}]", "", latex(text))
     assert not re.search(r"[\\{}%$&#^_~\n\r]", rest)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n@"])
+def test_spreadsheets_get_text(start: str) -> None:
+    assert spreadsheet(f"{start}1+1").startswith("'")
+    assert spreadsheet(f"bm25{start}1") == one_line(f"bm25{start}1")
 
 
 HOSTILE = [

@@ -16,6 +16,9 @@ def table(
     metrics: Metrics = None,
     latex: Annotated[bool, typer.Option("--latex", help="As a LaTeX table.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="As comma-separated values, costs included.")
+    ] = False,
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Every pipeline against every other.")
     ] = False,
@@ -30,11 +33,18 @@ def table(
     from odqa.comparison.rescore import with_metrics
     from odqa.comparison.result import Comparison
     from odqa.errors import RunError
+    from odqa.report.csv_table import to_csv
     from odqa.report.tables import to_latex, to_markdown
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
     from odqa.report.terminal.render import render
 
-    flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
+    flags = {
+        "--latex": latex,
+        "--markdown": markdown,
+        "--csv": csv,
+        "--pairs": pairs,
+        "--overlap": overlap,
+    }
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1:
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
@@ -45,6 +55,8 @@ def table(
         echo(to_latex(comparison).rstrip("\n"))
     elif markdown:
         echo(to_markdown(comparison).rstrip("\n"))
+    elif csv:
+        echo(to_csv(comparison).rstrip("\n"))
     elif pairs:
         echo("\n".join(pair_lines(comparison)))
     elif overlap:

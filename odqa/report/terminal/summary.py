@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from odqa.comparison.cost_totals import COST_NAMES, cost_totals
 from odqa.comparison.quality import QualityColumn, quality_columns
 from odqa.comparison.verdict import deciding_metric
 from odqa.escapes import one_line
-from odqa.execution.latency import percentile
 from odqa.report.terminal.lines import aligned
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Style = Callable[[str], str]
 #: Columns of the widest name of a pipeline.
 _LONGEST_NAME = 28
 _GAP = "  "
-#: Heads of costs, and what they are called where there is room.
+#: Heads of the costs of `COST_NAMES`, and what they are called where there is room.
 _COSTS = {
     "ms": "online ms",
     "GFLOP": "GFLOP",
@@ -125,28 +125,16 @@ def _mean(column: QualityColumn, name: str, with_interval: bool) -> str:
 
 def _costs(comparison: Comparison) -> list[_Column]:
     n = len(comparison.questions)
-    figures: dict[str, dict[str, float | None]] = {head: {} for head in _COSTS}
-    for name, result in comparison.pipelines.items():
-        gflop = [cost.gflop for cost in result.costs if cost.gflop is not None]
-        figures["ms"][name] = 1000 * sum(cost.online_seconds for cost in result.costs) / n
-        figures["GFLOP"][name] = sum(gflop) if gflop else None
-        figures["off s"][name] = sum(cost.offline_seconds for cost in result.costs)
-        figures["load s"][name] = _known_sum(cost.load_seconds for cost in result.costs)
-        figures["MB"][name] = sum(cost.stored_bytes for cost in result.costs) / 1e6
-        latency = result.latency
-        figures["p50 ms"][name] = (
-            None if latency is None else 1000 * percentile(latency.total(), 50)
-        )
+    totals = {name: cost_totals(result, n) for name, result in comparison.pipelines.items()}
+    columns = [
+        (head, {name: totals[name][key] for name in totals})
+        for key, head in zip(COST_NAMES, _COSTS, strict=True)
+    ]
     return [
         _Column("cost", head, {name: _figure(value) for name, value in values.items()})
-        for head, values in figures.items()
+        for head, values in columns
         if any(values.values())
     ]
-
-
-def _known_sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
 
 
 def _figure(value: float | None) -> str:
