@@ -134,7 +134,7 @@ def _check(folder: Path, thoroughly: bool) -> Checked:
         raise Damaged(f"{MANIFEST} is of another artifact")
     # The earliest manifests have no seconds.
     spent = Spent.from_dict({"seconds": 0.0, **data})
-    _check_spent(spent)
+    check_spent(spent)
     files = dict(files_of(folder))
     if files.keys() != data["files"].keys():
         name = min(files.keys() ^ data["files"].keys())
@@ -169,7 +169,8 @@ def _entry(path: Path, entry: Mapping[str, Any], thoroughly: bool) -> dict[str, 
     return {**entry, **asdict(state), "xxh3": xxh3}
 
 
-def _check_spent(spent: Spent) -> None:
+def check_spent(spent: Spent) -> None:
+    """Whether costs that were read are numbers; raises `Damaged` where not."""
     numbers = (spent.seconds, spent.peak_bytes or 0, spent.gpu_peak_bytes or 0, spent.joules or 0)
     if not all(isinstance(n, int | float) for n in numbers) or not isinstance(spent.counters, str):
         raise Damaged(f"{MANIFEST} has costs that are no numbers")
