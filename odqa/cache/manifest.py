@@ -127,8 +127,9 @@ def _check(folder: Path, thoroughly: bool) -> Checked:
     data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     if not isinstance(data, dict):
         raise Damaged(f"{MANIFEST} is no manifest")
-    is_new = "checksum" in data
-    if is_new and data.pop("checksum") != _checksum(data):
+    is_new, stated = "checksum" in data, data.pop("checksum", None)
+    # Where none is stated, too: what has none (an infinity) could not be completed.
+    if _checksum(data) != stated and is_new:
         raise Damaged(f"{MANIFEST} has another checksum")
     if content_key(data["identity"])[:NAME_LENGTH] != folder.name:
         raise Damaged(f"{MANIFEST} is of another artifact")
