@@ -64,6 +64,18 @@ _SETS = (
         b"ranker={fuse: [{type: colbert}]}",
     ),
 )
+#: The spec that they change, in one file: `pipelines/embedded/sbert-colbert-cross-encoder.yaml`
+#: extends two others, whose reading would take most of the time.
+_SET_SPEC = """name: a
+retriever: {type: sentence, checkpoint: "embedded:sentence", k: 100}
+ranker:
+  type: cascade
+  k: 10
+  stages:
+    - {type: colbert, checkpoint: "embedded:colbert", k: 10, alpha: 20}
+    - {type: cross_encoder, checkpoint: "embedded:cross-encoder", max_length: 192, alpha: 2.5}
+reader: {type: extractive, checkpoint: "embedded:reader", passages: 5, compare: odds}
+"""
 _BENCHMARK = {
     "name": "b",
     "data": {"corpus": "embedded", "questions": "embedded", "take": 3, "seed": 1},
@@ -198,7 +210,7 @@ def readers(folder: Path) -> dict[str, FuzzedReader]:
     return {
         "pipeline spec": FuzzedReader("s.yaml", _SPECS, (changed_bytes,), spec),
         "pipeline spec, values": FuzzedReader("s.yaml", _SPECS_JSON, whole, spec),
-        "words of --set": FuzzedReader("set.txt", _SETS, (changed_bytes,), _set),
+        "words of --set": FuzzedReader("set.txt", _SETS, (changed_bytes,), _set(folder)),
         "benchmark spec": FuzzedReader("b.yaml", plain(_BENCHMARK), whole, load_benchmark),
         "expected scores": FuzzedReader("e.yaml", plain(_EXPECTED), whole, read_expected),
         "recipe": FuzzedReader("r.yaml", plain(_RECIPE), whole, load_recipe),
@@ -260,11 +272,17 @@ def run_folder_readers(run: Path) -> dict[str, FuzzedReader]:
     return {f"run folder, {file.relative_to(run)}": reader(file) for file in files}
 
 
-def _set(path: Path) -> None:
+def _set(folder: Path) -> Callable[[Path], object]:
     from odqa.spec.pipeline import load_pipelines
 
-    word = path.read_bytes().decode("utf-8", "surrogateescape")
-    load_pipelines(["embedded/sbert-colbert-cross-encoder"], [word])
+    spec = folder / "words.yaml"
+    spec.write_text(_SET_SPEC, encoding="utf-8")
+
+    def read(path: Path) -> None:
+        word = path.read_bytes().decode("utf-8", "surrogateescape")
+        load_pipelines([spec], [word])
+
+    return read
 
 
 def _tsv(path: Path) -> None:
@@ -296,11 +314,19 @@ def _cached(folder: Path) -> dict[str, FuzzedReader]:
     def artifact() -> Path:
         return cache.artifact("fuzz", {"a": 1}, lambda work: (work / "f").write_text("hello"))
 
+    final = artifact()
+
     def read(path: Path) -> None:
-        shutil.copyfile(path, artifact() / "manifest.json")
+        shutil.copyfile(path, final / "manifest.json")
         assert (artifact() / "f").read_text() == "hello"
 
-    seeds = ((artifact() / "manifest.json").read_bytes(),)
+    sound = (final / "manifest.json").read_bytes()
+    # As version 0.1.0 wrote it: no checksum, and of the file only its size and SHA-256.
+    earlier = json.loads(sound)
+    del earlier["checksum"]
+    file = earlier["files"]["f"]
+    earlier["files"]["f"] = {"bytes": file["bytes"], "sha256": file["sha256"]}
+    seeds = (sound, json.dumps(earlier).encode())
     changes = (changed_bytes, changed_json)
     return {"cache manifest": FuzzedReader("manifest.json", seeds, changes, read)}
 

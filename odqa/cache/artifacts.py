@@ -10,12 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from odqa.cache.disk import cache_failure, disk_failure, reason_of, unreadable
+from odqa.cache.earlier_runs import EarlierRuns
 from odqa.cache.kept import note_kept, nothing_stays_in
 from odqa.cache.key import NAME_LENGTH, content_key
 from odqa.cache.leftovers import DAMAGED, leftovers, remove, work_folder
 from odqa.cache.lock import lock_if_free, locked
 from odqa.cache.manifest import Checked, Damaged, check, files_of, store_manifest, write_manifest
-from odqa.meters.meter import Meter, Spent
+from odqa.meters.meter import NOTHING, Spent
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ class Cache:
         self.misses = 0
         #: What the artifacts that were reused had cost to build, one entry for every hit.
         self.reused: list[Spent] = []
-        #: Seconds that finished builds took; those of one inside of another count once.
+        #: What earlier runs, killed before the end, had spent on artifacts that were finished here.
+        self.resumed: list[Spent] = []
+        #: Seconds that finished builds took here; those of one inside of another count once.
         self.building = 0.0
         #: Seconds spent waiting for other processes that were building the artifact.
         self.waited = 0.0
@@ -93,10 +96,12 @@ class Cache:
             work = work_folder(final)
         try:
             before = self.building
-            with Meter() as meter:
+            with EarlierRuns(work) as runs:
                 build(work)
-            self.building = before + meter.spent.seconds
-            write_manifest(work, identity, meter.spent)
+            self.building = before + runs.own.seconds
+            if runs.earlier != NOTHING:
+                self.resumed.append(runs.earlier)
+            write_manifest(work, identity, runs.earlier + runs.own)
             work.replace(final)
         except Exception as error:
             failure = disk_failure(error, work)

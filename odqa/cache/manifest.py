@@ -127,14 +127,15 @@ def _check(folder: Path, thoroughly: bool) -> Checked:
     data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     if not isinstance(data, dict):
         raise Damaged(f"{MANIFEST} is no manifest")
-    is_new = "checksum" in data
-    if is_new and data.pop("checksum") != _checksum(data):
+    is_new, stated = "checksum" in data, data.pop("checksum", None)
+    # Where none is stated, too: what has none (an infinity) could not be completed.
+    if _checksum(data) != stated and is_new:
         raise Damaged(f"{MANIFEST} has another checksum")
     if content_key(data["identity"])[:NAME_LENGTH] != folder.name:
         raise Damaged(f"{MANIFEST} is of another artifact")
     # The earliest manifests have no seconds.
     spent = Spent.from_dict({"seconds": 0.0, **data})
-    _check_spent(spent)
+    check_spent(spent)
     files = dict(files_of(folder))
     if files.keys() != data["files"].keys():
         name = min(files.keys() ^ data["files"].keys())
@@ -169,7 +170,8 @@ def _entry(path: Path, entry: Mapping[str, Any], thoroughly: bool) -> dict[str, 
     return {**entry, **asdict(state), "xxh3": xxh3}
 
 
-def _check_spent(spent: Spent) -> None:
+def check_spent(spent: Spent) -> None:
+    """Whether costs that were read are numbers; raises `Damaged` where not."""
     numbers = (spent.seconds, spent.peak_bytes or 0, spent.gpu_peak_bytes or 0, spent.joules or 0)
     if not all(isinstance(n, int | float) for n in numbers) or not isinstance(spent.counters, str):
         raise Damaged(f"{MANIFEST} has costs that are no numbers")

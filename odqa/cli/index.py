@@ -22,10 +22,12 @@ def index(
     for spec in pipelines:
         for node in spec.graph.nodes:
             component = make_component(node.stage)
-            started = time.perf_counter()
+            started, n_resumed = time.perf_counter(), len(store.resumed)
             component.prepare(dataset.corpus, store)
             spent = time.perf_counter() - started
             size = sum(item.bytes for item in component.stored())
             component.close()
-            cost = f"{spent:.1f} s, {size / 1e6:.1f} MB"
+            earlier = sum(part.seconds for part in store.resumed[n_resumed:])
+            before = f" after {earlier:.1f} s in earlier runs" if earlier else ""
+            cost = f"{spent:.1f} s{before}, {size / 1e6:.1f} MB"
             echo(f"{spec.name}: {node.role} {node.id}: {cost}")

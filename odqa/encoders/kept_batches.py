@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from odqa.cache.earlier_runs import note_spent
 from odqa.cache.kept import note_kept
 
 #: Seconds after which finished batches are stored; a kill costs these and one batch.
@@ -105,6 +106,7 @@ class KeptBatches:
         counts = np.array([len(np.atleast_2d(rows)) for rows in vectors], np.int64)
         sizes = np.array([len(batch) for batch in self._waiting], np.int64)
         path = prefix.with_name(f"{prefix.name}-{self._next:08d}.npz")
+        note_spent(path)
         save_arrays(
             path,
             packed=packed,

@@ -23,6 +23,7 @@ import numpy as np
 import xxhash
 
 from odqa.cache.blocks import Blocks
+from odqa.cache.earlier_runs import note_spent
 from odqa.cache.kept import note_kept
 from odqa.cache.leftovers import RESUME
 from odqa.encoders.kept_batches import drop_batches, keeping_batches, load_arrays, save_arrays
@@ -151,6 +152,7 @@ def encode_shards(
             file.flush()
             os.fsync(file.fileno())
             record = _record(vectors, encoded)
+            note_spent(records)
             _save(_record_file(records, number), record)
             note_kept(records)
             drop_batches(records, number)

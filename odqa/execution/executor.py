@@ -147,12 +147,14 @@ class Executor:
             return self._open[key]
         component = make_component(stage)
         _LOG.info("prepare %s '%s'", stage.role, stage.type)
-        n_reused, built, waited = len(self.cache.reused), self.cache.building, self.cache.waited
+        n_reused, n_resumed = len(self.cache.reused), len(self.cache.resumed)
+        built, waited = self.cache.building, self.cache.waited
         with Meter() as meter:
             component.prepare(self.dataset.corpus, self.cache)
         building = self.cache.building - built
         own = replace(meter.spent, seconds=building)
-        spent = sum(self.cache.reused[n_reused:], own)
+        earlier = [*self.cache.reused[n_reused:], *self.cache.resumed[n_resumed:]]
+        spent = sum(earlier, own)
         waiting = self.cache.waited - waited
         load_seconds = max(0.0, meter.spent.seconds - building - waiting)
         self._open[key] = self._remember_offline(stage, component, spent, load_seconds)

@@ -93,14 +93,19 @@ class Meter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.spent = self.so_far()
+        with _LOCK:
+            _OPEN.remove(self)
+
+    def so_far(self) -> Spent:
+        """What the block has spent until now."""
         seconds = time.perf_counter() - self._started
         after = [_read(counter) for counter in energy_counters()]
         with _LOCK:
             _share_peaks()
-            _OPEN.remove(self)
         joules = _rise(self._before, after)
         counters = counter_names() if joules is not None else ""
-        self.spent = Spent(seconds, self.peak, self.gpu_peak, joules, counters)
+        return Spent(seconds, self.peak, self.gpu_peak, joules, counters)
 
 
 def _share_peaks() -> None:

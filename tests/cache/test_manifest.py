@@ -96,6 +96,15 @@ def test_costs_that_are_no_numbers(folder: Path) -> None:
         check(folder)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_numbers_that_no_manifest_can_hold(folder: Path, value: float) -> None:
+    # Without a checksum it would be completed, which cannot be done.
+    as_version_0_1_0(folder)
+    edited(folder, lambda data: data.update(joules=value))
+    with pytest.raises(Damaged):
+        check(folder)
+
+
 def test_of_another_identity(folder: Path) -> None:
     other = folder.with_name("0" * 24)
     shutil.copytree(folder, other)

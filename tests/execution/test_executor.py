@@ -8,12 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
 
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
+from odqa.encoders.sharded import Shard, encode_shards
 from odqa.errors import ComponentError
 from odqa.execution.executor import Executor
 from odqa.execution.latency import measure_latency
@@ -215,6 +217,31 @@ def test_offline_seconds_survive_and_include_what_was_built_before(
     deeper = retrieved(Cache(tmp_path), WIDER_BARE)
     assert not deeper.reused
     assert deeper.offline == first.offline
+
+
+def test_offline_seconds_are_those_of_every_run_that_worked_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = True
+
+    def encode(start: int, stop: int) -> Shard:
+        if killed and start == 3:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        return Shard(np.ones((1, 2), np.float32), np.ones(1, np.int64))
+
+    def prepare(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
+        self.corpus = corpus
+        cache.artifact("vectors", {}, lambda work: encode_shards(work, 4, 2, encode, shard=1))
+
+    monkeypatch.setattr(OverlapRetriever, "prepare", prepare)
+    with pytest.raises(KeyboardInterrupt):
+        retrieved(Cache(tmp_path))
+    killed = False
+    record = retrieved(Cache(tmp_path))
+    assert record.offline.seconds >= 4 * 0.05
+    # What earlier runs spent is no loading of this one.
+    assert record.load_seconds is not None and record.load_seconds < record.offline.seconds
 
 
 def prepare_slowly(self: OverlapRetriever, corpus: Corpus, cache: Cache) -> None:
