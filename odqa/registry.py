@@ -78,6 +78,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "retro": "odqa.retrievers.retro:RetroRetriever",
         "run": "odqa.retrievers.run_file:RunFileRetriever",
         "sentence": "odqa.retrievers.sentence:SentenceRetriever",
+        "splade": "odqa.retrievers.splade:SpladeRetriever",
     },
     "fusion": {
         "min_max": "odqa.fusion.scores:MinMaxFusion",

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from odqa.checkpoints.settings_file import SettingsFile, read_json
 from odqa.errors import CheckpointError
 
+#: What a router of sentence-transformers says of its routes.
+ROUTER = "router_config.json"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -42,7 +44,8 @@ def check_complete(folder: Path, name: str) -> None:
 
 
 def transformer_folder(folder: Path) -> Path:
-    """The folder of the model itself: a subfolder in old sentence-transformers checkpoints.
+    """The folder of the model itself: a subfolder in old sentence-transformers checkpoints, and in
+    those with a router, where it is the one that reads passages.
 
     Raises:
         CheckpointError: ``modules.json`` names no folder, or one outside of the checkpoint.
@@ -56,7 +59,17 @@ def transformer_folder(folder: Path) -> Path:
         raise CheckpointError(
             "names no modules", where=str(modules), cure="fetch the checkpoint again"
         )
-    return inside(folder, first.get("path", ""), modules)
+    return _passage_side(inside(folder, first.get("path", ""), modules))
+
+
+def _passage_side(folder: Path) -> Path:
+    """Of a router, the folder of the first module that passages go through."""
+    router = folder / ROUTER
+    if (folder / "config.json").is_file() or not router.is_file():
+        return folder
+    structure = SettingsFile.read(router).mapping("structure") or {}
+    names = SettingsFile(router, structure).texts("document") or ("",)
+    return inside(folder, names[0], router)
 
 
 def inside(folder: Path, relative: object, where: Path) -> Path:

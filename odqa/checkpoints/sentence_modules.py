@@ -18,13 +18,15 @@ _ENCODER_SETTINGS = tuple(
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 _TOKEN_VECTORS = {"method": "forward", "method_output_name": "last_hidden_state"}
+_STATES = "token_embeddings"
 # What the modality "text" of each task is read from, and under which name it goes on.
 _TASKS = {
-    "feature-extraction": ({"text": _TOKEN_VECTORS}, "token_embeddings"),
+    "feature-extraction": ({"text": _TOKEN_VECTORS}, _STATES),
     "sequence-classification": (
         {"text": {"method": "forward", "method_output_name": "logits"}},
         "scores",
     ),
+    "fill-mask": ({"text": {"method": "forward", "method_output_name": "logits"}}, _STATES),
 }
 _LOADING = ("model_args", "model_kwargs", "config_args", "config_kwargs")
 _TOKENIZER_LOADING = ("tokenizer_args", "processor_kwargs")
@@ -65,18 +67,31 @@ def read_modules(folder: Path) -> list[Module]:
     modules = []
     for item in content:
         file = SettingsFile(path, item)
-        kind_path = file.text("type", "")
-        library, _, _ = kind_path.partition(".")
-        kind = kind_path.rpartition(".")[2]
-        if library not in ("sentence_transformers", "pylate"):
-            raise CheckpointError(
-                f"its module '{kind_path[:80]}' is code of its own, which odqa never runs",
-                where=str(path),
-                cure="name a checkpoint of sentence-transformers' own modules",
-            )
         file.refuse("kwargs")
-        modules.append(Module(kind, library, inside(folder, item.get("path", ""), path)))
+        modules.append(known_module(file.text("type", ""), folder, item.get("path", ""), path))
     return modules
+
+
+def known_module(kind: str, folder: Path, relative: object, where: Path) -> Module:
+    """A module of sentence-transformers or PyLate, by the path of its class.
+
+    Args:
+        kind: such as ``sentence_transformers.models.Pooling``.
+        folder: of the checkpoint.
+        relative: the module's folder in it.
+        where: the file that says so.
+
+    Raises:
+        CheckpointError: it is code of neither of them, or its folder is outside of the checkpoint.
+    """
+    library, _, _ = kind.partition(".")
+    if library not in ("sentence_transformers", "pylate"):
+        raise CheckpointError(
+            f"its module '{kind[:80]}' is code of its own, which odqa never runs",
+            where=str(where),
+            cure="name a checkpoint of sentence-transformers' own modules",
+        )
+    return Module(kind.rpartition(".")[2], library, inside(folder, relative, where))
 
 
 def read_encoder_settings(

@@ -110,7 +110,7 @@ def read_sentence_settings(folder: Path, name: str) -> SentenceSettings | None:
         pooling,
         normalize,
         encoder.max_length,
-        _prompts(library),
+        read_prompts(library),
         pools_prompt,
         tuple(layers),
         truncate_dim,
@@ -193,7 +193,12 @@ def _check_similarity(file: SettingsFile, normalize: bool) -> None:
         )
 
 
-def _prompts(file: SettingsFile) -> dict[str, str]:
+def read_prompts(file: SettingsFile) -> dict[str, str]:
+    """Name -> text of the prompts in ``config_sentence_transformers.json``.
+
+    Raises:
+        CheckpointError: they are no texts, or the default is none of them.
+    """
     if "prompts" in file.values and file.values["prompts"] is None:
         raise file.wrong("prompts", "a JSON object")
     raw = SettingsFile(file.path, file.mapping("prompts") or {})

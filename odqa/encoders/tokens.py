@@ -99,6 +99,10 @@ class TextTokens:
         encoding = self._tokenizer(text, truncation=True, max_length=self.max_length)
         return list(encoding.encodings[0].offsets)
 
+    def piece(self, token: int) -> str:
+        """The word piece of a token id."""
+        return str(self._tokenizer.convert_ids_to_tokens(token))
+
     def marked(self, ids: Sequence[int]) -> list[int]:
         """Bare token ids with the markers of a single text around them."""
         return [*self._before, *ids, *self._after]
