@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_BATCH, _BATCH_CHARACTERS = 4096, 2**26
+#: Characters of one passage, title included: a whole library of books is no passage, and so much
+#: still fits into memory several times.
+LONGEST_TEXT = 2**26
+_BATCH, _BATCH_CHARACTERS = 4096, LONGEST_TEXT
 _TABLE, _FACTS = "passages.arrow", "corpus.json"
 
 #: Describes the place of two rows (from 0) in their file, for an error message.
@@ -68,8 +71,8 @@ class Corpus:
         A passage that is repeated word for word counts once, and a warning says how many are.
 
         Raises:
-            DataError: no passages, an id of two passages, or an id that is empty or has white
-                space.
+            DataError: no passages, an id of two passages, an id that is empty or has white space,
+                or a passage of more than `LONGEST_TEXT` characters.
         """
         import pyarrow as pa
 
@@ -267,6 +270,7 @@ def _stream(passages: Iterable[Passage], sink: pa.NativeFile, name: str) -> tupl
             for passage in block:
                 where = f"{name}, passage {len(hashes) + 1}"
                 check_id(passage.id, "passage", where)
+                _check_length(passage, where)
                 _digest(passage, digest, where)
                 hashes.append(id_hash(passage.id))
             columns = [[p.id for p in block], [p.title for p in block], [p.text for p in block]]
@@ -282,12 +286,24 @@ def _blocks(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
     size = 0
     for passage in passages:
         block.append(passage)
-        size += len(passage.text)
+        size += len(passage.title) + len(passage.text)
         if len(block) == _BATCH or size > _BATCH_CHARACTERS:
             yield block
             block, size = [], 0
     if block:
         yield block
+
+
+def _check_length(passage: Passage, where: str) -> None:
+    length = len(passage.title) + len(passage.text)
+    if length > LONGEST_TEXT:
+        raise too_long(f"passage '{passage.id}' has {length:,} characters", where)
+
+
+def too_long(what: str, where: str) -> DataError:
+    """The refusal of a passage of more than `LONGEST_TEXT` characters."""
+    cure = f"split it into passages, of {LONGEST_TEXT:,} characters at most"
+    return DataError(what, where=where, cure=cure)
 
 
 def _digest(passage: Passage, digest: Any, where: str) -> None:

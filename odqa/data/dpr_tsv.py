@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from odqa.data.corpus import LONGEST_TEXT, too_long
 from odqa.data.ids import check_id
 from odqa.data.lines import text_lines
 from odqa.data.whole_file import whole_file
@@ -16,8 +17,6 @@ from odqa.errors import DataError
 from odqa.types import Passage
 
 _COLUMNS = ["id", "text", "title"]
-#: No passage is that long; an unclosed quote would read the rest of the file as one field.
-_LONGEST_FIELD = 1_000_000
 
 
 def read_passages(path: Path) -> Iterator[Passage]:
@@ -32,7 +31,8 @@ def read_passages(path: Path) -> Iterator[Passage]:
 
 def numbered_passages(path: Path) -> Iterator[tuple[int, Passage]]:
     """As `read_passages`, each with the number of its (last) line."""
-    csv.field_size_limit(_LONGEST_FIELD)
+    # An unclosed quote would read the rest of the file as one field.
+    csv.field_size_limit(LONGEST_TEXT)
     lines = _RowLines(text_lines(path))
     rows = csv.reader(lines, delimiter="\t")
     try:
@@ -46,8 +46,13 @@ def numbered_passages(path: Path) -> Iterator[tuple[int, Passage]]:
             if row and not (rows.line_num == 1 and _is_header(row, where)):
                 yield rows.line_num, _passage(row, where)
     except csv.Error as error:
-        first = rows.line_num + 1 - len(lines.row_lines)
-        raise DataError(f"broken row ({error})", where=f"{path}:{first}", cure=_QUOTES) from None
+        where = f"{path}:{rows.line_num + 1 - len(lines.row_lines)}"
+        if "field limit" in str(error):
+            what = f"a field of more than {LONGEST_TEXT:,} characters"
+            if len(lines.row_lines) == 1:
+                raise too_long(what, where) from None
+            raise DataError(what, where=where, cure=_QUOTES) from None
+        raise DataError(f"broken row ({error})", where=where, cure=_QUOTES) from None
 
 
 def write_passages(path: Path, passages: Iterable[Passage]) -> None:

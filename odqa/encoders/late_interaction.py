@@ -37,6 +37,7 @@ from odqa.encoders.batches import TYPICAL_TOKENS, padded, token_batches
 from odqa.encoders.finite import check_finite
 from odqa.encoders.flops import encoder_gflop, layers_gflop, linear_gflop
 from odqa.encoders.kept_batches import KeptBatches
+from odqa.encoders.long_texts import beginnings
 from odqa.encoders.sharded import Shard
 from odqa.errors import CheckpointError
 from odqa.interfaces import Device, Precision
@@ -252,7 +253,8 @@ class LateInteractionEncoder:
     def _passages(self, texts: Sequence[str]) -> Any:
         """The tokenizer's encodings, one token shorter than the limit for the marker."""
         max_length = self.settings.doc_maxlen - (self._doc_marker is not None)
-        return self._tokenizer(list(texts), truncation=True, max_length=max_length)
+        parts = beginnings(self._tokenizer, texts, max_length)
+        return self._tokenizer(parts, truncation=True, max_length=max_length)
 
     def _forward(self, ids: Tensor, mask: Tensor) -> np.ndarray:
         import torch

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from odqa.encoders.long_texts import beginnings
 from odqa.errors import CheckpointError
 
 # Texts per call: enough for the tokenizer's own threads, few enough for memory.
@@ -96,6 +97,7 @@ class TextTokens:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Character offsets of the tokens of a text, end exclusive; those of markers are empty."""
+        (text,) = self._beginnings([text])
         encoding = self._tokenizer(text, truncation=True, max_length=self.max_length)
         return list(encoding.encodings[0].offsets)
 
@@ -113,8 +115,8 @@ class TextTokens:
         for start in range(0, len(first), _CALL):
             part = slice(start, start + _CALL)
             batch = self._tokenizer(
-                list(first[part]),
-                None if second is None else list(second[part]),
+                self._beginnings(first[part]),
+                None if second is None else self._beginnings(second[part]),
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=False,
@@ -123,6 +125,9 @@ class TextTokens:
             ids += batch["input_ids"]
             truncated += sum(bool(encoding.overflowing) for encoding in batch.encodings)
         return Tokens(ids, truncated)
+
+    def _beginnings(self, texts: Sequence[str]) -> list[str]:
+        return beginnings(self._tokenizer, texts, self.max_length)
 
 
 def _markers(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -14,6 +14,7 @@ from odqa.bounds import PathText
 from odqa.checkpoints.cross_encoder_settings import read_cross_encoder_settings
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.encoders.batches import equal_batches
+from odqa.encoders.long_texts import beginnings
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
@@ -124,11 +125,12 @@ class CrossEncoderRanker(
     def _encode(self, pairs: Sequence[tuple[str, str]]) -> Any:
         if not pairs:
             return {"input_ids": []}
-        return self._model.tokenizer(
+        tokenizer, limit = self._model.tokenizer, self.config.max_length
+        return tokenizer(
             [question for question, _ in pairs],
-            [text for _, text in pairs],
+            beginnings(tokenizer, [text for _, text in pairs], limit),
             truncation="longest_first",
-            max_length=self.config.max_length,
+            max_length=limit,
         )
 
     def _score(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:

@@ -16,7 +16,7 @@ from odqa.bounds import PathText
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.finite import not_finite_cure
 from odqa.encoders.task_model import TaskModel, load_task_model
-from odqa.errors import CheckpointError
+from odqa.errors import CheckpointError, DataError
 from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Candidate spans kept per window; later steps merge equal ones.
 _PER_WINDOW = 20
+# Characters of a passage: a thousand windows. It is read whole or not at all.
+_LONGEST = 1_000_000
 # Questions whose windows are sorted by length together: full batches, bounded memory.
 _GROUP = 16
 
@@ -172,7 +174,15 @@ class ExtractiveReader(
 
     def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
         corpus = self._corpus
-        return [corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
+        passages = [corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
+        for passage in passages:
+            if (length := len(passage.full_text)) > _LONGEST:
+                raise DataError(
+                    f"passage '{passage.id}' has {length:,} characters, too many to be read whole",
+                    where=f"corpus {corpus.name}",
+                    cure=f"split it into passages, of {_LONGEST:,} characters at most",
+                )
+        return passages
 
     def _windows(self, question: Query, passages: Sequence[Passage]) -> list[Window]:
         return make_windows(

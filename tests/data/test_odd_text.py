@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from odqa.cache import Cache
 from odqa.data import beir, dpr_tsv
+from odqa.data.corpora import open_corpus
 from odqa.data.corpus import Corpus
 from odqa.data.nq_open import read_questions
 from odqa.errors import DataError
@@ -78,10 +80,59 @@ def test_a_whole_pair_is_a_character(tmp_path: Path) -> None:
     assert [passage.text for passage in beir.read_passages(path)] == ["😀"]
 
 
-def test_a_field_without_end_is_refused_with_its_first_line(tmp_path: Path) -> None:
+LONGEST = 1_200_000
+
+
+def write_tsv(path: Path, texts: list[str]) -> None:
+    path.write_text("".join(f"{n}\t{text}\tT\n" for n, text in enumerate(texts)))
+
+
+def write_json_lines(path: Path, texts: list[str]) -> None:
+    rows = [{"_id": str(n), "text": text, "title": "T"} for n, text in enumerate(texts)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+WRITERS = [("p.tsv", write_tsv), ("corpus.jsonl", write_json_lines)]
+
+
+@pytest.mark.parametrize(("name", "write"), WRITERS)
+def test_every_format_reads_a_passage_of_a_million_characters(
+    tmp_path: Path, name: str, write: Callable[[Path, list[str]], None]
+) -> None:
+    long = "long passage\u00e9 " * 100_000
+    write(tmp_path / name, ["a", long])
+    corpus = open_corpus(str(tmp_path / name), Cache(tmp_path / "cache"))
+    assert [p.text for p in corpus] == ["a", long]
+
+
+@pytest.mark.parametrize(("name", "write"), WRITERS)
+def test_every_format_refuses_the_same_length(
+    tmp_path: Path,
+    name: str,
+    write: Callable[[Path, list[str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("corpus", "dpr_tsv"):
+        monkeypatch.setattr(f"odqa.data.{module}.LONGEST_TEXT", LONGEST)
+    # The title counts.
+    write(tmp_path / name, ["a", "x" * (LONGEST - 1)])
+    assert len(open_corpus(str(tmp_path / name), Cache(tmp_path / "cache"))) == 2
+    for length in (LONGEST, LONGEST + 1):
+        write(tmp_path / name, ["a", "x" * length])
+        with pytest.raises(
+            DataError,
+            match=rf"{name}(, passage 2|:2): .* characters; split it into passages, of 1,200,000",
+        ):
+            open_corpus(str(tmp_path / name), Cache(tmp_path / "cache"))
+
+
+def test_a_field_without_end_is_refused_with_its_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odqa.data.dpr_tsv.LONGEST_TEXT", 1000)
     path = tmp_path / "p.tsv"
-    path.write_text(f"1\ta\tT\n2\t{'x' * 1_000_001}\tT\n")
-    with pytest.raises(DataError, match=r"p\.tsv:2: broken row \(field larger than field limit"):
+    path.write_text('1\ta\tT\n2\t"' + "xxx\n" * 300)
+    with pytest.raises(DataError, match=r"p\.tsv:2: a field of more than 1,000 .*close the quote"):
         list(dpr_tsv.read_passages(path))
 
 

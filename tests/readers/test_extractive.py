@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
-from odqa.errors import CheckpointError, ComponentError
+from odqa.errors import CheckpointError, ComponentError, DataError
+from odqa.readers import extractive
 from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
 from odqa.testing.tiny_checkpoints import WORDS, tiny_bert
 from odqa.types import Answer, Hit, Passage, Question
@@ -143,6 +144,22 @@ def test_a_long_passage_is_read_to_its_end(tmp_path: Path) -> None:
     assert max(int(window.ends[window.allowed].max()) for window in windows) == len(long.text)
     # 301 words and the 5 letters that "queen" falls into; 56 tokens a window, 16 shared.
     assert len(windows) == 8
+
+
+def test_a_passage_that_is_no_passage_is_refused_by_name(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extractive, "_LONGEST", len(CORPUS[3].full_text))
+    reader = prepared(checkpoint, passages=4)
+    # The first four are no longer than that.
+    assert reader.read([QUESTIONS[0].query], [HITS])[0].text
+    with pytest.raises(DataError) as caught:
+        reader.read([QUESTIONS[0].query], [HITS[3:]])
+    length = len(CORPUS[4].full_text)
+    assert str(caught.value) == (
+        f"corpus memory: passage 'p4' has {length} characters, too many to be read whole; "
+        f"split it into passages, of {len(CORPUS[3].full_text)} characters at most"
+    )
 
 
 def test_passages_limit_what_is_read(checkpoint: Path) -> None:
