@@ -9,6 +9,7 @@ import typer
 
 from odqa.cli.options import CacheFolder
 from odqa.cli.output import echo
+from odqa.interfaces import Precision
 
 
 def mine(
@@ -23,6 +24,10 @@ def mine(
     true_negatives: Annotated[
         bool, typer.Option(help="Leave out gold passages and those that hold an accepted answer.")
     ] = False,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Of the encoder; bfloat16 is faster where the processor computes in it."),
+    ] = "auto",
     cache: CacheFolder = None,
 ) -> None:
     """Write one TREC run per data source of a recipe."""
@@ -35,6 +40,7 @@ def mine(
         checkpoint=checkpoint,
         depth=depth,
         true_negatives_only=true_negatives,
+        precision=precision,
         cache=Cache(cache),
     ):
         echo(path)

@@ -19,6 +19,14 @@ def train(
         int | None,
         typer.Option(help="In place of the recipe's; the same questions are held out."),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Choose the number of steps by this many folds (data.folds)."),
+    ] = None,
+    folds_of: Annotated[
+        Path | None,
+        typer.Option(help="Run of the recipe by another seed, whose folds choose here too."),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     mlflow: Annotated[
         bool, typer.Option(help="Log the curve to $MLFLOW_TRACKING_URI when it has ended.")
@@ -32,7 +40,7 @@ def train(
         from odqa.tracking import log_training, tracking_seconds
 
         tracking_seconds()  # refuse a wrong value before the work
-    folder = run(recipe, out or Path("training") / name, resume, seed)
+    folder = run(recipe, out or Path("training") / name, resume, seed, folds, folds_of)
     echo(folder)
     if mlflow:
         echo(f"MLflow: {log_training(folder)}")

@@ -34,4 +34,4 @@ def test_every_seed_has_a_folder_of_its_own(
     with pytest.raises(SystemExit) as caught:
         main()
     assert not caught.value.code
-    assert calls == [(Path("eval/recipes/dpr.yaml"), Path(folder), False, seed)]
+    assert calls == [(Path("eval/recipes/dpr.yaml"), Path(folder), False, seed, None, None)]

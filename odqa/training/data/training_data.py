@@ -29,7 +29,7 @@ class TrainingData:
     Attributes:
         passages: id -> passage: the corpus, and the contexts of the reading sources.
         train: source -> questions with their gold passages.
-        validation: questions of NQ that are never trained on: the checkpoint is chosen by them.
+        validation: questions that are not trained on: the checkpoint is chosen by them.
         candidates: question id -> mined hits, best first.
         teacher_scores: question id -> passage id -> a teacher's score.
     """
@@ -57,7 +57,7 @@ def load_training_data(data: DataPart, seed: int) -> TrainingData:
 
     Args:
         data: the part of the recipe that names them.
-        seed: decides which questions make the validation split.
+        seed: decides which questions make the validation split, or the folds.
 
     Raises:
         DataError: a file is missing, not named or broken, or a gold passage is not in the corpus.
@@ -80,13 +80,26 @@ def load_training_data(data: DataPart, seed: int) -> TrainingData:
             )
         if question.answers:
             labelled.extend(LabelledQuestion(question, pid, NQ) for pid in relevant[:1])
-    validation, train = _validation_split(labelled, data.held_out, seed)
+    validation, train = _validation_split(labelled, data, seed)
     sources = {NQ: train}
-    reserved = {_normalised(labelled.question.text) for labelled in validation}
     for name, path in data.reading.items():
-        rows, contexts = read_reading_comprehension(data.root / path, name)
+        sources[name], contexts = read_reading_comprehension(data.root / path, name)
         passages |= contexts
+        if apart := data.validation.get(name):
+            if apart >= len(sources[name]):
+                raise DataError(
+                    f"{len(sources[name])} rows, {apart} to be set apart",
+                    where=f"data.validation.{name}",
+                    cure="set apart fewer",
+                )
+            sources[name], last = sources[name][:-apart], sources[name][-apart:]
+            validation = [*validation, *last]
+    reserved = {_normalised(labelled.question.text) for labelled in validation}
+    for name in data.reading:
+        rows = sources[name]
         sources[name] = [row for row in rows if _normalised(row.question.text) not in reserved]
+    if not data.validates:
+        validation = []
     loaded = TrainingData(passages, sources, validation)
     for path in data.candidates:
         loaded.candidates |= read_run(data.mined / path)
@@ -113,17 +126,21 @@ def _mean_scores(runs: Sequence[Mapping[str, Sequence[Hit]]]) -> dict[str, dict[
 
 
 def _validation_split(
-    labelled: list[LabelledQuestion], size: int, seed: int
+    labelled: list[LabelledQuestion], data: DataPart, seed: int
 ) -> tuple[list[LabelledQuestion], list[LabelledQuestion]]:
     """Validation and training questions, each in the order of the file."""
-    if size >= len(labelled):
+    size = data.held_out if data.folds is None else 0
+    if size >= len(labelled) or len(labelled) < (data.folds or 0):
         raise DataError(
-            f"{len(labelled)} questions with a gold passage, {size} to be held out",
-            where="data.held_out",
+            f"{len(labelled)} questions with a gold passage, "
+            + (f"{data.folds} folds" if data.folds else f"{size} to be held out"),
+            where="data.folds" if data.folds else "data.held_out",
             cure="hold out fewer",
         )
     order = random.Random(seed).sample(range(len(labelled)), len(labelled))
     reserved = set(order[:size])
+    if data.folds is not None and data.fold is not None:
+        reserved = set(order[data.fold - 1 :: data.folds])
     return (
         [row for i, row in enumerate(labelled) if i in reserved],
         [row for i, row in enumerate(labelled) if i not in reserved],

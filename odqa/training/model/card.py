@@ -42,7 +42,17 @@ def write_card(
         metric: the one the checkpoint was chosen by.
         measurements: lines about figures on other questions, each with its command.
     """
+    folds = recipe.data.folds
     best = max(curve, key=lambda row: row.get(metric, float("-inf")), default={})
+    kept = f"the kept checkpoint is the one with the best held-out {metric}: step "
+    kept = f"at most {recipe.optim.steps} steps of {{}} questions; {kept}{int(best.get('step', 0))}"
+    title = f"Held-out figures ({recipe.data.held_out} questions cut from the training part)"
+    if folds:
+        kept = (
+            f"{recipe.optim.steps} steps of {{}} questions, the fewest that {folds} folds do not "
+            f"tell from the best by {metric}; trained on all questions"
+        )
+        title = f"Cross-validated figures (mean and standard error over {folds} folds)"
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
     weights = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
     optim, lora = recipe.optim, recipe.lora
@@ -66,10 +76,9 @@ def write_card(
         *_stages(recipe),
         f"- low-rank change (rank {lora.r}, alpha {lora.alpha:g}) of all linear layers of "
         "all-MiniLM-L6-v2, new layers whole; stored in float16",
-        f"- at most {optim.steps} steps of {optim.batch * optim.accumulate} questions; the kept "
-        f"checkpoint is the one with the best held-out {metric}: step {int(best.get('step', 0))}",
+        f"- {kept.format(optim.batch * optim.accumulate)}",
         "",
-        f"## Held-out figures ({recipe.data.held_out} questions cut from the training part)",
+        f"## {title}",
         *_table(curve),
         "",
         *(["## Measured", *measurements, ""] if measurements else []),
@@ -93,6 +102,8 @@ def _stages(recipe: Recipe) -> list[str]:
         runs = " and ".join(f"`{run}`" for run in teachers)
         whose = "of a teacher" if len(teachers) == 1 else f"that {len(teachers)} teachers agree on"
         lines.append(f"- learns the scores {whose} ({runs}) too")
+    if (share := recipe.lora.keep) != 1.0:
+        lines.append(f"- {share:g} of the low-rank change is kept (WiSE-FT)")
     if prior := recipe.settings.get("prior"):
         lines.append(
             f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
@@ -106,9 +117,15 @@ def _stages(recipe: Recipe) -> list[str]:
 
 
 def _table(curve: Sequence[Mapping[str, float]]) -> list[str]:
-    names = [key for key in (curve[0] if curve else {}) if key != "step"]
+    first = curve[0] if curve else {}
+    names = [key for key in first if key != "step" and not key.endswith(" se")]
     header = [f"| step | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"] if names else []
     return header + [
-        f"| {int(row['step'])} | " + " | ".join(f"{row[name]:.3f}" for name in names) + " |"
+        f"| {int(row['step'])} | " + " | ".join(_figure(row, name) for name in names) + " |"
         for row in curve
     ]
+
+
+def _figure(row: Mapping[str, float], name: str) -> str:
+    spread = row.get(f"{name} se")
+    return f"{row[name]:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -42,6 +43,20 @@ def attach(
     for name, parameter in adapted.named_parameters():
         parameter.requires_grad_(".lora_" in name or name.startswith(tuple(heads)))
     return model
+
+
+@contextmanager
+def kept(model: nn.Module, share: float) -> Iterator[None]:
+    """A context in which low-rank changes count by a share; behind it they are as they were."""
+    ups = [parameter for name, parameter in model.named_parameters() if ".lora_B" in name]
+    before = [parameter.detach().clone() for parameter in ups] if share != 1.0 else []
+    for parameter in ups if before else ():
+        parameter.data.mul_(share)
+    try:
+        yield
+    finally:
+        for parameter, whole in zip(ups, before, strict=False):
+            parameter.data.copy_(whole)
 
 
 def extract(model: nn.Module) -> dict[str, Tensor]:

@@ -68,9 +68,9 @@ class DataPart(Part):
     )
     held_out: int = Field(
         150,
-        ge=1,
-        description="Training questions set apart to choose by; of a language model, passages "
-        "set apart to judge it by.",
+        ge=0,
+        description="Training questions set apart to choose by, 0: none, and the last checkpoint "
+        "is kept; of a language model, passages set apart to judge it by.",
     )
     held_out_seed: int | None = Field(
         None,
@@ -78,6 +78,34 @@ class DataPart(Part):
         description="Decides which; default: the recipe's seed. Trainings that differ by seed, or "
         "start from another, are told apart by the same questions only if it is the same.",
     )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        le=1_000,
+        description="Choose the number of steps by cross-validation over this many parts of the "
+        "questions, then train on all of them; held_out does not count.",
+    )
+    fold: int | None = Field(
+        None, ge=1, description="Train on all parts but this one, which is validated; one of folds."
+    )
+    validation: dict[SourceName, Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default_factory=dict,
+        description="Reading sources whose last rows, so many, are never trained on: they are "
+        "validated beside the questions, and the mean over sources decides.",
+    )
+
+    @model_validator(mode="after")
+    def _a_fold_is_one_of_several(self) -> Self:
+        if self.fold is not None and (self.folds is None or self.fold > self.folds):
+            raise ValueError(f"fold {self.fold} is none of {self.folds or 'no'} folds")
+        if unknown := sorted(set(self.validation) - set(self.reading)):
+            raise ValueError(f"validation names '{unknown[0]}', which is no source of reading")
+        return self
+
+    @property
+    def validates(self) -> bool:
+        """Whether questions are set apart to choose by."""
+        return self.fold is not None or (self.folds is None and self.held_out > 0)
 
 
 class NegativePart(Part):
@@ -110,6 +138,13 @@ class LoraPart(Part):
     encoder_dropout: float = Field(
         0.1, ge=0, lt=1, description="Dropout inside the encoder; 0 is a quarter faster on a CPU."
     )
+    keep: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the low-rank change that is validated and written: a point between "
+        "the base model and the trained one (Wortsman et al. 2022, WiSE-FT). Heads stay whole.",
+    )
 
 
 class OptimPart(Part):
@@ -130,6 +165,7 @@ class OptimPart(Part):
         None, description="Forward passes in bfloat16; null: where the processor computes in it."
     )
     evaluate_every: int = Field(ge=1, description="Steps between evaluations and checkpoints.")
+    evaluate_first: bool = Field(False, description="Evaluate before the first step too.")
     patience: int = Field(3, ge=1, description="Evaluations without a gain before it stops.")
 
 
@@ -173,3 +209,21 @@ class Recipe(Part):
         """The same training by another seed; what is held out stays the same."""
         data = self.data.model_copy(update={"held_out_seed": self.split_seed})
         return self.model_copy(update={"seed": seed, "data": data})
+
+    def in_fold(self, fold: int, folds: int) -> Recipe:
+        """The training whose validation questions are one part of several, to its last step.
+
+        Every fold has a seed of its own: the spread over folds is one of seeds too.
+        """
+        part = self.with_seed(self.seed + fold - 1)
+        data = part.data.model_copy(update={"folds": folds, "fold": fold})
+        steps = {"evaluate_first": True, "patience": self.optim.steps}
+        optim = part.optim.model_copy(update=steps)
+        return part.model_copy(update={"data": data, "optim": optim})
+
+    def on_all(self, steps: int, folds: int) -> Recipe:
+        """The training on all questions that ends at a step which folds have chosen."""
+        data = self.data.model_copy(update={"folds": folds, "fold": None})
+        horizon = self.optim.horizon or self.optim.steps
+        optim = self.optim.model_copy(update={"steps": steps, "horizon": horizon})
+        return self.model_copy(update={"data": data, "optim": optim})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from odqa.checkpoints.delta import write_delta
@@ -146,9 +147,24 @@ class RankingTask(Task):
         return self.figures(self.rank_all(model, self.data.validation, self.settings.evaluated))
 
     def figures(self, ranked: Mapping[str, list[Hit]]) -> dict[str, float]:
-        """R@1, R@5 and MRR@10 of an order of the validation questions' candidates."""
-        qrels = {row.question.id: {row.gold_id: 1} for row in self.data.validation}
-        return ranking_figures({question: ranked[question] for question in qrels}, qrels)
+        """R@1, R@5 and MRR@10 of an order of the validation questions' candidates.
+
+        Where several sources are validated, the mean over them, and each with its name.
+        """
+        by_source: dict[str, dict[str, float]] = {}
+        for source in dict.fromkeys(row.source for row in self.data.validation):
+            rows = [row for row in self.data.validation if row.source == source]
+            qrels = {row.question.id: {row.gold_id: 1} for row in rows}
+            hits = {question: ranked[question] for question in qrels}
+            by_source[source] = ranking_figures(hits, qrels)
+        figures = {
+            name: fmean(of[name] for of in by_source.values())
+            for name in next(iter(by_source.values()))
+        }
+        if len(by_source) > 1:
+            for source, of in by_source.items():
+                figures |= {f"{source} {name}": value for name, value in of.items()}
+        return figures
 
 
 class CandidateRankingTask(RankingTask):

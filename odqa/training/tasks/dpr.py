@@ -115,11 +115,15 @@ class DprTask(RankingTask):
     def rank_all(
         self, model: nn.Module, questions: Sequence[LabelledQuestion], depth: int
     ) -> dict[str, list[Hit]]:
-        pool = {labelled.gold_id for labelled in questions}
-        for labelled in questions:
-            hits = self.data.candidates.get(labelled.question.id, [])[:depth]
-            pool |= {hit.passage_id for hit in hits}
-        return self.search(model, questions, sorted(pool), depth)
+        found: dict[str, list[Hit]] = {}
+        for source in dict.fromkeys(labelled.source for labelled in questions):
+            rows = [labelled for labelled in questions if labelled.source == source]
+            pool = {labelled.gold_id for labelled in rows}
+            for labelled in rows:
+                hits = self.data.candidates.get(labelled.question.id, [])[:depth]
+                pool |= {hit.passage_id for hit in hits}
+            found |= self.search(model, rows, sorted(pool), depth)
+        return found
 
     def search(
         self, model: nn.Module, questions: Sequence[LabelledQuestion], ids: Sequence[str], k: int

@@ -5,20 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from odqa.checkpoints.trained import CURVE, RECIPE
 from odqa.errors import RunError
 from odqa.training.load_recipe import load_recipe
+from odqa.training.recipes import Recipe
 from odqa.training.trainer.checkpoints import Checkpoints
 from odqa.training.trainer.drafts import unwritable, write_whole
 
 _LOCK = ".lock"
 
 
-def train(recipe_path: Path, out: Path, resume: bool = False, seed: int | None = None) -> Path:
+def train(
+    recipe_path: Path,
+    out: Path,
+    resume: bool = False,
+    seed: int | None = None,
+    folds: int | None = None,
+    folds_of: Path | None = None,
+) -> Path:
     """Run a recipe to its end and write what it trained.
 
     A kill at any point loses the steps since the last evaluation and nothing else: started again
@@ -31,6 +39,8 @@ def train(recipe_path: Path, out: Path, resume: bool = False, seed: int | None =
         resume: go on from the last whole checkpoint, if there is one.
         seed: in place of the recipe's, with the same questions held out, so that what two seeds
             reach can be compared.
+        folds: in place of the recipe's: choose the number of steps by cross-validation.
+        folds_of: run of the same recipe by another seed, whose folds choose here too.
 
     Returns:
         ``out``.
@@ -42,16 +52,42 @@ def train(recipe_path: Path, out: Path, resume: bool = False, seed: int | None =
         RunError: ``out`` holds another run and ``resume`` is not set, the recipe differs, another
             process trains there, ``out`` cannot be written, or the loss is no number.
     """
+    from odqa.training.trainer.folds import train_by_folds
+
     recipe = load_recipe(recipe_path)
     if seed is not None:
         recipe = recipe.with_seed(seed)
-    content = recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
+    if folds is not None:
+        data = recipe.data.model_copy(update={"folds": folds, "fold": None})
+        recipe = recipe.model_copy(update={"data": data})
+    if recipe.data.folds is not None and recipe.data.fold is None:
+        return train_by_folds(recipe, out, resume, folds_of)
+    return train_recipe(recipe, out, resume)
+
+
+def train_recipe(
+    recipe: Recipe,
+    out: Path,
+    resume: bool = False,
+    chosen_by: Sequence[Mapping[str, float]] | None = None,
+) -> Path:
+    """`train` for a recipe that has been read.
+
+    Args:
+        recipe: what is trained.
+        out: folder of the run.
+        resume: go on from the last whole checkpoint.
+        chosen_by: the learning curve that its number of steps was chosen by, where it has none of
+            its own.
+    """
+    content = recipe_content(recipe)
     checkpoints = Checkpoints(out / "checkpoints", hashlib.sha256(content.encode()).hexdigest())
     _check_folder(out, content, checkpoints, resume)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
     from transformers import set_seed
 
+    from odqa.training.model.lora import kept
     from odqa.training.model.trained_weights import initialise_from
     from odqa.training.tasks import task_class
     from odqa.training.trainer.task_trainer import TaskTrainer, learning_curve
@@ -70,13 +106,19 @@ def train(recipe_path: Path, out: Path, resume: bool = False, seed: int | None =
             trainer.restore(checkpoint)
         else:
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        curve = learning_curve(trainer.state.log_history)
-        for name, trained in task.trained(trainer.model).items():
-            # Bound now: the draft is written before the loop goes on.
-            write_whole(out / name, lambda draft: task.write(draft, name, trained, curve))  # noqa: B023
+        curve = chosen_by or learning_curve(trainer.state.log_history)
+        with kept(trainer.model, recipe.lora.keep):
+            for name, trained in task.trained(trainer.model).items():
+                # Bound now: the draft is written before the loop goes on.
+                write_whole(out / name, lambda draft: task.write(draft, name, trained, curve))  # noqa: B023
         rows = json.dumps(curve, indent=1)
         write_whole(out / CURVE, lambda draft: draft.write_text(rows, encoding="utf-8"))
     return out
+
+
+def recipe_content(recipe: Recipe) -> str:
+    """What decides a training, as JSON: not where its files lie."""
+    return recipe.model_dump_json(exclude={"data": {"root", "mined"}, "start": True})
 
 
 def _check_folder(out: Path, content: str, checkpoints: Checkpoints, resume: bool) -> bool:

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from odqa.errors import RunError
+from odqa.training.model.lora import kept
 from odqa.training.recipes import OptimPart, Recipe
 from odqa.training.tasks.base import Schedule, Task
 from odqa.training.trainer.checkpoints import STATE, Checkpoints, read_state
@@ -96,7 +97,8 @@ class TaskTrainer(Trainer):
     ) -> dict[str, float]:
         was_training = self.model.training
         self.model.eval()
-        with torch.no_grad(), self._precision():
+        share = self._task.recipe.lora.keep
+        with torch.no_grad(), self._precision(), kept(self.model, share):
             figures = self._task.evaluate(self.model)
         self.model.train(was_training)
         figures = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
@@ -221,13 +223,14 @@ def training_arguments(
         max_grad_norm=optim.clip,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        eval_strategy="steps",
+        eval_strategy="steps" if recipe.data.validates else "no",
         eval_steps=optim.evaluate_every,
+        eval_on_start=optim.evaluate_first and recipe.data.validates,
         save_strategy="steps",
         save_steps=optim.evaluate_every,
         # The trainer removes checkpoints itself.
         save_total_limit=None,
-        load_best_model_at_end=True,
+        load_best_model_at_end=recipe.data.validates,
         metric_for_best_model=metric,
         greater_is_better=not smaller_is_better,
         logging_steps=min(20, optim.evaluate_every),
