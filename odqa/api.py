@@ -54,12 +54,15 @@ def compare(
     metrics: Sequence[str] = (),
     cache: Cache | None = None,
     name: str | None = None,
+    corpus: str | None = None,
 ) -> Comparison:
     """Run pipelines side by side on one dataset.
 
     Args:
         pipelines: spec files, built-in names, or specs; without any, the embedded ones.
-        data: ``"embedded"``, ``FOLDER/SPLIT``, a benchmark spec, or a `Dataset`.
+        data: ``"embedded"``, a question set by name (``"triviaqa"``), ``FOLDER/SPLIT``, a benchmark
+            spec, or a `Dataset`.
+        corpus: that of a question set which brings none: ``"wiki18-100w"``, or a file.
         overrides: ``key=value`` texts for every spec, as for ``--set``.
         take: use only that many questions, the first ones.
         latency: over how many questions to measure one-at-a-time latency.
@@ -74,7 +77,7 @@ def compare(
 
     specs = resolve_pipelines(pipelines, overrides)
     cache = cache or Cache()
-    dataset = open_dataset(data, cache, take)
+    dataset = open_dataset(data, cache, take, corpus=corpus)
     return run_comparison(
         specs,
         dataset,

@@ -12,6 +12,7 @@ from odqa.cli.options import (
     EMBEDDED,
     SAMPLE,
     CacheFolder,
+    Corpus,
     Data,
     Explain,
     Metrics,
@@ -51,6 +52,7 @@ def compare(
     oracle: Oracle = None,
     metrics: Metrics = None,
     name: Name = None,
+    corpus: Corpus = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
@@ -81,6 +83,7 @@ def compare(
         options |= {"--oracle": stage, "--explain": explain}
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
+        unfit += ["--corpus"] if corpus else []
         merged = _merged(refs, baseline, unfit)
         merged = with_metrics(merged, chosen) if chosen else merged
         merged = replace(merged, name=name or merged.name)
@@ -90,10 +93,10 @@ def compare(
     benchmarks = [ref for ref in refs if is_benchmark(ref)]
     if benchmarks and len(refs) > 1:
         raise RunError("a benchmark is compared alone", cure=f"pass only {benchmarks[0]}")
-    if benchmarks and data != EMBEDDED:
-        raise RunError(
-            f"{benchmarks[0]} brings its own data", where="--data", cure="leave --data out"
-        )
+    for option, is_set in {"--data": data != EMBEDDED, "--corpus": bool(corpus)}.items():
+        if benchmarks and is_set:
+            what, cure = f"{benchmarks[0]} brings its own data", f"leave {option} out"
+            raise RunError(what, where=option, cure=cure)
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
         benchmark = load_benchmark(benchmarks[0], set_ or ())
@@ -109,7 +112,7 @@ def compare(
             finish(compare_benchmark(benchmark, store, take), draft, mlflow, traces)
         return
     pipelines = resolve_pipelines(refs, set_ or ())
-    dataset = open_dataset(data, store, take)
+    dataset = open_dataset(data, store, take, corpus=corpus)
     n = 20 if latency is None else latency
     explained = QUESTIONS if explain is None else explain
     with run_folder(out, name or dataset.name) as draft:

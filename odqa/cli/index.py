@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
-from odqa.cli.options import CacheFolder, Data, Set, Specs
+from odqa.cli.options import CacheFolder, Corpus, Data, Set, Specs
 from odqa.cli.output import echo
 
 
 def index(
-    specs: Specs = None, data: Data = "embedded", set_: Set = None, cache: CacheFolder = None
+    specs: Specs = None,
+    data: Data = "embedded",
+    set_: Set = None,
+    cache: CacheFolder = None,
+    corpus: Corpus = None,
 ) -> None:
     """Build indexes and stores; interrupted, it goes on where it stopped."""
     from odqa.api import open_dataset, resolve_pipelines
@@ -18,7 +22,7 @@ def index(
 
     pipelines = resolve_pipelines(specs or (), set_ or ())
     store = Cache(cache)
-    dataset = open_dataset(data, store)
+    dataset = open_dataset(data, store, corpus=corpus)
     for spec in pipelines:
         for node in spec.graph.nodes:
             component = make_component(node.stage)

@@ -18,6 +18,7 @@ from odqa.cli import (
     check,
     compare,
     components,
+    data,
     doctor,
     export,
     index,
@@ -59,6 +60,7 @@ app.command("ask")(ask.ask)
 app.command("index")(index.index)
 app.command("validate")(validate.validate)
 app.command("components")(components.components)
+app.command("data")(data.data)
 app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("reproduce")(reproduce.reproduce)

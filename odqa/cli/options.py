@@ -21,13 +21,24 @@ Specs = Annotated[
 Data = Annotated[
     str,
     typer.Option(
-        "--data", "-d", help="embedded, FOLDER/SPLIT, or a benchmark spec whose data to use."
+        "--data",
+        "-d",
+        help="embedded, a set by name (see odqa data), FOLDER/SPLIT, or a benchmark spec whose "
+        "data to use.",
     ),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set", help="Override a key of every spec with that stage: ranker.k=50. Repeatable."
+    ),
+]
+Corpus = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus",
+        help="Corpus of a question set that brings none: wiki18-100w, or a file of passages.",
+        show_default=False,
     ),
 ]
 CacheFolder = Annotated[

@@ -10,6 +10,7 @@ import typer
 from odqa.cli.options import (
     SAMPLE,
     CacheFolder,
+    Corpus,
     Data,
     Explain,
     NoCache,
@@ -34,6 +35,7 @@ def run(
     cache: CacheFolder = None,
     no_cache: NoCache = False,
     oracle: Oracle = None,
+    corpus: Corpus = None,
 ) -> None:
     """Run one pipeline, score it, and write its run folder (compare folders later)."""
     from odqa.cli.compare import compare
@@ -52,4 +54,5 @@ def run(
         cache,
         no_cache,
         oracle,
+        corpus=corpus,
     )

@@ -44,6 +44,7 @@ class _Data(BaseModel):
     passages: int
     questions: int
     origin: _Origin | None = None
+    named: list[dict[str, str | None]] = []
 
 
 class _Machine(BaseModel):

@@ -73,6 +73,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         **({"sets": dict(dataset.questions.sets)} if dataset.questions.sets else {}),
         "matching": dataset.matching,
         "ignore_identical_ids": dataset.ignore_identical_ids,
+        **({"named": [dict(each) for each in dataset.named]} if dataset.named else {}),
         "origin": dataset.origin.to_dict() if dataset.origin is not None else None,
     }
 

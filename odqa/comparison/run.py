@@ -153,7 +153,7 @@ def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: 
             raise RunError(
                 f"pipeline '{spec.name}' retrieves, and there is no corpus",
                 where=f"data {dataset.name}",
-                cure="name one (data.corpus of a benchmark), or say retriever: null",
+                cure="name one (--corpus, or data.corpus of a benchmark), or say retriever: null",
             )
     if baseline is None:
         return names[0]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import xxhash
-
-from odqa.cache.digest import FileState, sha256_of
 from odqa.data import beir, dpr_tsv, hub
 from odqa.data.corpus import Corpus
 from odqa.data.embedded import EMBEDDED
+from odqa.data.file_digest import file_sha256
+from odqa.data.lines import content_name
+from odqa.data.named.entries import corpus_names, find_corpus
+from odqa.data.named.locate import locate, warn_of_namesake
 from odqa.data.paths import is_file, is_folder, path_from
 from odqa.errors import DataError
 from odqa.package_files import checked
@@ -24,10 +23,6 @@ from odqa.suggest import did_you_mean
 if TYPE_CHECKING:
     from odqa.cache import Cache
 
-#: Larger files are hashed again only when their state or one of their samples changed.
-_HUGE = 2**28
-#: Pieces of a large file that are read at every start, evenly spaced, and bytes of each.
-_SAMPLES, _SAMPLE = 64, 2**16
 #: Raised whenever the same file gives another corpus.
 _VERSION = 1
 
@@ -36,8 +31,9 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
     """A memory-mapped corpus.
 
     Args:
-        ref: ``embedded``, a DPR ``.tsv(.gz)``, a BEIR folder or ``corpus.jsonl(.gz)``, or
-            ``hf:owner/name[:config]:split``.
+        ref: ``embedded``, a name of `odqa.data.named`, a DPR ``.tsv(.gz)``, a BEIR folder or
+            ``corpus.jsonl(.gz)`` (``.zip`` too), or ``hf:owner/name[:config]:split``. A name
+            counts before a file of that name.
         base: what relative paths start from.
 
     Raises:
@@ -48,6 +44,9 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
         return _from_file(checked(EMBEDDED / "passages.tsv"), ref, cache)
     if (place := hub.parse_ref(ref)) is not None:
         return _from_hub(place, cache)
+    if (named := find_corpus(ref)) is not None:
+        warn_of_namesake(ref, base)
+        return _from_file(locate(named, cache).path, ref, cache)
     path = path_from(base, ref)
     if beir.is_beir(path):
         return _from_file(path / "corpus.jsonl", ref, cache)
@@ -61,13 +60,13 @@ def open_corpus(ref: str, cache: Cache, base: Path = Path()) -> Corpus:
         raise DataError(
             f"no such file or name '{ref}'",
             where="data.corpus",
-            cure=did_you_mean(ref, ["embedded"]),
+            cure=did_you_mean(ref, ["embedded", *corpus_names()]),
         )
     return _from_file(path, ref, cache)
 
 
 def _from_file(path: Path, name: str, cache: Cache) -> Corpus:
-    is_jsonl = ".jsonl" in path.suffixes
+    is_jsonl = ".jsonl" in Path(content_name(path)).suffixes
     reader = beir.read_passages if is_jsonl else dpr_tsv.read_passages
 
     def build(work: Path) -> None:
@@ -79,7 +78,7 @@ def _from_file(path: Path, name: str, cache: Cache) -> Corpus:
     # A missing file or a broken first row is reported before the file is hashed.
     next(iter(reader(path)), None)
     identity = {
-        "sha256": _sha256(path, cache),
+        "sha256": file_sha256(path, cache),
         "format": "beir" if is_jsonl else "dpr",
         "version": _VERSION,
     }
@@ -126,29 +125,3 @@ def _tsv_lines(path: Path) -> Callable[[int, int], str]:
         return f"{path}, lines {lines[0]} and {lines[1]}"
 
     return where
-
-
-def _sha256(path: Path, cache: Cache) -> str:
-    """SHA-256 of a file; that of a large one is remembered while it seems to be the same file.
-
-    An edit in place changes at least the ctime, even where size and mtime are set back; where a
-    file system has no ctime (some network shares), samples of the content may show it.
-    """
-    state = FileState.of(path)
-    if state.bytes < _HUGE:
-        return sha256_of(path)
-
-    def build(work: Path) -> None:
-        (work / "sha256").write_text(sha256_of(path), encoding="utf-8")
-
-    identity = {"path": str(path.resolve()), **asdict(state), "samples": _sample(path, state.bytes)}
-    return (cache.artifact("digests", identity, build) / "sha256").read_text(encoding="utf-8")
-
-
-def _sample(path: Path, size: int) -> str:
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as stream:
-        for start in np.linspace(0, max(0, size - _SAMPLE), _SAMPLES).astype(int).tolist():
-            stream.seek(start)
-            digest.update(stream.read(_SAMPLE))
-    return str(digest.hexdigest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,8 +19,9 @@ class Dataset:
     """The data that pipelines are compared on.
 
     ``matching`` says how accepted answers are matched; ``origin``, if any, where to read the
-    dataset again. With ``ignore_identical_ids`` a ranking is scored without the hit that has the
-    id of its question, as BEIR does: in ArguAna and Quora every question is a passage too.
+    dataset again; ``named``, where what has a name in `odqa.data.named` came from (name, source,
+    revision, SHA-256). With ``ignore_identical_ids`` a ranking is scored without the hit that has
+    the id of its question, as BEIR does: in ArguAna and Quora every question is a passage too.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Dataset:
     matching: Matching = "tokens"
     origin: Origin | None = field(default=None, compare=False)
     ignore_identical_ids: bool = False
+    named: tuple[Mapping[str, str | None], ...] = field(default=(), compare=False)
 
     @cached_property
     def digest(self) -> str:

@@ -138,14 +138,15 @@ def _offline_when_unreachable(ref: HubRef) -> Iterator[None]:
     import datasets
 
     was_offline = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = was_offline or not (Path(ref.name).is_dir() or _reachable())
+    datasets.config.HF_HUB_OFFLINE = was_offline or not (Path(ref.name).is_dir() or reachable())
     try:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE = was_offline
 
 
-def _reachable() -> bool:
+def reachable() -> bool:
+    """Whether the hub answers within seconds; not where it is switched off."""
     from huggingface_hub import constants, get_session
 
     try:

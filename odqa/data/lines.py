@@ -1,13 +1,15 @@
-"""Lines of text files, plain or gzipped, with one-line errors that name file and line."""
+"""Lines of text files, plain, gzipped or alone in a ZIP archive; errors name file and line."""
 
 from __future__ import annotations
 
 import gzip
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from odqa.data.json_text import parse_json
 from odqa.errors import DataError
@@ -17,15 +19,15 @@ _LONGEST_LINE = 2**28
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file (``.gz`` is unpacked), line ends kept, in bounded memory.
+    """Lines of a UTF-8 file (``.gz`` and ``.zip`` are unpacked), line ends kept, in bounded memory.
 
     Raises:
-        DataError: missing or unreadable file, damaged gzip, bytes that are not UTF-8, or a line of
-            more than 256 MiB.
+        DataError: missing or unreadable file, damaged gzip or ZIP, bytes that are not UTF-8,
+            or a line of more than 256 MiB.
     """
     number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        with _open(path) as file:
             # Split only at \n: a single \r, or U+2028, is part of a text.
             while line := file.readline(_LONGEST_LINE + 1):
                 number += 1
@@ -44,10 +46,10 @@ def text_lines(path: Path) -> Iterator[str]:
             where=f"{path}:{number}",
             cure="convert the file to UTF-8",
         ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        cut = isinstance(error, EOFError)
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+        cut, kind = isinstance(error, EOFError), "ZIP" if path.suffix == ".zip" else "gzip"
         raise DataError(
-            "the gzip file is cut short" if cut else "the gzip file is damaged",
+            f"the {kind} file is {'cut short' if cut else 'damaged'}",
             where=f"{path}:{number + 1}",
             cure="copy or download it again",
         ) from None
@@ -93,6 +95,46 @@ def keys_of(data: Mapping[str, object]) -> str:
     """What a line has instead of the key that it lacks, for an error message."""
     keys = [f"'{key if len(key) <= 40 else key[:39] + '…'}'" for key in list(data)[:8]]
     return f"its keys are {', '.join(keys)}{', …' if len(data) > 8 else ''}" if keys else ""
+
+
+def content_name(path: Path) -> str:
+    """The name of what a file holds: without ``.gz``; of a ZIP archive that of its one file.
+
+    Raises:
+        DataError: the archive is damaged, or holds no file or several.
+    """
+    if path.suffix != ".zip":
+        return path.name.removesuffix(".gz")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return Path(_member(archive, path).filename).name
+    except (OSError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or "the ZIP file is damaged"
+        raise DataError(f"cannot be read ({reason})", where=str(path)) from None
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix == ".gz":
+        with gzip.open(path, "rb") as packed:
+            # A file object in all but its declared type.
+            yield packed  # type: ignore[misc]
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_member(archive, path)) as member:
+            yield member
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    """The one file of an archive; what macOS adds to it does not count."""
+    members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX" not in m.filename]
+    if len(members) != 1 or members[0].flag_bits & 1:
+        what = "an encrypted file" if len(members) == 1 else f"{len(members)} files"
+        cure = "unpack it, and name the file"
+        raise DataError(f"a ZIP archive of {what} instead of one file", where=str(path), cure=cure)
+    return members[0]
 
 
 def file_stem(path: Path) -> str:

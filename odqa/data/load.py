@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from odqa.bounds import PathText
 from odqa.cache import Cache
@@ -21,6 +21,8 @@ from odqa.data.corpus import Corpus
 from odqa.data.dataset import Dataset
 from odqa.data.embedded import EMBEDDED
 from odqa.data.judged import check_passages, of_questions, shared_ids
+from odqa.data.named.entries import NamedFile, find_corpus, find_questions, set_names
+from odqa.data.named.locate import locate, warn_of_namesake
 from odqa.data.origin import Origin
 from odqa.data.paths import is_file, is_folder, path_from
 from odqa.data.qrels import Qrels, read_qrels
@@ -49,13 +51,13 @@ class DataConfig(ComponentConfig):
 
     corpus: PathText | None = Field(
         default=None,
-        description="embedded, a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) of passages, or "
-        "hf:owner/name:split; none for pipelines without a retriever.",
+        description="embedded, a name (wiki18-100w), a DPR .tsv(.gz), a BEIR folder, a .jsonl(.gz) "
+        "of passages, or hf:owner/name:split; none for pipelines without a retriever.",
     )
     questions: PathText | dict[SetName, PathText] = Field(
-        description="embedded, nq-open, a .jsonl (NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR "
-        ".csv or .json, SQuAD's .json, a split of the BEIR folder, or hf:owner/name:split; several "
-        "sets by name: {nq: nq.jsonl, popqa: popqa.jsonl}."
+        description="embedded, a name (nq-open, triviaqa:dev; odqa data lists them), a .jsonl "
+        "(NQ-open, FlashRAG, KILT, PopQA, TriviaQA), a DPR .csv or .json, SQuAD's .json, a split "
+        "of the BEIR folder, or hf:owner/name:split; several sets: {nq: nq.jsonl, popqa: popqa}."
     )
     qrels: PathText | dict[SetName, PathText] | None = Field(
         default=None,
@@ -82,7 +84,10 @@ class DataConfig(ComponentConfig):
 
     @classmethod
     def from_name(cls, name: str) -> Self:
-        """The data of a short name: ``embedded``, or ``FOLDER/SPLIT``.
+        """The data of a short name: ``embedded``, a question set by name, or ``FOLDER/SPLIT``.
+
+        A question set has no corpus. A name (``triviaqa``, ``triviaqa:dev``) counts before files of
+        that name, which ``./triviaqa`` means.
 
         A folder holds ``passages.tsv(.gz)`` or ``corpus.jsonl(.gz)`` and files whose stem is or
         ends in the split (``nq-dev.jsonl``, ``nq-dev.qrels``), or has BEIR's layout.
@@ -92,6 +97,14 @@ class DataConfig(ComponentConfig):
         """
         if name == "embedded":
             return cls(corpus="embedded", questions="embedded")
+        if (named := find_questions(name)) is not None:
+            return cls(questions=name, matching=named.matching)
+        if find_corpus(name) is not None:
+            raise DataError(
+                f"{name} is a corpus without questions",
+                where="--data",
+                cure=f"name a question set, with --corpus {name}",
+            )
         if hub.parse_ref(name) is not None:
             raise DataError(
                 f"{name} brings questions but no corpus",
@@ -108,11 +121,31 @@ class DataConfig(ComponentConfig):
             raise DataError(
                 f"no dataset '{name}'",
                 where="--data",
-                cure="pass embedded, a benchmark spec, or FOLDER/SPLIT with passages.tsv(.gz) or "
-                "corpus.jsonl(.gz), and *SPLIT.jsonl or *SPLIT.json, in FOLDER",
+                cure="pass embedded, a benchmark spec, a name that odqa data lists, or "
+                "FOLDER/SPLIT with passages.tsv(.gz) or corpus.jsonl(.gz), and *SPLIT.jsonl or "
+                "*SPLIT.json, in FOLDER",
             )
         qrels = _first(folder, _endings(folder, split, ".qrels"))
         return cls(corpus=corpus, questions=questions, qrels=qrels)
+
+
+def _of_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        named = find_questions(value)
+    except DataError as error:
+        raise ValueError(str(error)) from None
+    if named is None:
+        cure = did_you_mean(value, set_names())
+        raise ValueError(f"expected keys, or the name of a question set ({cure})")
+    return DataConfig(questions=value, matching=named.matching)
+
+
+#: The data of a benchmark: keys, or the name of a question set.
+DataKeys = Annotated[
+    DataConfig, BeforeValidator(_of_text, json_schema_input_type=DataConfig | PathText)
+]
 
 
 def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Dataset:
@@ -125,8 +158,11 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         DataError: anything wrong with the files, with file and line. EnvironmentProblem: the hub
             cannot be reached. CacheError: the cache cannot be written.
     """
+    if config.corpus is not None and (named := find_corpus(config.corpus)) is not None:
+        # A corpus that is not here is refused before anything is fetched.
+        locate(named, cache)
     # Small files first: their errors are reported before a corpus is converted.
-    questions, qrels = _questions(config, base)
+    questions, qrels = _questions(config, base, cache)
     judged = f"qrels {config.qrels or f'of {config.questions}'}"
     if config.matching == "regex":
         _warn_of_broken_patterns(questions)
@@ -142,6 +178,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
         qrels,
         config.matching,
         ignore_identical_ids=_ignores_identical_ids(config, base, questions, corpus),
+        named=_provenance(config, cache),
     )
     if config.take is not None:
         dataset = dataset.take(config.take, config.seed)
@@ -163,7 +200,7 @@ def reopen(origin: Origin, cache: Cache) -> Dataset:
     return dataset
 
 
-def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | None]:
+def _questions(config: DataConfig, base: Path, cache: Cache) -> tuple[QuestionSet, Qrels | None]:
     """The questions, of one set or several, and their judgements."""
     refs, files = config.questions, config.qrels
     if isinstance(refs, str):
@@ -173,7 +210,7 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
                 where="data.qrels",
                 cure="name the sets in data.questions too",
             )
-        return _judged_set(config, base, refs, files)
+        return _judged_set(config, base, cache, refs, files)
     if isinstance(files, str):
         raise DataError(
             "one file of judgements, and there are several sets",
@@ -184,7 +221,8 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
         cure = did_you_mean(unknown[0], refs)
         raise DataError(f"no set is named '{unknown[0]}'", where="data.qrels", cure=cure)
     sets = {
-        name: _judged_set(config, base, ref, (files or {}).get(name)) for name, ref in refs.items()
+        name: _judged_set(config, base, cache, ref, (files or {}).get(name))
+        for name, ref in refs.items()
     }
     questions = put_together({name: part for name, (part, _) in sets.items()})
     old = [(name, question.id) for name, (part, _) in sets.items() for question in part]
@@ -198,10 +236,10 @@ def _questions(config: DataConfig, base: Path) -> tuple[QuestionSet, Qrels | Non
 
 
 def _judged_set(
-    config: DataConfig, base: Path, ref: str, file: str | None
+    config: DataConfig, base: Path, cache: Cache, ref: str, file: str | None
 ) -> tuple[QuestionSet, Qrels | None]:
     """One set with the judgements of a file, else those that it brings."""
-    questions, qrels = _question_set(config, base, ref, is_judged=file is not None)
+    questions, qrels = _question_set(config, base, cache, ref, is_judged=file is not None)
     if file is not None:
         qrels = read_qrels(path_from(base, file))
     if qrels is not None:
@@ -210,7 +248,7 @@ def _judged_set(
 
 
 def _question_set(
-    config: DataConfig, base: Path, ref: str, *, is_judged: bool
+    config: DataConfig, base: Path, cache: Cache, ref: str, *, is_judged: bool
 ) -> tuple[QuestionSet, Qrels | None]:
     if ref == "embedded":
         # The judgements are of the embedded passages.
@@ -218,6 +256,8 @@ def _question_set(
         questions = nq_open.read_questions(checked(EMBEDDED / "questions.jsonl"))
         qrels = read_qrels(checked(EMBEDDED / "questions.qrels")) if use_qrels else None
         return QuestionSet("embedded", questions.questions), qrels
+    if (named := find_questions(ref)) is not None and named.file is not None:
+        return _named_set(config, base, cache, named, ref), None
     if (place := hub.parse_ref(ref)) is not None:
         return hub.read_questions(place), None
     path = path_from(base, ref)
@@ -227,14 +267,45 @@ def _question_set(
         raise DataError(
             f"no such file or name '{ref}'",
             where="data.questions",
-            cure=did_you_mean(ref, ["embedded", "nq-open"]),
+            cure=did_you_mean(ref, ["embedded", *set_names()]),
         )
+    return _read(path), None
+
+
+def _read(path: Path) -> QuestionSet:
+    """The questions of a file, by its endings."""
     endings = path.suffixes[-2:]
     if ".json" in endings:
-        return dpr_questions.read_dpr_json(path), None
+        return dpr_questions.read_dpr_json(path)
     if ".csv" in endings or ".tsv" in endings:
-        return dpr_questions.read_qa_csv(path), None
-    return nq_open.read_questions(path), None
+        return dpr_questions.read_qa_csv(path)
+    return nq_open.read_questions(path)
+
+
+def _named_set(
+    config: DataConfig, base: Path, cache: Cache, named: NamedFile, ref: str
+) -> QuestionSet:
+    """A question set by name; its own name, so that reports say what it is."""
+    if named.matching != config.matching:
+        raise DataError(
+            "its accepted answers are regular expressions",
+            where=f"data.questions {ref}",
+            cure="add matching: regex to the data",
+        )
+    warn_of_namesake(ref, base)
+    questions = _read(locate(named, cache).path)
+    if len(questions) != named.size:
+        message = "%s: %d questions, and its publisher says %d"
+        _LOG.warning(message, named, len(questions), named.size)
+    return QuestionSet(str(named).replace(":", "-"), questions.questions)
+
+
+def _provenance(config: DataConfig, cache: Cache) -> tuple[dict[str, str | None], ...]:
+    """Where what has a name came from, corpus first."""
+    refs = [config.questions] if isinstance(config.questions, str) else config.questions.values()
+    corpus = None if config.corpus is None else find_corpus(config.corpus)
+    files = [corpus, *map(find_questions, refs)]
+    return tuple(locate(n, cache).provenance() for n in files if n is not None and n.file)
 
 
 def _ignores_identical_ids(

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from odqa.bounds import BoundedModel, PathText
-from odqa.data.load import DataConfig
+from odqa.data.load import DataKeys
 from odqa.data.paths import is_file
 from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
 from odqa.metrics.measures import parse_measures
@@ -41,7 +41,9 @@ class BenchmarkKeys(BoundedModel):
         min_length=1, max_length=100, description="How run folders and MLflow call this benchmark."
     )
     description: str = Field("", description="One line about it.")
-    data: DataConfig = Field(description="Corpus, questions and qrels.")
+    data: DataKeys = Field(
+        description="Corpus, questions and qrels; or the name of a question set alone: triviaqa."
+    )
     pipelines: tuple[PathText, ...] = Field(
         min_length=1, description="Spec files, relative to this one, or built-in names."
     )

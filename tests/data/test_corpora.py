@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from odqa.cache import Cache
-from odqa.data import corpora
+from odqa.data import corpora, file_digest
 from odqa.data.corpora import open_corpus
 from odqa.data.corpus import Corpus
 from odqa.data.lines import text_lines
@@ -68,9 +68,9 @@ def test_huge_files_are_hashed_once(
 ) -> None:
     (tmp_path / "a.tsv").write_text(ROWS)
     hashed = []
-    digest = corpora.sha256_of
-    monkeypatch.setattr(corpora, "_HUGE", 1)
-    monkeypatch.setattr(corpora, "sha256_of", lambda path: hashed.append(path) or digest(path))
+    digest = file_digest.sha256_of
+    monkeypatch.setattr(file_digest, "_HUGE", 1)
+    monkeypatch.setattr(file_digest, "sha256_of", lambda path: hashed.append(path) or digest(path))
     for _ in range(2):
         assert list(open_corpus("a.tsv", cache, tmp_path)) == PASSAGES
     assert len(hashed) == 1
@@ -94,7 +94,8 @@ def refusal(ref: str, cache: Cache, base: Path = Path()) -> str:
 
 def test_unusable_names(tmp_path: Path, cache: Cache) -> None:
     assert refusal("embeded", cache, tmp_path) == (
-        "data.corpus: no such file or name 'embeded'; did you mean 'embedded'? (known: embedded)"
+        "data.corpus: no such file or name 'embeded'; did you mean 'embedded'? "
+        "(known: embedded, psgs-w100, wiki18-100w)"
     )
     assert "is a folder without corpus.jsonl" in refusal(str(tmp_path), cache)
     assert "x.tsv: no such file" in refusal("x.tsv", cache, tmp_path)
@@ -167,10 +168,10 @@ def test_real_passages(shared_data: Path, tmp_path: Path, cache: Cache) -> None:
 def test_a_huge_file_edited_in_place_with_its_time_set_back_is_noticed(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch, has_ctime: bool
 ) -> None:
-    monkeypatch.setattr(corpora, "_HUGE", 1)
+    monkeypatch.setattr(file_digest, "_HUGE", 1)
     if not has_ctime:
-        state = corpora.FileState(len(ROWS), 1, 1, 1)
-        monkeypatch.setattr(corpora.FileState, "of", lambda path: state)
+        state = file_digest.FileState(len(ROWS), 1, 1, 1)
+        monkeypatch.setattr(file_digest.FileState, "of", lambda path: state)
     path = tmp_path / "a.tsv"
     path.write_text(ROWS)
     stat = path.stat()

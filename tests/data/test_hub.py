@@ -124,7 +124,7 @@ def test_set_that_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None
     def absent(*args: object, **kwargs: object) -> None:
         raise datasets.exceptions.DatasetNotFoundError("no")
 
-    monkeypatch.setattr(hub, "_reachable", lambda: True)
+    monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", absent)
     with pytest.raises(DataError, match="the hub has no such public set"):
         read_questions(HubRef("owner/absent", None, "train"))
@@ -142,7 +142,7 @@ def test_a_revision_pins_a_set_and_stays_out_of_ids(
         return [{"question": "who", "answer": ["a"]}]
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr(hub, "reachable", lambda: False)
     ref = parse_ref("hf:owner/name@abc123:en:test")
     assert ref is not None
     assert read_questions(ref).questions == (Question("name-test-0", "who", ("a",)),)

@@ -90,8 +90,13 @@ def test_named_folder_with_json_lines(folder: Path, cache: Cache) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("nowhere/dev", "--data: no dataset 'nowhere/dev'; pass embedded, a benchmark spec, or"),
-        ("nq-open", "--data: nq-open brings questions but no corpus; pass a benchmark spec"),
+        ("nowhere/dev", "--data: no dataset 'nowhere/dev'; pass embedded, a benchmark spec, a"),
+        (
+            "hf:a/b:test",
+            "--data: hf:a/b:test brings questions but no corpus; pass a benchmark spec",
+        ),
+        ("wiki18-100w", "--data: wiki18-100w is a corpus without questions; name a question set"),
+        ("triviaqa:tset", "triviaqa:tset: triviaqa has no split 'tset'; did you mean 'test'?"),
     ],
 )
 def test_names_that_are_no_dataset(name: str, line: str) -> None:
