@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AutoClass = Literal[
     "AutoModel",
+    "AutoModelForCausalLM",
     "AutoModelForQuestionAnswering",
     "AutoModelForSequenceClassification",
     "DPRContextEncoder",
@@ -34,6 +35,7 @@ AutoClass = Literal[
 # What the components read of a model's output.
 _OUTPUTS: dict[AutoClass, tuple[str, ...]] = {
     "AutoModel": ("last_hidden_state",),
+    "AutoModelForCausalLM": ("logits",),
     "AutoModelForQuestionAnswering": ("start_logits", "end_logits"),
     "AutoModelForSequenceClassification": ("logits",),
     "DPRContextEncoder": ("pooler_output",),
