@@ -36,7 +36,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("retro.create",),
     ("checkpoints",),
     ("encoders", "models"),
-    ("indexes", "prepared_component"),
+    ("indexes", "prepared_component", "generation"),
     ("retro.offline",),
     ("retro.rank",),
     ("retro.read",),

@@ -80,6 +80,12 @@ class Cache:
             self._build(final, identity, build)
         return final
 
+    def finished(self, kind: str, identity: Mapping[str, object]) -> Path | None:
+        """The folder of an artifact that was built before; `None` where there is no sound one."""
+        final = self.root / kind / content_key(identity)[:NAME_LENGTH]
+        result = _look(final)
+        return self._hit(final, result) if isinstance(result, Checked) else None
+
     def bytes(self, path: Path) -> int:
         """Size of an artifact in bytes, its manifest left out."""
         return sum(file.stat().st_size for _, file in files_of(path))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AutoClass = Literal[
     "AutoModel",
+    "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
     "AutoModelForQuestionAnswering",
     "AutoModelForSequenceClassification",
@@ -35,6 +36,7 @@ AutoClass = Literal[
 # What the components read of a model's output.
 _OUTPUTS: dict[AutoClass, tuple[str, ...]] = {
     "AutoModel": ("last_hidden_state",),
+    "AutoModelForCausalLM": ("logits",),
     "AutoModelForMaskedLM": ("logits",),
     "AutoModelForQuestionAnswering": ("start_logits", "end_logits"),
     "AutoModelForSequenceClassification": ("logits",),

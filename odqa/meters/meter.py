@@ -12,12 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from types import TracebackType
 from typing import Any, Self
 
 from odqa.meters.energy import EnergyCounter, counter_names, energy_counters
 from odqa.meters.memory import take_gpu_peak, take_peak
+from odqa.meters.usage import Usage, tally
 
 _OPEN: list[Meter] = []
 _LOCK = threading.RLock()
@@ -30,7 +32,7 @@ class Spent:
     ``seconds`` is wall time. ``peak_bytes`` is the highest resident set of the whole process
     while the work ran, ``gpu_peak_bytes`` the most that torch had allocated on the GPU. ``joules``
     is the rise of ``counters`` (their names): the energy of processor and GPUs, used by this and
-    by all other processes.
+    by all other processes. ``usage`` is what language models were asked for; `None`: nothing.
     """
 
     seconds: float = 0.0
@@ -38,6 +40,7 @@ class Spent:
     gpu_peak_bytes: int | None = None
     joules: float | None = None
     counters: str = ""
+    usage: Usage | None = None
 
     def __add__(self, other: Spent) -> Spent:
         """One piece of work after another; a value missing in one part is missing in the sum."""
@@ -53,16 +56,20 @@ class Spent:
             _larger(self.gpu_peak_bytes, other.gpu_peak_bytes),
             joules,
             self.counters if same_counters else "",
+            _sum_of(self.usage, other.usage),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; no ``usage`` where there was none."""
+        values = asdict(self)
+        return values if self.usage is not None else {k: values[k] for k in values if k != "usage"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Spent:
         """From a mapping with at least ``seconds``; unknown keys are ignored."""
         values = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        if values.get("usage") is not None:
+            values["usage"] = Usage.from_dict(values["usage"])
         return cls(**{"seconds": data["seconds"], **values})
 
 
@@ -84,6 +91,8 @@ class Meter:
             _share_peaks()
             _OPEN.append(self)
         self._before = [_read(counter) for counter in energy_counters()]
+        self._stack = ExitStack()
+        self._tally = self._stack.enter_context(tally())
         self._started = time.perf_counter()
         return self
 
@@ -93,6 +102,7 @@ class Meter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._stack.close()
         self.spent = self.so_far()
         with _LOCK:
             _OPEN.remove(self)
@@ -105,7 +115,7 @@ class Meter:
             _share_peaks()
         joules = _rise(self._before, after)
         counters = counter_names() if joules is not None else ""
-        return Spent(seconds, self.peak, self.gpu_peak, joules, counters)
+        return Spent(seconds, self.peak, self.gpu_peak, joules, counters, self._tally.usage)
 
 
 def _share_peaks() -> None:
@@ -132,6 +142,12 @@ def _rise(before: list[float | None], after: list[float | None]) -> float | None
             return None
         total += end - start
     return total
+
+
+def _sum_of(a: Usage | None, b: Usage | None) -> Usage | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
 
 
 def _larger(a: int | None, b: int | None) -> int | None:
