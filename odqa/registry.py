@@ -94,6 +94,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
+        "fid": "odqa.readers.fid:FidReader",
         "predictions": "odqa.readers.predictions:PredictionsReader",
         "retro": "odqa.readers.retro:RetroReader",
     },

@@ -36,6 +36,7 @@ from odqa.testing.conformance import (
     check_rewriter,
 )
 from odqa.testing.tiny_checkpoints import tiny_bert
+from odqa.testing.tiny_generators import tiny_generator
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Query
 
@@ -49,6 +50,8 @@ TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
 }
+#: Types that need an encoder-decoder, of which odqa ships none.
+SEQ2SEQ = ("fid",)
 #: Processors round what models compute differently; passages whose scores are as near as this may
 #: change places.
 TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5
@@ -91,6 +94,8 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
         return {"path": str(folder / "queries.jsonl")}
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
+    if entry.name in SEQ2SEQ:
+        return {"checkpoint": str(tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0))}
     if entry.name == "oracle":
         return {"gold": cache_gold(data.qrels or {}, cache)}
     if entry.name == "predictions":
