@@ -163,7 +163,7 @@ def _load(folder: Path) -> ComparisonData:
     if not isinstance(comparison_name, str) or baseline not in pipelines:
         raise damaged(folder, f"{MANIFEST} names no comparison, or a baseline that is none")
     questions = tuple(
-        Question(row.id, row.question, tuple(row.answer))
+        Question(row.id, row.question, tuple(row.answer), tuple(row.supporting))
         for row in read_rows(files.path("questions.jsonl"), QuestionRow)
     )
     gold = files.find("gold.qrels")
@@ -287,7 +287,8 @@ def _load_hits(path: Path, questions: Sequence[Question]) -> dict[str, list[Hit]
 
 
 def _question_line(question: Question) -> dict[str, Any]:
-    return {"id": question.id, "question": question.text, "answer": list(question.answers)}
+    line = {"id": question.id, "question": question.text, "answer": list(question.answers)}
+    return line | ({"supporting": list(question.supporting)} if question.supporting else {})
 
 
 def _answer_line(question_id: str, answer: Answer) -> dict[str, Any]:

@@ -25,12 +25,14 @@ HEADLINE = (
     "ranked_recall@1",
     "ranked_mrr@10",
     "ranked_ndcg@10",
+    "retrieved_all_gold@20",
+    "ranked_all_gold@5",
     "retrieved_has_answer@20",
     "retrieved_oracle",
     "ranked_oracle",
 )
 #: Metrics on which pipelines are tested where none were chosen.
-TESTED = ("em", "ranked_mrr@10")
+TESTED = ("em", "ranked_mrr@10", "ranked_all_gold@5")
 #: Metrics of which more is not better.
 _UNTESTED = ("answered", "answer_length")
 

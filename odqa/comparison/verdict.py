@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from odqa.spec.pipeline import PipelineSpec
 
 #: Which metric decides where none was chosen: the answer where there is a reader, else the ranking.
-_DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
+_DECIDING = (
+    "em",
+    "ranked_mrr@10",
+    "ranked_all_gold@5",
+    "ranked_has_answer@1",
+    "retrieved_has_answer@20",
+)
 
 #: From which p-value on a difference is said to be possibly one of chance.
 SIGNIFICANT = 0.05
