@@ -96,6 +96,8 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
         "fid": "odqa.readers.fid:FidReader",
         "predictions": "odqa.readers.predictions:PredictionsReader",
+        "rag_sequence": "odqa.readers.rag:RagSequenceReader",
+        "rag_token": "odqa.readers.rag:RagTokenReader",
         "retro": "odqa.readers.retro:RetroReader",
     },
 }

@@ -51,7 +51,7 @@ TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
 }
 #: Types that need an encoder-decoder, of which odqa ships none.
-SEQ2SEQ = ("fid",)
+SEQ2SEQ = ("fid", "rag_sequence", "rag_token")
 #: Processors round what models compute differently; passages whose scores are as near as this may
 #: change places.
 TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5

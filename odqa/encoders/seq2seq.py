@@ -43,8 +43,8 @@ _OTHER_DECODING: dict[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was generated: tokens without start, end and padding, and the sum of the
-    log-probabilities of these and the end (the natural logarithm)."""
+    """What was generated: tokens behind the start, their end included where they have one, and the
+    sum of their log-probabilities (the natural logarithm)."""
 
     ids: list[int]
     score: float
@@ -89,8 +89,16 @@ class Seq2Seq:
                 out[i] = states[row, : len(rows[i])]
         return [state for state in out if state is not None]
 
-    def generate(self, states: Sequence[Tensor], *, max_new: int, beams: int) -> list[Generated]:
-        """The best sequence for each of several texts, or joined texts, given their states.
+    def generate(
+        self,
+        states: Sequence[Tensor],
+        *,
+        max_new: int,
+        beams: int,
+        returned: int = 1,
+        processors: Sequence[Any] = (),
+    ) -> list[Generated]:
+        """The best sequences for each of several texts, or joined texts, given their states.
 
         Whatever else the checkpoint's generation settings ask for (shortest length, penalties,
         forced tokens) is obeyed.
@@ -99,8 +107,11 @@ class Seq2Seq:
             states: [tokens, width] each.
             max_new: longest sequence, start excluded and end included.
             beams: of the search; 1 is greedy.
+            returned: sequences for each text, at most as many as there are beams.
+            processors: further logits processors of transformers.
         """
         import torch
+        from transformers import LogitsProcessorList
         from transformers.modeling_outputs import BaseModelOutput
 
         joined, mask = self.joined(states)
@@ -108,7 +119,8 @@ class Seq2Seq:
             out = self.model.generate(
                 encoder_outputs=BaseModelOutput(last_hidden_state=joined),
                 attention_mask=mask,
-                generation_config=self._decoding(max_new, beams),
+                generation_config=self._decoding(max_new, beams, returned),
+                logits_processor=LogitsProcessorList(processors),
                 return_dict_in_generate=True,
                 output_scores=True,
             )
@@ -189,13 +201,13 @@ class Seq2Seq:
         """Device and number format, for reports."""
         return device_facts(self.device, self.dtype)
 
-    def _decoding(self, max_new: int, beams: int) -> Any:
+    def _decoding(self, max_new: int, beams: int, returned: int) -> Any:
         settings = copy.deepcopy(self.model.generation_config)
         settings.update(
             max_new_tokens=max_new,
             max_length=20,
             num_beams=beams,
-            num_return_sequences=1,
+            num_return_sequences=returned,
             do_sample=False,
             temperature=1.0,
             top_p=1.0,
@@ -205,13 +217,10 @@ class Seq2Seq:
         return settings
 
     def _generated(self, row: list[int], scores: list[float]) -> Generated:
-        """Tokens up to the end of the sequence."""
+        """What comes before the padding behind a sequence that ended sooner than others."""
         ends = self.ends
-        last = next((i for i, token in enumerate(row) if token in ends), None)
-        length = len(row) if last is None else last + 1
-        pads = {self.tokenizer.pad_token_id, *ends}
-        ids = [token for token in row[:length] if token not in pads]
-        return Generated(ids, sum(scores[:length]))
+        last = next((i for i, token in enumerate(row) if token in ends), len(row) - 1)
+        return Generated(row[: last + 1], sum(scores[: last + 1]))
 
 
 def load_seq2seq(

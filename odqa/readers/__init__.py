@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
     from odqa.readers.fid import FidConfig, FidReader
     from odqa.readers.predictions import PredictionsConfig, PredictionsReader
+    from odqa.readers.rag import RagConfig, RagSequenceReader, RagTokenReader
     from odqa.readers.retro import RetroReader, RetroReaderConfig
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -18,6 +19,7 @@ else:
             "extractive": ("ExtractiveConfig", "ExtractiveReader"),
             "fid": ("FidConfig", "FidReader"),
             "predictions": ("PredictionsConfig", "PredictionsReader"),
+            "rag": ("RagConfig", "RagSequenceReader", "RagTokenReader"),
             "retro": ("RetroReader", "RetroReaderConfig"),
         },
     )
@@ -29,6 +31,9 @@ __all__ = [
     "FidReader",
     "PredictionsConfig",
     "PredictionsReader",
+    "RagConfig",
+    "RagSequenceReader",
+    "RagTokenReader",
     "RetroReader",
     "RetroReaderConfig",
 ]
