@@ -22,6 +22,9 @@ def table(
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Who has which questions right.")
     ] = False,
+    effects: Annotated[
+        bool, typer.Option("--effects", help="What each factor of a grid buys, and costs.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -31,10 +34,12 @@ def table(
     from odqa.comparison.result import Comparison
     from odqa.errors import RunError
     from odqa.report.tables import to_latex, to_markdown
+    from odqa.report.terminal.effects import grid_lines
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
     from odqa.report.terminal.render import render
 
     flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
+    flags["--effects"] = effects
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1:
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
@@ -49,6 +54,9 @@ def table(
         echo("\n".join(pair_lines(comparison)))
     elif overlap:
         echo("\n".join(overlap_lines(comparison)))
+    elif effects:
+        comparison.effects()  # a run that is no grid is refused
+        echo("\n".join(grid_lines(comparison)))
     elif everything:
         echo(render(comparison))
     else:
