@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from odqa.cache import Cache
 from odqa.comparison.result import Comparison
@@ -21,8 +22,11 @@ from odqa.execution.ceilings import OracleStage
 from odqa.execution.explain import QUESTIONS
 from odqa.spec.benchmark import Benchmark
 from odqa.spec.datasets import cut, open_dataset
+from odqa.spec.factors import Grid
+from odqa.spec.grid import Axis, axes_of_values, load_grid
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
+from odqa.spec.source import Source
 from odqa.stages.part import Part
 
 #: The pipelines compared by default.
@@ -52,6 +56,7 @@ def compare(
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
+    grid: Mapping[str, Sequence[Any]] | None = None,
     cache: Cache | None = None,
     name: str | None = None,
     corpus: str | None = None,
@@ -69,13 +74,19 @@ def compare(
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.
         explain: for how many questions to keep what rankers looked at.
         metrics: which to show and test, most important first: ``["em", "nDCG@20"]``.
+        grid: key -> values, such as ``{"ranker.k": [10, 20, 50]}``: compares every combination,
+            laid over each of ``pipelines`` (without any, over nothing); see `odqa.spec.grid`.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
     """
     from odqa.comparison.run import run_comparison
 
-    specs = resolve_pipelines(pipelines, overrides)
+    factors: Grid | None = None
+    if grid is None:
+        specs = resolve_pipelines(pipelines, overrides)
+    else:
+        specs, factors = resolve_grid(pipelines, axes_of_values(grid), overrides)
     cache = cache or Cache()
     dataset = open_dataset(data, cache, take, corpus=corpus)
     return run_comparison(
@@ -88,6 +99,7 @@ def compare(
         oracle=oracle,
         explain=explain,
         metrics=metrics,
+        grid=factors,
     )
 
 
@@ -110,6 +122,7 @@ def compare_benchmark(
         oracle=keys.oracle,
         explain=keys.explain,
         metrics=keys.metrics,
+        grid=benchmark.grid,
     )
 
 
@@ -128,6 +141,16 @@ def resolve_pipelines(pipelines: Pipelines, overrides: Iterable[str] = ()) -> li
     return [source if isinstance(source, PipelineSpec) else next(loaded) for source in sources]
 
 
+def resolve_grid(
+    pipelines: Pipelines, axes: Sequence[Axis], overrides: Iterable[str] = ()
+) -> tuple[list[PipelineSpec], Grid]:
+    """Every combination of a grid, laid over each of some pipelines. Raises as `load_grid`."""
+    items = [pipelines] if isinstance(pipelines, str | Path | PipelineSpec | Part) else pipelines
+    specs = [item.spec if isinstance(item, Part) else item for item in items]
+    sources = [Source(s.to_dict(), {}, s.name) if isinstance(s, PipelineSpec) else s for s in specs]
+    return load_grid(sources, axes, overrides)
+
+
 __all__ = [
     "EMBEDDED_PIPELINES",
     "SpecErrors",
@@ -135,5 +158,6 @@ __all__ = [
     "compare",
     "compare_benchmark",
     "open_dataset",
+    "resolve_grid",
     "resolve_pipelines",
 ]

@@ -25,6 +25,9 @@ def table(
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Who has which questions right.")
     ] = False,
+    effects: Annotated[
+        bool, typer.Option("--effects", help="What each factor of a grid buys, and costs.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -35,6 +38,7 @@ def table(
     from odqa.errors import RunError
     from odqa.report.csv_table import to_csv
     from odqa.report.tables import to_latex, to_markdown
+    from odqa.report.terminal.effects import grid_lines
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
     from odqa.report.terminal.render import render
 
@@ -44,6 +48,7 @@ def table(
         "--csv": csv,
         "--pairs": pairs,
         "--overlap": overlap,
+        "--effects": effects,
     }
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1:
@@ -61,6 +66,9 @@ def table(
         echo("\n".join(pair_lines(comparison)))
     elif overlap:
         echo("\n".join(overlap_lines(comparison)))
+    elif effects:
+        comparison.effects()  # a run that is no grid is refused
+        echo("\n".join(grid_lines(comparison)))
     elif everything:
         echo(render(comparison))
     else:

@@ -15,6 +15,7 @@ from odqa.comparison.pipeline_result import PipelineResult
 from odqa.errors import RunError
 from odqa.metrics.rows import MetricRow
 from odqa.registry import ROLES
+from odqa.spec.factors import Grid
 from odqa.suggest import did_you_mean
 from odqa.types import Matching, Passage, Question
 
@@ -61,6 +62,12 @@ class ComparisonData:
     def metrics(self) -> tuple[str, ...]:
         """The metrics that were chosen, most important first; empty: the usual ones."""
         return tuple(self.manifest.get("settings", {}).get("metrics", ()))
+
+    @property
+    def grid(self) -> Grid | None:
+        """The factors that the pipelines vary, where they are those of a grid."""
+        data = self.manifest.get("grid")
+        return None if data is None else Grid.from_dict(data)
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:

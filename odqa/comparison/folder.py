@@ -65,7 +65,7 @@ _HEAD = ("comparison", "baseline", "pipelines")
 _STAGES = "stages"
 #: What a run folder holds; a folder with anything else is not replaced by one.
 _OWN = {MANIFEST, "questions.jsonl", "gold.qrels", "metrics.parquet", "passages.jsonl", "pipelines"}
-_OWN |= {"report.html", "table.txt", "table.md", "table.tex", "figures"}
+_OWN |= {"report.html", "table.txt", "table.md", "table.tex", "effects.json", "figures"}
 
 
 def save(comparison: ComparisonData, folder: Path) -> None:
@@ -160,6 +160,8 @@ def _load(folder: Path) -> ComparisonData:
     comparison_name, baseline, pipelines = (manifest.pop(key) for key in _HEAD)
     check_manifest(manifest, folder)
     check_names(pipelines, folder)
+    if "grid" in manifest and not set(manifest["grid"]["pipelines"]) <= set(pipelines):
+        raise damaged(folder, f"the grid of {MANIFEST} names pipelines that there are none of")
     if not isinstance(comparison_name, str) or baseline not in pipelines:
         raise damaged(folder, f"{MANIFEST} names no comparison, or a baseline that is none")
     questions = tuple(

@@ -29,6 +29,7 @@ from odqa.execution.latency import Latency, cached_latency
 from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
 from odqa.metrics.measures import parse_measures
+from odqa.spec.factors import Grid
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
@@ -49,6 +50,7 @@ def run_comparison(
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
+    grid: Grid | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
@@ -60,6 +62,7 @@ def run_comparison(
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
         metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
             first decides. Without any, the usual ones.
+        grid: which levels of which factors the pipelines have, where they are those of a grid.
 
     Raises:
         RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a
@@ -68,7 +71,10 @@ def run_comparison(
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
+    names = [spec.name for spec in specs]
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
+    if grid is not None:
+        grid = grid.renamed(dict(zip(names, (spec.name for spec in specs), strict=True)))
     baseline = _check_pipelines(specs, dataset, baseline)
     measures = parse_measures(metrics)
     check_data(measures, dataset)
@@ -118,6 +124,7 @@ def run_comparison(
             settings={"latency": latency}
             | ({"metrics": list(measures.columns)} if metrics else {}),
             sources=_sources(plan),
+            grid=grid,
         ),
     )
 

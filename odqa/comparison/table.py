@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.costs import NOT_REPORTED, joules_of
+from odqa.comparison.costs import NOT_REPORTED, joules_of, total_cost
 from odqa.execution.latency import percentile
 from odqa.html_view import html_table
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
@@ -97,21 +97,20 @@ def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]
 
 def _costs(result: PipelineResult, n: int) -> dict[str, object]:
     costs = result.costs
-    seconds = sum(cost.online_seconds for cost in costs)
-    gflop = [cost.gflop for cost in costs if cost.gflop is not None]
+    total = total_cost(costs, n)
     peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
     joules = joules_of([cost.online for cost in costs])
     # Roles name the stages, unless a composition holds several of one.
     is_plain = len({cost.role for cost in costs}) == len(costs)
     named = [(cost.role if is_plain else cost.stage_id, cost) for cost in costs]
     return {
-        "offline s": f"{sum(cost.offline_seconds for cost in costs):.1f}",
+        "offline s": f"{total.offline_s:.1f}",
         "load s": _sum_of([cost.load_seconds for cost in costs]),
-        "stored MB": f"{sum(cost.stored_bytes for cost in costs) / 1e6:.1f}",
+        "stored MB": f"{total.stored_mb:.1f}",
         "parameters M": f"{sum(cost.parameters for cost in costs) / 1e6:.1f}",
-        "GFLOP": f"{sum(gflop):.2f}" if gflop else "",
-        "online ms": f"{1000 * seconds / n:.1f}",
-        "questions / s": _throughput(n, seconds),
+        "GFLOP": "" if total.gflop is None else f"{total.gflop:.2f}",
+        "online ms": f"{total.online_ms:.1f}",
+        "questions / s": _throughput(total.online_ms),
         **{f"p{q} ms": _milliseconds(result, q) for q in (50, 95, 99)},
         "peak MB": f"{max(peaks) / 1e6:.0f}" if peaks else NOT_REPORTED,
         "J / question": NOT_REPORTED if joules is None else f"{joules / n:.3g}",
@@ -126,10 +125,11 @@ def _sum_of(seconds: Sequence[float | None]) -> str:
     return f"{sum(known):.1f}" if known else ""
 
 
-def _throughput(n: int, seconds: float) -> str:
-    if not seconds:
+def _throughput(online_ms: float) -> str:
+    if not online_ms:
         return ""
-    return f"{n / seconds:.0f}" if n / seconds >= 100 else f"{n / seconds:.3g}"
+    a_second = 1000 / online_ms
+    return f"{a_second:.0f}" if a_second >= 100 else f"{a_second:.3g}"
 
 
 def _milliseconds(result: PipelineResult, q: int) -> str:

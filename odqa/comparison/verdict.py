@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from odqa.spec.pipeline import PipelineSpec
 
 #: Which metric decides where none was chosen: the answer where there is a reader, else the ranking.
-_DECIDING = (
+DECIDING = (
     "em",
     "ranked_mrr@10",
     "ranked_all_gold@5",
@@ -49,7 +49,7 @@ MACHINES = "The runs are of different machines: compare their quality, not their
 def deciding_metric(comparison: ComparisonData) -> str | None:
     """The first chosen metric, else the first of em, MRR@10, …, that was measured."""
     measured = {metric for _, metric in comparison.by_question}
-    order = (*comparison.metrics, *_DECIDING)
+    order = (*comparison.metrics, *DECIDING)
     return next((metric for metric in order if metric in measured), None)
 
 

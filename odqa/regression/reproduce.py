@@ -125,6 +125,7 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
         latency=int(comparison.manifest.get("settings", {}).get("latency", 0)),
         results=Cache(enabled=False),
         explain=0,
+        grid=comparison.grid,
     )
 
 

@@ -8,6 +8,9 @@
     baseline: bm25
     latency: 30
     explain: 20
+
+With ``grid`` its pipelines are all combinations of the values that it lists (`odqa.spec.grid`),
+laid over those of ``pipelines``, if any.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -24,6 +27,8 @@ from odqa.data.load import DataKeys
 from odqa.data.paths import is_file
 from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
 from odqa.metrics.measures import parse_measures
+from odqa.spec.factors import Grid
+from odqa.spec.grid import axes_of, axes_of_texts, joined_axes, load_grid
 from odqa.spec.locate import built_in_specs
 from odqa.spec.merge import read_with_parents
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
@@ -45,7 +50,14 @@ class BenchmarkKeys(BoundedModel):
         description="Corpus, questions and qrels; or the name of a question set alone: triviaqa."
     )
     pipelines: tuple[PathText, ...] = Field(
-        min_length=1, description="Spec files, relative to this one, or built-in names."
+        (),
+        description="Spec files, relative to this one, or built-in names; at least one, unless a "
+        "grid brings the retriever.",
+    )
+    grid: dict[str, tuple[Any, ...]] | None = Field(
+        None,
+        description="Key of a pipeline, such as ranker or ranker.k, and its values: every "
+        "combination is compared. A value of a slot is a stage, a composition, null, or a type.",
     )
     baseline: str | None = Field(
         None, description="The pipeline the others are tested against; the first by default."
@@ -85,6 +97,7 @@ class Benchmark:
     keys: BenchmarkKeys
     specs: tuple[PipelineSpec, ...]
     folder: Path
+    grid: Grid | None = None
 
     @property
     def name(self) -> str:
@@ -115,18 +128,24 @@ class Benchmark:
 
 
 def is_benchmark(ref: str | Path) -> bool:
-    """Whether a spec file holds a benchmark (it has ``pipelines``) rather than a pipeline."""
+    """Whether a spec file holds a benchmark rather than a pipeline: it has pipelines or a grid."""
     path = Path(ref)
     if str(ref) in built_in_specs() or not is_file(path):
         return False
     try:
-        return "pipelines" in read_with_parents(path).data
+        return not {"pipelines", "grid"}.isdisjoint(read_with_parents(path).data)
     except OdqaError:
         return False
 
 
-def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
+def load_benchmark(
+    ref: str | Path, overrides: Iterable[str] = (), grid: Iterable[str] = ()
+) -> Benchmark:
     """Read a benchmark and all its pipelines.
+
+    Args:
+        overrides: ``--set`` words for every pipeline.
+        grid: ``KEY=[VALUE, …]`` words of ``--grid``, added to the benchmark's own grid.
 
     Raises:
         SpecErrors: all problems of all of them.
@@ -139,19 +158,34 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
     keys = build(BenchmarkKeys, source.data, source, (), key_problems)
     problems: list[OdqaError] = list(key_problems)
     specs: list[PipelineSpec] = []
+    made: Grid | None = None
     # Pipelines are validated even where another key of the benchmark is invalid.
     all_overrides = [*(keys.overrides if keys is not None else ()), *overrides]
     try:
-        specs = load_pipelines(_pipeline_refs(source), all_overrides)
+        specs, made = _pipelines(source, all_overrides, grid)
     except SpecErrors as errors:
-        problems += errors.problems
+        reported = {problem.where for problem in problems}
+        problems += [problem for problem in errors.problems if problem.where not in reported]
     else:
         problems += _baseline_problems(keys, specs, source) if keys is not None else []
     problems += _metric_problems(keys, source) if keys is not None else []
     if problems:
         raise SpecErrors(problems)
     assert keys is not None
-    return Benchmark(keys, tuple(specs), source.folder(("data", "corpus")))
+    return Benchmark(keys, tuple(specs), source.folder(("data", "corpus")), made)
+
+
+def _pipelines(
+    source: Source, overrides: list[str], texts: Iterable[str]
+) -> tuple[list[PipelineSpec], Grid | None]:
+    refs = _pipeline_refs(source)
+    axes = joined_axes(axes_of(source), axes_of_texts(texts))
+    if axes:
+        return load_grid(refs, axes, overrides)
+    if not refs and source.data.get("pipelines") in (None, []):
+        where = source.where(("pipelines",))
+        raise SpecErrors([SpecError("no pipelines", where=where, cure="name one, or a grid")])
+    return load_pipelines(refs, overrides), None
 
 
 def _pipeline_refs(source: Source) -> list[str | Path]:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from odqa.comparison.verdict import verdict
 from odqa.escapes import markdown
 from odqa.tracking.spans import TraceBuilder, TraceRecord
-from odqa.tracking.values import pipeline_metrics, pipeline_params
+from odqa.tracking.values import (
+    grid_metrics,
+    grid_params,
+    level_params,
+    pipeline_metrics,
+    pipeline_params,
+)
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -101,7 +107,8 @@ def comparison_payload(
         RunPayload(
             comparison.name,
             tags,
-            {"baseline": comparison.baseline},
+            {"baseline": comparison.baseline, **grid_params(comparison)},
+            tuple(Value(key, value) for key, value in grid_metrics(comparison).items()),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
         ),
         {name: _pipeline(comparison, name, folder) for name in comparison.pipelines},
@@ -163,7 +170,7 @@ def _pipeline(comparison: Comparison, name: str, folder: Path) -> RunPayload:
     return RunPayload(
         name,
         {"odqa.spec_hash": spec.hash, "mlflow.note.content": markdown(spec.description)},
-        pipeline_params(spec),
+        {**pipeline_params(spec), **level_params(comparison, name)},
         tuple(Value(key, value) for key, value in metrics.items()),
         {} if files else {"spec.yaml": spec.to_yaml()},
         files,

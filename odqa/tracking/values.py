@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.choice import can_choose
 from odqa.comparison.costs import joules_of
+from odqa.comparison.effects import grid_metric
 from odqa.comparison.table import tested_metrics, tests_for
 from odqa.execution.latency import percentile
 
@@ -78,6 +80,54 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
         metrics[metric_name(f"lost/{stage}")] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return metrics | {metric_name(f"cost/{key}"): value for key, value in costs.items()}
+
+
+def grid_params(comparison: Comparison) -> dict[str, str]:
+    """Factor of a grid -> its levels, under ``grid.``; empty where there is no grid."""
+    grid = comparison.grid
+    factors = () if grid is None else grid.factors
+    return {f"grid.{f.key}": ", ".join(f.levels)[:LONGEST_PARAM] for f in factors}
+
+
+def level_params(comparison: Comparison, name: str) -> dict[str, str]:
+    """Factor of a grid -> the level of a pipeline, under ``grid.``."""
+    grid = comparison.grid
+    if grid is None or name not in grid.points:
+        return {}
+    pairs = zip(grid.factors, grid.points[name], strict=True)
+    return {f"grid.{factor.key}": level for factor, level in pairs if level is not None}
+
+
+def grid_metrics(comparison: Comparison) -> dict[str, float]:
+    """Main effects under ``effect/FACTOR/LEVEL``, and the honest choice under ``choice/``."""
+    metric = grid_metric(comparison)
+    if metric is None:
+        return {}
+    metrics: dict[str, float] = {}
+    for effect in comparison.effects(metric).main:
+        head = metric_name(f"effect/{effect.factor}/{effect.level}")
+        values = {
+            "difference": effect.difference,
+            "low": effect.interval.low,
+            "high": effect.interval.high,
+            "p_holm": effect.p_corrected,
+            "online_ms": effect.cost.online_ms,
+            "gflop": effect.cost.gflop,
+            "offline_s": effect.cost.offline_s,
+        }
+        metrics |= {f"{head}_{key}": value for key, value in values.items() if value is not None}
+    if can_choose(comparison, metric):
+        chosen = comparison.choice(metric)
+        metrics |= {
+            "choice/judged": chosen.honest,
+            "choice/judged_low": chosen.interval.low,
+            "choice/judged_high": chosen.interval.high,
+            "choice/best": chosen.best_mean,
+            "choice/optimism": chosen.mean_optimism,
+            "choice/gain": chosen.gain,
+            "choice/gain_p": chosen.gain_p,
+        }
+    return metrics
 
 
 def _test(test: PairedComparison) -> dict[str, float]:

@@ -83,7 +83,7 @@ def test_problems_of_benchmark_and_pipelines_come_together(folder: Path) -> None
     ("change", "message"),
     [
         (("bm25\n", "bm26\n"), "bench.yaml:4: baseline: no pipeline is named 'bm26'; did you mean"),
-        (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: expected at least 1, got"),
+        (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: no pipelines; name one"),
         (("[one.yaml, embedded/bm25]", "one.yaml"), "bench.yaml:3: pipelines: expected a list"),
         (("one.yaml", "bench.yaml"), "unknown key 'pipelines'"),
         (("one.yaml", "gone.yaml"), "gone.yaml: no such spec file"),

@@ -103,7 +103,7 @@ def _compared(
         )
     pair = np.array([[ours[q], theirs[q]] for q in shared])
     d = pair[:, 1] - pair[:, 0]
-    test, p = _test(pair)
+    test, p = paired_test(pair)
     effect = cohens_dz(d)
     return PairedComparison(
         metric=metric,
@@ -133,7 +133,11 @@ def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]
     ]
 
 
-def _test(pair: NDArray[np.float64]) -> tuple[Test, float]:
+def paired_test(pair: NDArray[np.float64]) -> tuple[Test, float]:
+    """The test and two-sided p of values [questions, 2]: whether both columns have one mean.
+
+    McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip permutation test.
+    """
     d = pair[:, 1] - pair[:, 0]
     if np.isin(pair, (0.0, 1.0)).all():
         counts = win_tie_loss(d)
