@@ -17,7 +17,10 @@ def table(
     latex: Annotated[bool, typer.Option("--latex", help="As a LaTeX table.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
     pairs: Annotated[
-        bool, typer.Option("--pairs", help="Every pipeline against every other.")
+        bool,
+        typer.Option(
+            "--pairs", help="Every pipeline against every other; with --latex as a matrix."
+        ),
     ] = False,
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Who has which questions right.")
@@ -36,12 +39,17 @@ def table(
 
     flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
-    if len(chosen) > 1:
+    if len(chosen) > 1 and chosen not in (["--latex", "--pairs"], ["--markdown", "--pairs"]):
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
     comparison = Comparison.load(folder)
     if metrics is not None:
         comparison = with_metrics(comparison, metrics.split(","))
-    if latex:
+    if pairs and (latex or markdown):
+        from odqa.report.pair_tables import pairs_to_latex, pairs_to_markdown
+
+        text = pairs_to_latex(comparison) if latex else pairs_to_markdown(comparison)
+        echo(text.rstrip("\n"))
+    elif latex:
         echo(to_latex(comparison).rstrip("\n"))
     elif markdown:
         echo(to_markdown(comparison).rstrip("\n"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.verdict import verdict
 from odqa.escapes import markdown
+from odqa.tracking.pairs import pair_metrics, pair_tags, pair_texts
 from odqa.tracking.spans import TraceBuilder, TraceRecord
 from odqa.tracking.values import pipeline_metrics, pipeline_params
 
@@ -100,8 +101,10 @@ def comparison_payload(
         round(1000 * datetime.fromisoformat(started).timestamp()) if started else 0,
         RunPayload(
             comparison.name,
-            tags,
+            tags | pair_tags(comparison),
             {"baseline": comparison.baseline},
+            tuple(Value(key, value) for key, value in pair_metrics(comparison).items()),
+            pair_texts(comparison),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
         ),
         {name: _pipeline(comparison, name, folder) for name in comparison.pipelines},
