@@ -20,7 +20,10 @@ def table(
         bool, typer.Option("--csv", help="As comma-separated values, costs included.")
     ] = False,
     pairs: Annotated[
-        bool, typer.Option("--pairs", help="Every pipeline against every other.")
+        bool,
+        typer.Option(
+            "--pairs", help="Every pipeline against every other; with --latex as a matrix."
+        ),
     ] = False,
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Who has which questions right.")
@@ -51,12 +54,17 @@ def table(
         "--effects": effects,
     }
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
-    if len(chosen) > 1:
+    if len(chosen) > 1 and chosen not in (["--latex", "--pairs"], ["--markdown", "--pairs"]):
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
     comparison = Comparison.load(folder)
     if metrics is not None:
         comparison = with_metrics(comparison, metrics.split(","))
-    if latex:
+    if pairs and (latex or markdown):
+        from odqa.report.pair_tables import pairs_to_latex, pairs_to_markdown
+
+        text = pairs_to_latex(comparison) if latex else pairs_to_markdown(comparison)
+        echo(text.rstrip("\n"))
+    elif latex:
         echo(to_latex(comparison).rstrip("\n"))
     elif markdown:
         echo(to_markdown(comparison).rstrip("\n"))

@@ -54,7 +54,8 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
     ``difference`` is the pipeline minus the baseline with its 95 % interval ``low`` to ``high``;
     ``p`` is two-sided, ``p (Holm)`` corrected over the pipelines of one metric; ``d`` is Cohen's d
     of the paired differences; ``needed`` is how many questions show this difference with 80 %
-    power at 0.05 (NaN: none would).
+    power at 0.05 (NaN: none would), ``detectable`` the smallest difference that these questions
+    show with 80 % power (NaN: the two never differ).
     """
     import pandas as pd
 
@@ -75,6 +76,7 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
             "losses": test.counts.losses,
             "questions": test.questions,
             "needed": test.questions_needed,
+            "detectable": test.detectable,
         }
         for metric in tested_metrics(comparison)
         for test in tests_for(comparison, metric)

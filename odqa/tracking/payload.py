@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.verdict import verdict
 from odqa.escapes import markdown
+from odqa.tracking.pairs import pair_metrics, pair_tags, pair_texts
 from odqa.tracking.spans import TraceBuilder, TraceRecord
 from odqa.tracking.values import (
     grid_metrics,
@@ -106,9 +107,14 @@ def comparison_payload(
         round(1000 * datetime.fromisoformat(started).timestamp()) if started else 0,
         RunPayload(
             comparison.name,
-            tags,
+            tags | pair_tags(comparison),
             {"baseline": comparison.baseline, **grid_params(comparison)},
-            tuple(Value(key, value) for key, value in grid_metrics(comparison).items()),
+            tuple(
+                Value(key, value)
+                for values in (pair_metrics(comparison), grid_metrics(comparison))
+                for key, value in values.items()
+            ),
+            pair_texts(comparison),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
         ),
         {name: _pipeline(comparison, name, folder) for name in comparison.pipelines},

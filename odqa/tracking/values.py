@@ -143,6 +143,7 @@ def _test(test: PairedComparison) -> dict[str, float]:
         "ties": test.counts.ties,
         "losses": test.counts.losses,
         "questions_needed": test.questions_needed,
+        "detectable": test.detectable,
     }
     head = f"test/{metric_name(test.metric)}"
     return {

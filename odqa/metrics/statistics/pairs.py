@@ -17,7 +17,7 @@ from odqa.metrics.statistics.effect import WinTieLoss, cohens_dz, win_tie_loss
 from odqa.metrics.statistics.holm import holm
 from odqa.metrics.statistics.mcnemar import mcnemar_mid_p
 from odqa.metrics.statistics.permutation import sign_flip_p
-from odqa.metrics.statistics.power import questions_needed
+from odqa.metrics.statistics.power import questions_needed, smallest_effect
 from odqa.suggest import did_you_mean
 
 Test = Literal["McNemar mid-p", "sign-flip permutation"]
@@ -31,6 +31,8 @@ class PairedComparison:
     ``unpaired`` questions have one in a single pipeline only and are left out. ``p_value`` is
     two-sided and belongs to ``test``; ``p_corrected`` is adjusted for its family.
     ``questions_needed`` to see this difference with 80 % power at 0.05; `None`: no number would.
+    ``detectable`` is the smallest difference that these questions show with 80 % power, given how
+    much the differences of this pair vary; `None` where they do not vary at all.
     """
 
     metric: str
@@ -48,6 +50,7 @@ class PairedComparison:
     effect_size: float
     counts: WinTieLoss
     questions_needed: int | None
+    detectable: float | None
 
 
 def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list[PairedComparison]:
@@ -121,7 +124,14 @@ def _compared(
         effect_size=effect,
         counts=win_tie_loss(d),
         questions_needed=questions_needed(effect),
+        detectable=_detectable(d),
     )
+
+
+def _detectable(d: NDArray[np.float64]) -> float | None:
+    effect = smallest_effect(len(d))
+    deviation = float(d.std(ddof=1)) if effect is not None else 0.0
+    return effect * deviation if effect is not None and deviation else None
 
 
 def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:

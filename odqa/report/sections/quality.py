@@ -88,6 +88,7 @@ def tests_table(comparison: Comparison) -> Table | None:
         Column("effect d", "Cohen's d of the paired differences"),
         Column("win / tie / loss", "questions on which this pipeline is better, equal, worse"),
         Column("needed", "questions needed to see this difference with 80 % power at 0.05"),
+        Column("detectable", "smallest difference that these questions show with 80 % power"),
         Column("questions", "questions that both have a value for"),
     )
     caption = f"Paired tests against the baseline {comparison.baseline}"
@@ -134,6 +135,7 @@ def _test_row(test: PairedComparison) -> tuple[Cell, ...]:
         Cell(f"{test.effect_size:+.2f}", test.effect_size),
         Cell(f"{counts.wins} / {counts.ties} / {counts.losses}", counts.wins - counts.losses),
         number(test.questions_needed, 0) if test.questions_needed is not None else Cell("—"),
+        number(test.detectable, 3) if test.detectable is not None else Cell("—"),
         number(test.questions, 0),
     )
 

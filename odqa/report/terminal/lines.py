@@ -11,7 +11,19 @@ from odqa.comparison.frames import paired_frame, stage_frame
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-_TEST_HEADS = ("metric", "pipeline", "difference", "p", "p (Holm)", "d", "w / t / l", "needed")
+_TEST_HEADS = (
+    "metric",
+    "pipeline",
+    "difference",
+    "p",
+    "p (Holm)",
+    "d",
+    "w / t / l",
+    "needed",
+    "detectable",
+)
+#: What two columns of tests mean.
+POWER = "with 80 % power, needed: questions, detectable: difference"
 #: Characters of offline work at most; report and frame have the full text.
 _LONGEST = 40
 _STAGE_FIGURES = {
@@ -43,6 +55,7 @@ def paired_lines(comparison: Comparison) -> list[str]:
             *(f"{test['p']:.3g}", f"{test['p (Holm)']:.3g}", f"{test['d']:+.2f}"),
             f"{test['wins']} / {test['ties']} / {test['losses']}",
             _figure(test["needed"], 0),
+            _figure(test["detectable"], 3),
         ]
         for test in frame.to_dict("records")
     ]
@@ -51,7 +64,7 @@ def paired_lines(comparison: Comparison) -> list[str]:
     names = ", ".join(
         test_names if len(test_names) == 1 else [f"{m}: {t}" for m, t in by_metric.items()]
     )
-    title = f"against {comparison.baseline} ({names}; needed: questions for 80 % power)"
+    title = f"against {comparison.baseline} ({names}; {POWER})"
     return [title, *aligned([_TEST_HEADS, *rows], texts=2)]
 
 
