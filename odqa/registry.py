@@ -93,6 +93,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
+        "lm": "odqa.readers.lm:LmReader",
         "predictions": "odqa.readers.predictions:PredictionsReader",
         "retro": "odqa.readers.retro:RetroReader",
     },

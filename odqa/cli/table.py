@@ -22,6 +22,9 @@ def table(
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Who has which questions right.")
     ] = False,
+    usage: Annotated[
+        bool, typer.Option("--usage", help="What language models were asked for, and its price.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -33,9 +36,11 @@ def table(
     from odqa.report.tables import to_latex, to_markdown
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
     from odqa.report.terminal.render import render
+    from odqa.report.terminal.usage import usage_lines
 
     flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
-    chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
+    flags |= {"--usage": usage, "--all": everything}
+    chosen = [flag for flag, is_set in flags.items() if is_set]
     if len(chosen) > 1:
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
     comparison = Comparison.load(folder)
@@ -49,6 +54,8 @@ def table(
         echo("\n".join(pair_lines(comparison)))
     elif overlap:
         echo("\n".join(overlap_lines(comparison)))
+    elif usage:
+        echo("\n".join(usage_lines(comparison)) or "no stage asked a language model")
     elif everything:
         echo(render(comparison))
     else:

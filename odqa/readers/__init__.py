@@ -8,6 +8,7 @@ from odqa.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
+    from odqa.readers.lm import LmReader, LmReaderConfig
     from odqa.readers.predictions import PredictionsConfig, PredictionsReader
     from odqa.readers.retro import RetroReader, RetroReaderConfig
 else:
@@ -15,6 +16,7 @@ else:
         __name__,
         {
             "extractive": ("ExtractiveConfig", "ExtractiveReader"),
+            "lm": ("LmReader", "LmReaderConfig"),
             "predictions": ("PredictionsConfig", "PredictionsReader"),
             "retro": ("RetroReader", "RetroReaderConfig"),
         },
@@ -23,6 +25,8 @@ else:
 __all__ = [
     "ExtractiveConfig",
     "ExtractiveReader",
+    "LmReader",
+    "LmReaderConfig",
     "PredictionsConfig",
     "PredictionsReader",
     "RetroReader",

@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from odqa.comparison.quality import QualityColumn, quality_columns
+from odqa.comparison.usage import price_text, usage_of
 from odqa.comparison.verdict import deciding_metric
 from odqa.escapes import one_line
 from odqa.execution.latency import percentile
@@ -29,6 +30,8 @@ _COSTS = {
     "load s": "load s",
     "MB": "stored MB",
     "p50 ms": "p50 ms",
+    "tokens": "tokens / question",
+    "price": "price / question",
 }
 #: Where no width is given, lines of text are wrapped here.
 _WIDE = 100
@@ -137,8 +140,18 @@ def _costs(comparison: Comparison) -> list[_Column]:
         figures["p50 ms"][name] = (
             None if latency is None else 1000 * percentile(latency.total(), 50)
         )
+        usage = usage_of(result.costs)
+        figures["tokens"][name] = None if usage is None else usage.tokens / n
+        figures["price"][name] = None if usage is None or usage.price is None else usage.price / n
     return [
-        _Column("cost", head, {name: _figure(value) for name, value in values.items()})
+        _Column(
+            "cost",
+            head,
+            {
+                name: price_text(value) if head == "price" else _figure(value)
+                for name, value in values.items()
+            },
+        )
         for head, values in figures.items()
         if any(values.values())
     ]
