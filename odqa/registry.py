@@ -95,6 +95,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
         "fid": "odqa.readers.fid:FidReader",
+        "lm": "odqa.readers.lm:LmReader",
         "predictions": "odqa.readers.predictions:PredictionsReader",
         "rag_sequence": "odqa.readers.rag:RagSequenceReader",
         "rag_token": "odqa.readers.rag:RagTokenReader",

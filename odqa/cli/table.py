@@ -31,6 +31,9 @@ def table(
     effects: Annotated[
         bool, typer.Option("--effects", help="What each factor of a grid buys, and costs.")
     ] = False,
+    usage: Annotated[
+        bool, typer.Option("--usage", help="What language models were asked for, and its price.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -44,6 +47,7 @@ def table(
     from odqa.report.terminal.effects import grid_lines
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
     from odqa.report.terminal.render import render
+    from odqa.report.terminal.usage import usage_lines
 
     flags = {
         "--latex": latex,
@@ -52,6 +56,7 @@ def table(
         "--pairs": pairs,
         "--overlap": overlap,
         "--effects": effects,
+        "--usage": usage,
     }
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1 and chosen not in (["--latex", "--pairs"], ["--markdown", "--pairs"]):
@@ -77,6 +82,8 @@ def table(
     elif effects:
         comparison.effects()  # a run that is no grid is refused
         echo("\n".join(grid_lines(comparison)))
+    elif usage:
+        echo("\n".join(usage_lines(comparison)) or "no stage asked a language model")
     elif everything:
         echo(render(comparison))
     else:

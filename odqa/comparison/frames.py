@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from odqa.comparison.table import tested_metrics, tests_for
+from odqa.comparison.usage import notes_of
 from odqa.execution.latency import percentile
 from odqa.metrics.attribution import OUTCOMES, loss_table
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: Columns of text; all others are numbers.
-_TEXT_COLUMNS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
+_TEXT_COLUMNS = (
+    *("pipeline", "stage", "component", "id", "offline", "device", "cached"),
+    "notes",
+)
 
 
 def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
@@ -32,8 +36,9 @@ def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
     on imports and weights. The others are for every question: ``online ms`` and ``questions / s``
     in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
     ``GFLOP`` (analytic), ``peak MB`` (resident set of the process at most), ``GPU peak MB``, ``J /
-    question``. ``cached`` says which part was read from the cache; its figures are those of the
-    run that computed it.
+    question``; ``tokens / question`` (prompt and completion) and ``price / question`` of language
+    models, with ``notes`` on what did not work. ``cached`` says which part was
+    read from the cache; its figures are those of the run that computed it.
     """
     import pandas as pd
 
@@ -123,7 +128,7 @@ def _stage(
     result: PipelineResult, cost: StageCost, n: int, lost: Mapping[str, int]
 ) -> dict[str, object]:
     alone = result.latency.of(cost.stage_id) if result.latency else ()
-    joules = cost.online.joules
+    joules, usage = cost.online.joules, cost.online.usage
     return {
         "stage": cost.role,
         "component": cost.type,
@@ -142,6 +147,9 @@ def _stage(
         "peak MB": _mega(cost.online.peak_bytes),
         "GPU peak MB": _mega(cost.online.gpu_peak_bytes),
         "J / question": None if joules is None else joules / n,
+        "tokens / question": None if usage is None else usage.tokens / n,
+        "price / question": None if usage is None or usage.price is None else usage.price / n,
+        "notes": "" if usage is None else notes_of(usage),
         "lost": lost.get(cost.stage_id),
         "device": cost.facts.get("device", "cpu"),
         "cached": cached_parts(cost),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from odqa.comparison.costs import NOT_REPORTED, joules_of, total_cost
+from odqa.comparison.usage import price_text, usage_of
 from odqa.execution.latency import percentile
 from odqa.html_view import html_table
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
@@ -58,11 +59,14 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
     question and ``questions / s`` are in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` per
     question asked alone; ``GFLOP`` per question is analytic; ``peak MB`` is the highest resident
     set of the process in any stage, ``J / question`` what the machine's energy counters rose by.
+    ``tokens / question`` and ``price / question`` are those of language models, and are left out
+    where no pipeline has one.
     """
     import pandas as pd
 
     columns = list(metrics) if metrics is not None else headline_metrics(comparison)
     tests = {metric: tests_for(comparison, metric) for metric in tested_metrics(comparison)}
+    has_usage = any(usage_of(result.costs) for result in comparison.pipelines.values())
     rows = []
     for name, result in comparison.pipelines.items():
         row: dict[str, object] = {"pipeline": name}
@@ -77,7 +81,8 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
             test = next((t for t in paired if t.candidate == name), None)
             if paired:
                 row[f"p({metric})"] = "baseline" if test is None else f"{test.p_corrected:.3g}"
-        rows.append(row | _costs(result, len(comparison.questions)))
+        n = len(comparison.questions)
+        rows.append(row | _costs(result, n) | (_usage(result, n) if has_usage else {}))
     return pd.DataFrame(rows).set_index("pipeline")
 
 
@@ -117,6 +122,15 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
         "device": ", ".join(dict.fromkeys(c.facts.get("device", "cpu") for c in costs)),
         "from cache": ", ".join(name for name, cost in named if cost.reused),
         "offline": "; ".join(f"{name}: {cost.stored_names}" for name, cost in named),
+    }
+
+
+def _usage(result: PipelineResult, n: int) -> dict[str, object]:
+    usage = usage_of(result.costs)
+    price = None if usage is None or usage.price is None else usage.price / n
+    return {
+        "tokens / question": "" if usage is None else f"{usage.tokens / n:.1f}",
+        "price / question": "" if usage is None else price_text(price),
     }
 
 

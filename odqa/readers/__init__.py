@@ -9,6 +9,7 @@ from odqa.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
     from odqa.readers.fid import FidConfig, FidReader
+    from odqa.readers.lm import LmReader, LmReaderConfig
     from odqa.readers.predictions import PredictionsConfig, PredictionsReader
     from odqa.readers.rag import RagConfig, RagSequenceReader, RagTokenReader
     from odqa.readers.retro import RetroReader, RetroReaderConfig
@@ -18,6 +19,7 @@ else:
         {
             "extractive": ("ExtractiveConfig", "ExtractiveReader"),
             "fid": ("FidConfig", "FidReader"),
+            "lm": ("LmReader", "LmReaderConfig"),
             "predictions": ("PredictionsConfig", "PredictionsReader"),
             "rag": ("RagConfig", "RagSequenceReader", "RagTokenReader"),
             "retro": ("RetroReader", "RetroReaderConfig"),
@@ -29,6 +31,8 @@ __all__ = [
     "ExtractiveReader",
     "FidConfig",
     "FidReader",
+    "LmReader",
+    "LmReaderConfig",
     "PredictionsConfig",
     "PredictionsReader",
     "RagConfig",

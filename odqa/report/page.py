@@ -29,6 +29,7 @@ from odqa.report.sections.quality import (
     tests_table,
 )
 from odqa.report.sections.specs import specs_table
+from odqa.report.sections.usage import usage_table
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -69,6 +70,7 @@ def render_page(comparison: Comparison) -> str:
         specs=specs_table(comparison),
         offline=offline_table(comparison),
         online=online_table(comparison),
+        usage=usage_table(comparison),
         changes=changes_table(comparison),
         **_grid(comparison),
         stages=stages_table(comparison),

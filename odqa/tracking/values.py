@@ -13,6 +13,7 @@ from odqa.comparison.choice import can_choose
 from odqa.comparison.costs import joules_of
 from odqa.comparison.effects import grid_metric
 from odqa.comparison.table import tested_metrics, tests_for
+from odqa.comparison.usage import usage_of
 from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
@@ -192,6 +193,12 @@ def _figures(
         figures["questions_per_s"] = questions / seconds
     if gflop := [cost.gflop for cost in costs if cost.gflop is not None]:
         figures["gflop_per_question"] = sum(gflop)
+    if usage := usage_of(costs):
+        figures["prompt_tokens_per_question"] = usage.prompt_tokens / questions
+        figures["completion_tokens_per_question"] = usage.completion_tokens / questions
+        if usage.price is not None:
+            figures["price_per_question"] = usage.price / questions
+        figures |= {f"count/{name}": float(count) for name, count in usage.counts.items()}
     for phase in ("offline", "online"):
         parts: list[Spent] = [getattr(cost, phase) for cost in costs]
         peaks = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]

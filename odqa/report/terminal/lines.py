@@ -39,6 +39,7 @@ _STAGE_FIGURES = {
     "p99": "p99 ms",
     "peak MB": "peak MB",
     "J": "J / question",
+    "tokens": "tokens / question",
     "lost": "lost",
 }
 

@@ -13,6 +13,7 @@ from odqa.report.terminal.lines import paired_lines, stage_lines
 from odqa.report.terminal.sets import set_lines
 from odqa.report.terminal.specs import spec_lines
 from odqa.report.terminal.summary import Style, summary_lines
+from odqa.report.terminal.usage import usage_lines
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -27,6 +28,7 @@ def render(comparison: Comparison) -> str:
         grid_lines(comparison),
         paired_lines(comparison),
         stage_lines(comparison),
+        usage_lines(comparison),
         spec_lines(comparison),
         _notes(comparison),
     ]
