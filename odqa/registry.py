@@ -73,6 +73,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     },
     "retriever": {
         "bm25": "odqa.retrievers.bm25:Bm25Retriever",
+        "colbert": "odqa.retrievers.colbert:ColbertRetriever",
         "dpr": "odqa.retrievers.dpr:DprRetriever",
         "oracle": "odqa.retrievers.oracle:OracleRetriever",
         "retro": "odqa.retrievers.retro:RetroRetriever",
