@@ -54,6 +54,12 @@ class _Machine(BaseModel):
     cores: int | None
 
 
+class _Settings(BaseModel):
+    model_config = _SHAPE
+
+    baselines: list[str] = []
+
+
 class _Manifest(BaseModel):
     """The keys of a manifest that views and commands read; all of them may be missing."""
 
@@ -67,7 +73,7 @@ class _Manifest(BaseModel):
     machine: _Machine | None = None
     specs: dict[str, str] = {}
     stages: dict[str, int] = {}
-    settings: dict[str, Any] = {}
+    settings: _Settings = _Settings()
     versions: dict[str, str] = {}
     merged: dict[str, _Manifest] = {}
 

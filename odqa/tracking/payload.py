@@ -102,7 +102,7 @@ def comparison_payload(
         RunPayload(
             comparison.name,
             tags | pair_tags(comparison),
-            {"baseline": comparison.baseline},
+            {"baseline": ", ".join(comparison.baselines)},
             tuple(Value(key, value) for key, value in pair_metrics(comparison).items()),
             pair_texts(comparison),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
