@@ -50,7 +50,7 @@ def compare(
     data: str | Path | Dataset = "embedded",
     *,
     overrides: Iterable[str] = (),
-    baseline: str | None = None,
+    baseline: str | Sequence[str] | None = None,
     take: int | None = None,
     latency: int = 0,
     oracle: OracleStage | None = None,
@@ -69,6 +69,7 @@ def compare(
             spec, or a `Dataset`.
         corpus: that of a question set which brings none: ``"wiki18-100w"``, or a file.
         overrides: ``key=value`` texts for every spec, as for ``--set``.
+        baseline: what the others are tested against, one name or several; by default the first.
         take: use only that many questions, the first ones.
         latency: over how many questions to measure one-at-a-time latency.
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.

@@ -38,7 +38,11 @@ def compare(
     data: Data = EMBEDDED,
     set_: Set = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Pipeline the others are tested against (default: first).")
+        list[str] | None,
+        typer.Option(
+            help="Pipeline the others are tested against (default: first). Repeatable.",
+            show_default=False,
+        ),
     ] = None,
     take: Take = None,
     latency: Annotated[
@@ -105,7 +109,7 @@ def compare(
         benchmark = load_benchmark(benchmarks[0], set_ or (), grid or ())
         benchmark = benchmark.changed(
             latency=latency,
-            baseline=baseline,
+            baseline=tuple(baseline) if baseline else None,
             oracle=stage,
             explain=explain,
             metrics=chosen or None,
@@ -138,7 +142,7 @@ def compare(
         finish(result, draft, mlflow, traces)
 
 
-def _merged(refs: list[str], baseline: str | None, unfit: list[str]) -> Comparison:
+def _merged(refs: list[str], baseline: list[str] | None, unfit: list[str]) -> Comparison:
     """Finished runs as one comparison; options that would change the runs are refused."""
     from odqa.comparison.merge import is_run_folder, merge
     from odqa.comparison.result import Comparison

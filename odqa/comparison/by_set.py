@@ -32,7 +32,7 @@ class BySet:
     """
 
     metric: str
-    baseline: str
+    baselines: tuple[str, ...]
     values: Mapping[str, Mapping[str, tuple[float, ...]]]
     tests: Mapping[str, tuple[PairedComparison, ...]]
 
@@ -45,14 +45,28 @@ class BySet:
         }
 
     @cached_property
-    def macro_p(self) -> Mapping[str, float]:
-        """Pipeline -> p of its macro average against the baseline, Holm over the pipelines."""
-        base = self.values.get(self.baseline)
-        if base is None:
-            return {}
-        names = [name for name in self.values if name != self.baseline]
-        raw = [macro_p([_minus(self.values[name][s], base[s]) for s in base]) for name in names]
-        return dict(zip(names, holm(raw), strict=True))
+    def macro_p(self) -> Mapping[str, Mapping[str, float]]:
+        """Baseline -> pipeline -> p of the macro averages of the two.
+
+        Holm over all pairs with a baseline, two baselines being one pair.
+        """
+        bases = [name for name in self.baselines if name in self.values]
+        pairs = [
+            (base, name)
+            for position, base in enumerate(bases)
+            for name in self.values
+            if name not in bases[: position + 1]
+        ]
+        raw = [
+            macro_p([_minus(self.values[n][s], self.values[b][s]) for s in self.tests])
+            for b, n in pairs
+        ]
+        table: dict[str, dict[str, float]] = {base: {} for base in bases}
+        for (base, name), p in zip(pairs, holm(raw), strict=True):
+            table[base][name] = p
+            if name in table:
+                table[name][base] = p
+        return table
 
     @cached_property
     def rank_correlation(self) -> Mapping[tuple[str, str], float]:
@@ -84,22 +98,32 @@ class BySet:
             if by_set[up] and not by_set[down]
         ]
 
+    def heads(self, head: str) -> dict[str, str]:
+        """Baseline -> heading of its column of p-values: ``p (Holm)``, or ``p (Holm, NAME)``."""
+        bases = list(self.macro_p)
+        if len(bases) == 1:
+            return {bases[0]: head}
+        return {base: f"{head.removesuffix(')')}, {base})" for base in bases}
+
     def frame(self) -> pd.DataFrame:
         """One row a pipeline and set (``macro``: all): mean, 95 % interval, questions, p.
 
-        ``p`` is given for ``macro`` alone: against the baseline, Holm over the pipelines.
+        ``p (Holm)`` is given for ``macro`` alone: against the baseline; of several baselines each
+        has a column, ``p (Holm, BASELINE)``.
         """
         import pandas as pd
 
-        rows: list[tuple[object, ...]] = []
+        heads, rows = self.heads("p (Holm)"), list[tuple[object, ...]]()
         for name, sets in self.values.items():
             for key, values in sets.items():
                 interval = mean_interval(values)
-                rows.append((name, key, macro_mean([values]), *interval, len(values), None))
+                none = [None] * len(heads)
+                rows.append((name, key, macro_mean([values]), *interval, len(values), *none))
             mean, interval = self.macro[name]
             total = sum(map(len, sets.values()))
-            rows.append((name, "macro", mean, *interval, total, self.macro_p.get(name)))
-        columns = ["pipeline", "set", self.metric, "low", "high", "questions", "p (Holm)"]
+            ps = [self.macro_p[base].get(name) for base in heads]
+            rows.append((name, "macro", mean, *interval, total, *ps))
+        columns = ["pipeline", "set", self.metric, "low", "high", "questions", *heads.values()]
         return pd.DataFrame(rows, columns=columns)
 
     def _repr_html_(self) -> str:
@@ -138,7 +162,7 @@ def by_set(comparison: ComparisonData, metric: str | None = None) -> BySet:
         raise RunError(f"no question of set '{empty[0]}' has '{metric}'", where=comparison.name)
     return BySet(
         metric,
-        comparison.baseline,
+        comparison.baselines,
         {
             pipeline: {name: tuple(column[q] for q in ids) for name, ids in shared.items()}
             for pipeline, column in columns.items()

@@ -78,6 +78,12 @@ class _Grid(BaseModel):
         return self
 
 
+class _Settings(BaseModel):
+    model_config = _SHAPE
+
+    baselines: list[str] = []
+
+
 class _Manifest(BaseModel):
     """The keys of a manifest that views and commands read; all of them may be missing."""
 
@@ -91,7 +97,7 @@ class _Manifest(BaseModel):
     machine: _Machine | None = None
     specs: dict[str, str] = {}
     stages: dict[str, int] = {}
-    settings: dict[str, Any] = {}
+    settings: _Settings = _Settings()
     grid: _Grid | None = None
     versions: dict[str, str] = {}
     merged: dict[str, _Manifest] = {}

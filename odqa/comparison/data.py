@@ -32,7 +32,7 @@ class ComparisonData:
 
     ``rows`` is the primary result; tables, differences and statistics derive from it.
     ``passages`` holds the text of every passage that a view may show (the best few per question).
-    ``baseline`` names the pipeline that the others are tested against.
+    ``baseline`` names the pipeline that the others are tested against, the first of `baselines`.
     """
 
     name: str
@@ -57,6 +57,13 @@ class ComparisonData:
         ids = iter([question.id for question in self.questions])
         sizes = self.manifest.get("dataset", {}).get("sets", {})
         return {name: tuple(islice(ids, n)) for name, n in sizes.items()}
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """All pipelines that the others are tested against, ``baseline`` first."""
+        others = self.manifest.get("settings", {}).get("baselines", ())
+        names = [name for name in others if name in self.pipelines]
+        return tuple(dict.fromkeys((self.baseline, *names)))
 
     @property
     def metrics(self) -> tuple[str, ...]:

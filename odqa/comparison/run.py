@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from odqa.cache import Cache
+from odqa.comparison.baselines import as_names, check_baselines
 from odqa.comparison.costs import StageCost, stage_cost
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.pipeline_result import PipelineResult
@@ -31,7 +32,6 @@ from odqa.execution.record import StageRecord
 from odqa.metrics.measures import parse_measures
 from odqa.spec.factors import Grid
 from odqa.spec.pipeline import PipelineSpec
-from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
 
 #: Per question and slot, of how many passages the result keeps the text.
@@ -44,7 +44,7 @@ def run_comparison(
     cache: Cache,
     *,
     name: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Sequence[str] | None = None,
     latency: int = 0,
     results: Cache | None = None,
     oracle: OracleStage | None = None,
@@ -57,7 +57,7 @@ def run_comparison(
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
         explain: for how many questions to keep explanations of rankers; 0: none.
-        baseline: the pipeline the others are tested against; by default the first.
+        baseline: the pipeline (or several) the others are tested against; by default the first.
         results: the cache for results of stages, by default ``cache``; an empty one reuses none.
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
         metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
@@ -75,7 +75,7 @@ def run_comparison(
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
     if grid is not None:
         grid = grid.renamed(dict(zip(names, (spec.name for spec in specs), strict=True)))
-    baseline = _check_pipelines(specs, dataset, baseline)
+    baselines = _check_pipelines(specs, dataset, as_names(baseline))
     measures = parse_measures(metrics)
     check_data(measures, dataset)
     specs = with_gold(specs, dataset, cache)
@@ -110,7 +110,7 @@ def run_comparison(
         pipeline_results,
         tuple(row for result in pipeline_results.values() for row in scorer.rows(result)),
         _shown_passages(pipeline_results, dataset),
-        baseline,
+        baselines[0],
         make_manifest(
             specs,
             dataset,
@@ -122,7 +122,8 @@ def run_comparison(
                 "run": len(plan.nodes),
             },
             settings={"latency": latency}
-            | ({"metrics": list(measures.columns)} if metrics else {}),
+            | ({"metrics": list(measures.columns)} if metrics else {})
+            | ({"baselines": list(baselines)} if len(baselines) > 1 else {}),
             sources=_sources(plan),
             grid=grid,
         ),
@@ -145,8 +146,10 @@ def _sources(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
-def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:
-    """Check that the pipelines can be compared on this dataset; the name of the baseline.
+def _check_pipelines(
+    specs: Sequence[PipelineSpec], dataset: Dataset, baselines: Sequence[str]
+) -> tuple[str, ...]:
+    """Check that the pipelines can be compared on this dataset; the names of the baselines.
 
     Raises:
         RunError: two pipelines of one name, no such baseline, nothing to retrieve from.
@@ -162,14 +165,12 @@ def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: 
                 where=f"data {dataset.name}",
                 cure="name one (--corpus, or data.corpus of a benchmark), or say retriever: null",
             )
-    if baseline is None:
-        return names[0]
-    if baseline not in names and ceiling_name(baseline) in names:
-        return ceiling_name(baseline)
-    if baseline not in names:
-        cure = did_you_mean(baseline, names)
-        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
-    return baseline
+    chosen = [
+        ceiling_name(name) if name not in names and ceiling_name(name) in names else name
+        for name in baselines
+    ]
+    check_baselines(chosen, names)
+    return tuple(chosen) or (names[0],)
 
 
 def _result(

@@ -54,13 +54,13 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
     """One row a pipeline.
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
-    against the baseline. ``offline s`` and ``stored MB`` are spent once per corpus, on what
-    ``offline`` names, ``load s`` once per process on imports and weights; ``online ms`` per
-    question and ``questions / s`` are in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` per
-    question asked alone; ``GFLOP`` per question is analytic; ``peak MB`` is the highest resident
-    set of the process in any stage, ``J / question`` what the machine's energy counters rose by.
-    ``tokens / question`` and ``price / question`` are those of language models, and are left out
-    where no pipeline has one.
+    against the baseline; of several baselines ``p(METRIC, BASELINE)``. ``offline s`` and
+    ``stored MB`` are spent once per corpus, on what ``offline`` names, ``load s`` once per process
+    on imports and weights; ``online ms`` per question and ``questions / s`` are in batches,
+    ``p50 ms``, ``p95 ms`` and ``p99 ms`` per question asked alone; ``GFLOP`` per question is
+    analytic; ``peak MB`` is the highest resident set of the process in any stage, ``J / question``
+    what the machine's energy counters rose by. ``tokens / question`` and ``price / question`` are
+    those of language models, and are left out where no pipeline has one.
     """
     import pandas as pd
 
@@ -78,9 +78,11 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
                 else f"{cell.mean:.3f} [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
             )
         for metric, paired in tests.items():
-            test = next((t for t in paired if t.candidate == name), None)
-            if paired:
-                row[f"p({metric})"] = "baseline" if test is None else f"{test.p_corrected:.3g}"
+            for baseline in dict.fromkeys(test.baseline for test in paired):
+                several = len(comparison.baselines) > 1
+                head = f"p({metric}, {baseline})" if several else f"p({metric})"
+                test = between(paired, baseline, name)
+                row[head] = "baseline" if test is None else f"{test.p_corrected:.3g}"
         n = len(comparison.questions)
         rows.append(row | _costs(result, n) | (_usage(result, n) if has_usage else {}))
     return pd.DataFrame(rows).set_index("pipeline")
@@ -93,11 +95,23 @@ def table_html(table: pd.DataFrame, caption: str) -> str:
 
 
 def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]:
-    """Every other pipeline against the baseline on one metric; empty where it was not measured."""
+    """Every other pipeline against every baseline on one metric, two baselines once.
+
+    Empty where it was not measured.
+    """
     measured = {name for name, m in comparison.by_question if m == metric}
-    if comparison.baseline not in measured or len(measured) < 2:
+    baselines = [name for name in comparison.baselines if name in measured]
+    if not baselines or len(measured) < 2:
         return []
-    return compare_pairs(comparison.rows, comparison.baseline, metric)
+    return compare_pairs(comparison.rows, baselines, metric)
+
+
+def between(
+    tests: Sequence[PairedComparison], pipeline: str, other: str
+) -> PairedComparison | None:
+    """The test of two pipelines, whichever of them is its baseline; `None`: there is none."""
+    both = {pipeline, other}
+    return next((test for test in tests if {test.baseline, test.candidate} == both), None)
 
 
 def _costs(result: PipelineResult, n: int) -> dict[str, object]:

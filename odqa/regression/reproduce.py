@@ -121,7 +121,7 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
         dataset,
         cache,
         name=comparison.name,
-        baseline=comparison.baseline,
+        baseline=comparison.baselines,
         latency=int(comparison.manifest.get("settings", {}).get("latency", 0)),
         results=Cache(enabled=False),
         explain=0,

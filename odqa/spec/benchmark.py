@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from odqa.bounds import BoundedModel, PathText
 from odqa.data.load import DataKeys
@@ -35,6 +35,21 @@ from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.spec.problems import build
 from odqa.spec.source import Source
 from odqa.suggest import did_you_mean
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    # Behind a validator strict types are Python's: no list of JSON is a tuple any more.
+    return tuple(value) if isinstance(value, list) else value
+
+
+#: One name, or several in a list.
+Baselines = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...]),
+]
 
 
 class BenchmarkKeys(BoundedModel):
@@ -59,8 +74,10 @@ class BenchmarkKeys(BoundedModel):
         description="Key of a pipeline, such as ranker or ranker.k, and its values: every "
         "combination is compared. A value of a slot is a stage, a composition, null, or a type.",
     )
-    baseline: str | None = Field(
-        None, description="The pipeline the others are tested against; the first by default."
+    baseline: Baselines | None = Field(
+        None,
+        description="The pipeline the others are tested against, or several: [bm25, retro]; the "
+        "first by default.",
     )
     latency: int = Field(
         20,
@@ -108,7 +125,7 @@ class Benchmark:
         self,
         *,
         latency: int | None,
-        baseline: str | None,
+        baseline: tuple[str, ...] | None,
         oracle: str | None = None,
         explain: int | None = None,
         metrics: tuple[str, ...] | None = None,
@@ -201,11 +218,17 @@ def _baseline_problems(
     keys: BenchmarkKeys, specs: list[PipelineSpec], source: Source
 ) -> list[OdqaError]:
     names = [spec.name for spec in specs]
-    if keys.baseline is None or keys.baseline in names:
-        return []
-    where = source.where(("baseline",))
-    cure = did_you_mean(keys.baseline, names)
-    return [SpecError(f"no pipeline is named '{keys.baseline}'", where=where, cure=cure)]
+    problems: list[OdqaError] = []
+    for position, name in enumerate(keys.baseline or ()):
+        where = source.where(("baseline", position))
+        if ("baseline", position) not in source.places:
+            where = source.where(("baseline",))
+        if name not in names:
+            cure = did_you_mean(name, names)
+            problems.append(SpecError(f"no pipeline is named '{name}'", where=where, cure=cure))
+        elif name in (keys.baseline or ())[:position]:
+            problems.append(SpecError(f"'{name}' is named twice", where=where, cure="name it once"))
+    return problems
 
 
 def _metric_problems(keys: BenchmarkKeys, source: Source) -> list[OdqaError]:

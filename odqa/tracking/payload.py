@@ -108,7 +108,7 @@ def comparison_payload(
         RunPayload(
             comparison.name,
             tags | pair_tags(comparison),
-            {"baseline": comparison.baseline, **grid_params(comparison)},
+            {"baseline": ", ".join(comparison.baselines), **grid_params(comparison)},
             tuple(
                 Value(key, value)
                 for values in (pair_metrics(comparison), grid_metrics(comparison))

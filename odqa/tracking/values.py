@@ -64,7 +64,8 @@ def metric_name(name: str) -> str:
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
-    """Means, 95 % intervals under ``ci/``, tests under ``test/``, lost questions under ``lost/``,
+    """Means, 95 % intervals under ``ci/``, tests under ``test/`` (of several
+    baselines ``test/METRIC vs BASELINE``), lost questions under ``lost/``,
     and costs under ``cost/``."""
     metrics: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
@@ -73,10 +74,11 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             metrics[key] = cell.mean
             metrics[f"ci/{key}_low"] = cell.interval.low
             metrics[f"ci/{key}_high"] = cell.interval.high
+    several = len(comparison.baselines) > 1
     for metric in tested_metrics(comparison):
         for test in tests_for(comparison, metric):
             if test.candidate == name:
-                metrics |= _test(test)
+                metrics |= _test(test, several)
     for stage, lost in comparison.lost_counts(name).items():
         metrics[metric_name(f"lost/{stage}")] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
@@ -131,8 +133,8 @@ def grid_metrics(comparison: Comparison) -> dict[str, float]:
     return metrics
 
 
-def _test(test: PairedComparison) -> dict[str, float]:
-    """The paired test against the baseline; missing and infinite numbers are left out."""
+def _test(test: PairedComparison, with_baseline: bool) -> dict[str, float]:
+    """The paired test against a baseline; missing and infinite numbers are left out."""
     values = {
         "difference": test.difference,
         "low": test.interval.low,
@@ -146,7 +148,8 @@ def _test(test: PairedComparison) -> dict[str, float]:
         "questions_needed": test.questions_needed,
         "detectable": test.detectable,
     }
-    head = f"test/{metric_name(test.metric)}"
+    against = f" vs {test.baseline}" if with_baseline else ""
+    head = metric_name(f"test/{test.metric}{against}")
     return {
         f"{head}_{key}": float(value)
         for key, value in values.items()

@@ -53,24 +53,34 @@ class PairedComparison:
     detectable: float | None
 
 
-def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list[PairedComparison]:
+def compare_pairs(
+    rows: Iterable[MetricRow], baseline: str | Sequence[str], metric: str
+) -> list[PairedComparison]:
     """All other pipelines against the baseline, in the order of their first rows.
 
+    Of several baselines against each in turn; two of them are compared once.
+
     The p-value is McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip
-    permutation test. Holm's family are the tests returned: of one metric, without the baseline;
-    use `as_family` for a wider one.
+    permutation test. Holm's family are the tests returned: of one metric, all baselines; use
+    `as_family` for a wider one.
 
     Raises:
-        RunError: the baseline has no value of this metric, or shares no question with another.
+        RunError: a baseline has no value of this metric, or shares no question with another.
     """
     values = _values(rows, metric)
-    if baseline not in values:
-        raise RunError(
-            f"baseline '{baseline}' has no values of '{metric}'",
-            cure=did_you_mean(baseline, values),
-        )
-    others = [name for name in values if name != baseline]
-    return as_family([_compared(metric, values, baseline, candidate) for candidate in others])
+    baselines = (baseline,) if isinstance(baseline, str) else tuple(baseline)
+    for name in baselines:
+        if name not in values:
+            raise RunError(
+                f"baseline '{name}' has no values of '{metric}'", cure=did_you_mean(name, values)
+            )
+    pairs = [
+        (name, candidate)
+        for position, name in enumerate(baselines)
+        for candidate in values
+        if candidate not in baselines[: position + 1]
+    ]
+    return as_family([_compared(metric, values, *pair) for pair in pairs])
 
 
 def compare_all(rows: Iterable[MetricRow], metric: str) -> list[PairedComparison]:

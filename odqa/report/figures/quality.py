@@ -42,7 +42,7 @@ def _figure(comparison: Comparison, metric: str) -> str:
     descriptions = []
     for row, cell in enumerate(cells):
         y = _TOP + _ROW * (row + 0.5)
-        css_class = "dot hollow" if cell.pipeline == comparison.baseline else "dot"
+        css_class = "dot hollow" if cell.pipeline in comparison.baselines else "dot"
         tip = (
             f"{cell.pipeline}: {cell.mean:.3f}, {cell.interval.low:.3f} to {cell.interval.high:.3f}"
         )

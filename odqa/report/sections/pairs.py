@@ -49,16 +49,18 @@ def sets_table(comparison: Comparison) -> Table | None:
     table = comparison.by_set(metric)
     columns = [Column("pipeline", number=False), *map(Column, table.tests)]
     columns.append(Column("macro average", "mean of the means of all sets, with its 95 % interval"))
-    columns.append(Column("p (Holm)", "of the macro average against the baseline"))
+    heads = table.heads("p (Holm)")
+    meaning = "of the macro average against the baseline"
+    columns += [Column(head, f"{meaning} {base}") for base, head in heads.items()]
     rows = []
     for pipeline, sets in table.values.items():
         mean, (low, high) = table.macro[pipeline]
         rows.append(
             (
-                name(pipeline, "baseline" if pipeline == comparison.baseline else ""),
+                name(pipeline, "baseline" if pipeline in comparison.baselines else ""),
                 *(number(sum(values) / len(values), 3) for values in sets.values()),
                 number(mean, 3, f"{low:.3f} to {high:.3f}"),
-                number(table.macro_p.get(pipeline), 3),
+                *(number(table.macro_p[base].get(pipeline), 3) for base in heads),
             )
         )
     taus = [f"{a} and {b} {tau:.2f}" for (a, b), tau in table.rank_correlation.items()]

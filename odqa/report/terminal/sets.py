@@ -24,16 +24,16 @@ def set_lines(comparison: Comparison) -> list[str]:
 
 
 def _lines(table: BySet) -> list[str]:
-    rows = [[f"{table.metric} by set", *table.tests, "macro average", "p (Holm)"]]
+    heads = table.heads("p (Holm)")
+    rows = [[f"{table.metric} by set", *table.tests, "macro average", *heads.values()]]
     for name, sets in table.values.items():
         mean, (low, high) = table.macro[name]
-        p = table.macro_p.get(name)
         rows.append(
             [
                 name,
                 *(f"{sum(values) / len(values):.3f}" for values in sets.values()),
                 f"{mean:.3f} [{low:.3f}, {high:.3f}]",
-                "baseline" if p is None else f"{p:.3g}",
+                *(_p(table.macro_p[base].get(name)) for base in heads),
             ]
         )
     lines = list(aligned(rows, texts=1))
@@ -45,3 +45,7 @@ def _lines(table: BySet) -> list[str]:
             for better, worse, up, down in table.reversals
         ]
     return lines
+
+
+def _p(value: float | None) -> str:
+    return "baseline" if value is None else f"{value:.3g}"
