@@ -86,7 +86,7 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
     if issubclass(entry.load().Config, LanguageModelConfig):
-        return {"checkpoint": str(tiny_lm(folder / "tiny"))}
+        return {"checkpoint": str(tiny_lm(folder / "tiny", context=4096))}
     if entry.name == "queries":
         lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
         (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
