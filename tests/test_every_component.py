@@ -91,7 +91,7 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if entry.name == "splade":
         return {"checkpoint": str(tiny_bert(folder / "tiny", "BertForMaskedLM"))}
     if issubclass(entry.load().Config, LanguageModelConfig):
-        return {"checkpoint": str(tiny_lm(folder / "tiny"))}
+        return {"checkpoint": str(tiny_lm(folder / "tiny", context=4096))}
     if entry.name == "queries":
         lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
         (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")

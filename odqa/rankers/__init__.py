@@ -9,6 +9,8 @@ from odqa.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from odqa.rankers.colbert import ColbertConfig, ColbertRanker, TokenMatch
     from odqa.rankers.cross_encoder import CrossEncoderConfig, CrossEncoderRanker
+    from odqa.rankers.llm_listwise import LlmListwiseConfig, LlmListwiseRanker
+    from odqa.rankers.llm_pointwise import LlmPointwiseConfig, LlmPointwiseRanker
     from odqa.rankers.retro import RetroRanker, RetroRankerConfig
     from odqa.rankers.run_file import RunFileRanker, RunFileRankerConfig
 else:
@@ -17,6 +19,8 @@ else:
         {
             "colbert": ("ColbertConfig", "ColbertRanker", "TokenMatch"),
             "cross_encoder": ("CrossEncoderConfig", "CrossEncoderRanker"),
+            "llm_listwise": ("LlmListwiseConfig", "LlmListwiseRanker"),
+            "llm_pointwise": ("LlmPointwiseConfig", "LlmPointwiseRanker"),
             "retro": ("RetroRanker", "RetroRankerConfig"),
             "run_file": ("RunFileRanker", "RunFileRankerConfig"),
         },
@@ -27,6 +31,10 @@ __all__ = [
     "ColbertRanker",
     "CrossEncoderConfig",
     "CrossEncoderRanker",
+    "LlmListwiseConfig",
+    "LlmListwiseRanker",
+    "LlmPointwiseConfig",
+    "LlmPointwiseRanker",
     "RetroRanker",
     "RetroRankerConfig",
     "RunFileRanker",
