@@ -36,7 +36,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("retro.create",),
     ("checkpoints",),
     ("encoders", "models"),
-    ("indexes", "prepared_component", "generation"),
+    ("indexes", "prepared_component", "generation", "word_models"),
     ("retro.offline",),
     ("retro.rank",),
     ("retro.read",),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.checkpoints.base_model import base_model_dir
 from odqa.checkpoints.delta import Delta, merge
+from odqa.checkpoints.word_models import KINDS as WORD_MODELS
+from odqa.checkpoints.word_models import build_word_model
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
         from odqa.checkpoints.retro import build_retro
 
         build_retro(base, delta, folder)
+        return
+    if kind in WORD_MODELS:
+        build_word_model(base, delta, folder)
         return
     if kind not in _WRITERS:
         raise CheckpointError(f"kind '{kind}' is unknown to this version", cure="upgrade odqa")

@@ -34,6 +34,7 @@ EMBEDDED: dict[str, str] = {
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
     "retro-decoder": "RETRO ranker whose decoder ranks, with and without its cosine",
     "retro-reader": "RETRO that generates answers",
+    "knrm": "ranker of kernels over cosines of word vectors, to be added to BM25's score",
 }
 
 PREFIX = "embedded:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ def mine(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run files (default: where it looks).")
     ] = None,
+    retriever: Annotated[
+        Literal["sentence", "bm25"], typer.Option(help="What searches.")
+    ] = "sentence",
     checkpoint: Annotated[
         str, typer.Option(help="Sentence encoder that searches.")
     ] = "embedded:minilm",
@@ -37,6 +40,7 @@ def mine(
     for path in run(
         recipe,
         out,
+        retriever=retriever,
         checkpoint=checkpoint,
         depth=depth,
         true_negatives_only=true_negatives,

@@ -22,6 +22,10 @@ _LIMITS = (
     "is named above: a working default and a fair object of comparison, not a strong model.",
     "Six layers of width 384: the size of the base model bounds what it can do.",
 )
+_LOW_RANK = (
+    "low-rank change (rank {r}, alpha {alpha:g}) of all linear layers of all-MiniLM-L6-v2, new "
+    "layers whole; stored in float16"
+)
 
 
 def write_card(
@@ -31,6 +35,9 @@ def write_card(
     curve: Sequence[Mapping[str, float]],
     metric: str,
     measurements: Sequence[str] = (),
+    *,
+    weights: str = "",
+    limits: Sequence[str] = _LIMITS,
 ) -> None:
     """Write ``card.md`` from the recipe, the learning curve and ``config.json`` in ``folder``.
 
@@ -41,6 +48,8 @@ def write_card(
         curve: figures on the validation split by step.
         metric: the one the checkpoint was chosen by.
         measurements: lines about figures on other questions, each with its command.
+        weights: what is stored; default: the low-rank change.
+        limits: what to know before using it.
     """
     folds = recipe.data.folds
     best = max(curve, key=lambda row: row.get(metric, float("-inf")), default={})
@@ -54,8 +63,9 @@ def write_card(
         )
         title = f"Cross-validated figures (mean and standard error over {folds} folds)"
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
-    weights = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
+    sources = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
     optim, lora = recipe.optim, recipe.lora
+    stored = weights or _LOW_RANK.format(r=lora.r, alpha=lora.alpha)
     lines = [
         f"# {name}",
         "",
@@ -66,7 +76,7 @@ def write_card(
         "## Trained on",
         *(
             f"- {LICENCES.get(source, source)}: weight {weight:g}"
-            for source, weight in weights.items()
+            for source, weight in sources.items()
         ),
         "",
         "No text of these sources is part of the package.",
@@ -74,8 +84,7 @@ def write_card(
         "## How",
         f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
         *_stages(recipe),
-        f"- low-rank change (rank {lora.r}, alpha {lora.alpha:g}) of all linear layers of "
-        "all-MiniLM-L6-v2, new layers whole; stored in float16",
+        f"- {stored}",
         f"- {kept.format(optim.batch * optim.accumulate)}",
         "",
         f"## {title}",
@@ -83,7 +92,7 @@ def write_card(
         "",
         *(["## Measured", *measurements, ""] if measurements else []),
         "## Limits",
-        *(f"- {line}" for line in _LIMITS),
+        *(f"- {line}" for line in limits),
         "",
     ]
     (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")

@@ -60,8 +60,9 @@ def initialise_from(task: Task, model: nn.Module, folder: Path) -> None:
     deltas = _read_deltas(models, folder)
     lora = task.recipe.lora
     for delta in deltas.values():
-        scale = delta.config["lora"]
-        if scale["alpha"] * lora.r != lora.alpha * scale["r"]:
+        # A word model's tensors are whole.
+        scale = delta.config.get("lora")
+        if scale is not None and scale["alpha"] * lora.r != lora.alpha * scale["r"]:
             raise CheckpointError(
                 f"its changes are scaled by {scale['alpha']:g}/{scale['r']}, the recipe's by "
                 f"{lora.alpha:g}/{lora.r}",

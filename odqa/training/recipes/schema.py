@@ -18,6 +18,10 @@ TaskName = Literal[
     "retro-ranker",
     "retro-lm",
     "retro-reader",
+    "knrm",
+    "drmm",
+    "dssm",
+    "snrm",
 ]
 
 

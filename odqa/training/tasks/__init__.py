@@ -15,6 +15,10 @@ _TASKS = {
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
     "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
+    "knrm": "odqa.training.tasks.knrm:KnrmTask",
+    "drmm": "odqa.training.tasks.drmm:DrmmTask",
+    "dssm": "odqa.training.tasks.dssm:DssmTask",
+    "snrm": "odqa.training.tasks.snrm:SnrmTask",
 }
 
 

@@ -108,3 +108,13 @@ def own_passages(scores: Tensor, width: int) -> Tensor:
     """
     rows = torch.arange(len(scores), device=scores.device)
     return scores.view(len(scores), len(scores), width)[rows, rows]
+
+
+def pairwise_hinge(scores: Tensor, margin: float) -> Tensor:
+    """Mean over all others of ``max(0, margin - gold + other)``.
+
+    Args:
+        scores: [questions, passages], gold passage in column 0.
+        margin: by which gold should be ahead.
+    """
+    return (margin - scores[:, :1] + scores[:, 1:]).clamp(min=0).mean()

@@ -13,6 +13,7 @@ from odqa.training.tasks.losses import (
     in_batch_with_distillation,
     listwise,
     own_passages,
+    pairwise_hinge,
     span,
 )
 
@@ -87,3 +88,9 @@ def test_distillation_is_added_on_each_questions_own_passages() -> None:
 def test_own_passages_are_the_block_of_each_question() -> None:
     scores = torch.arange(12.0).view(2, 6)
     assert own_passages(scores, 3).tolist() == [[0.0, 1.0, 2.0], [9.0, 10.0, 11.0]]
+
+
+def test_pairwise_hinge_by_hand() -> None:
+    scores = torch.tensor([[0.5, 0.7, -1.0], [0.9, 0.2, 0.1]])
+    # 1 - 0.5 + 0.7 = 1.2, 1 - 0.5 - 1 < 0, 1 - 0.9 + 0.2 = 0.3, 1 - 0.9 + 0.1 = 0.2.
+    assert float(pairwise_hinge(scores, 1.0)) == pytest.approx((1.2 + 0 + 0.3 + 0.2) / 4)
