@@ -127,7 +127,9 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
 
         folder = cache.artifact("lucene", identity, build)
         check_folder(folder)
-        feedback = rm3 and Feedback(rm3.fb_terms, rm3.fb_docs, rm3.original_query_weight)
+        feedback = None
+        if rm3 is not None:
+            feedback = Feedback(rm3.fb_terms, rm3.fb_docs, rm3.original_query_weight)
         index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b, feedback=feedback)
         return Opened(index, (Stored("inverted index", cache.bytes(folder)),))
 
