@@ -26,6 +26,6 @@ class Marginal(LogitsProcessor):
         """Log-probabilities [texts * beams, vocabulary] of logits of the same shape."""
         each = scores.float().log_softmax(-1).reshape(len(self._priors), -1, scores.shape[-1])
         weighted = each + self._priors.to(each)[:, None, None]
-        groups = weighted.split(self._sizes)
+        groups = torch.split(weighted, self._sizes)
         mixed = [group.logsumexp(0, keepdim=True).expand(len(group), -1, -1) for group in groups]
         return torch.cat(mixed).flatten(0, 1).to(scores.dtype)
