@@ -25,6 +25,9 @@ def table(
     effects: Annotated[
         bool, typer.Option("--effects", help="What each factor of a grid buys, and costs.")
     ] = False,
+    paradigms: Annotated[
+        bool, typer.Option("--map", help="Every stage by its place on the map of paradigms.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -36,10 +39,11 @@ def table(
     from odqa.report.tables import to_latex, to_markdown
     from odqa.report.terminal.effects import grid_lines
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
+    from odqa.report.terminal.paradigms import map_lines
     from odqa.report.terminal.render import render
 
     flags = {"--latex": latex, "--markdown": markdown, "--pairs": pairs, "--overlap": overlap}
-    flags["--effects"] = effects
+    flags |= {"--effects": effects, "--map": paradigms}
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1:
         raise RunError(f"{' and '.join(chosen)} do not go together", cure="choose one")
@@ -57,6 +61,8 @@ def table(
     elif effects:
         comparison.effects()  # a run that is no grid is refused
         echo("\n".join(grid_lines(comparison)))
+    elif paradigms:
+        echo("\n".join(map_lines(comparison)))
     elif everything:
         echo(render(comparison))
     else:
