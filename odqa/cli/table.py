@@ -34,6 +34,9 @@ def table(
     usage: Annotated[
         bool, typer.Option("--usage", help="What language models were asked for, and its price.")
     ] = False,
+    paradigms: Annotated[
+        bool, typer.Option("--map", help="Every stage by its place on the map of paradigms.")
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Tests, stages and specs too, as in table.txt.")
     ] = False,
@@ -46,6 +49,7 @@ def table(
     from odqa.report.tables import to_latex, to_markdown
     from odqa.report.terminal.effects import grid_lines
     from odqa.report.terminal.pairs import overlap_lines, pair_lines
+    from odqa.report.terminal.paradigms import map_lines
     from odqa.report.terminal.render import render
     from odqa.report.terminal.usage import usage_lines
 
@@ -57,6 +61,7 @@ def table(
         "--overlap": overlap,
         "--effects": effects,
         "--usage": usage,
+        "--map": paradigms,
     }
     chosen = [flag for flag, is_set in {**flags, "--all": everything}.items() if is_set]
     if len(chosen) > 1 and chosen not in (["--latex", "--pairs"], ["--markdown", "--pairs"]):
@@ -84,6 +89,8 @@ def table(
         echo("\n".join(grid_lines(comparison)))
     elif usage:
         echo("\n".join(usage_lines(comparison)) or "no stage asked a language model")
+    elif paradigms:
+        echo("\n".join(map_lines(comparison)))
     elif everything:
         echo(render(comparison))
     else:

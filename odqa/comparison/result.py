@@ -59,6 +59,12 @@ class Comparison(ComparisonData):
 
         return paired_frame(self)
 
+    def map(self) -> pd.DataFrame:
+        """Every compared stage by its place on the map of paradigms, with quality and own costs."""
+        from odqa.comparison.paradigms import map_frame
+
+        return map_frame(self)
+
     def pairs(self, metric: str | None = None) -> AllPairs:
         """Every pipeline against every other on one metric, by default the deciding one.
 

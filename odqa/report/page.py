@@ -22,6 +22,7 @@ from odqa.report.sections.effects import (
 )
 from odqa.report.sections.losses import changes_table, stages_table
 from odqa.report.sections.pairs import pairs_table, sets_table
+from odqa.report.sections.paradigms import map_table
 from odqa.report.sections.quality import (
     metrics_table,
     quality_table,
@@ -82,6 +83,7 @@ def render_page(comparison: Comparison) -> str:
         ],
         losses_figure=Markup(losses_figure(comparison) or ""),
         paradigm_map=Markup(paradigm_map(comparison)),
+        map_table=map_table(comparison),
     )
 
 
