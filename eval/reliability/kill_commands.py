@@ -20,7 +20,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -220,13 +220,12 @@ def series(
     assert expected
     counts: Counter[str] = Counter()
     step = max(1, writes // kills)
-    at = iter(range(1, writes + 1, step)) if command.writes else iter(())
+    at = deque(range(1, writes + 1, step))
     number = 0
-    while number < kills and time.monotonic() < end:
+    while (number < kills or at) and time.monotonic() < end:
         begin()
-        write = next(at, None)
-        if write is not None:
-            was_killed = killed_at(write, out, work)
+        if at:
+            was_killed = killed_at(at.popleft(), out, work)
         else:
             was_killed = killed_after(chance.uniform(0, total), work)
         if not was_killed:
