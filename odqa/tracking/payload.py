@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from odqa.comparison.verdict import verdict
 from odqa.escapes import markdown
 from odqa.tracking.pairs import pair_metrics, pair_tags, pair_texts
+from odqa.tracking.sets import rank_metrics, set_metrics, set_tags
 from odqa.tracking.spans import TraceBuilder, TraceRecord
 from odqa.tracking.values import (
     grid_metrics,
@@ -107,12 +108,12 @@ def comparison_payload(
         round(1000 * datetime.fromisoformat(started).timestamp()) if started else 0,
         RunPayload(
             comparison.name,
-            tags | pair_tags(comparison),
+            tags | pair_tags(comparison) | set_tags(comparison),
             {"baseline": ", ".join(comparison.baselines), **grid_params(comparison)},
             tuple(
                 Value(key, value)
-                for values in (pair_metrics(comparison), grid_metrics(comparison))
-                for key, value in values.items()
+                for part in (pair_metrics, rank_metrics, grid_metrics)
+                for key, value in part(comparison).items()
             ),
             pair_texts(comparison),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
@@ -171,7 +172,7 @@ def _identity(comparison: Comparison) -> str:
 
 def _pipeline(comparison: Comparison, name: str, folder: Path) -> RunPayload:
     spec = comparison.result(name).spec
-    metrics = pipeline_metrics(comparison, name)
+    metrics = pipeline_metrics(comparison, name) | set_metrics(comparison, name)
     files = tuple(_tree(folder / "pipelines" / name))
     return RunPayload(
         name,

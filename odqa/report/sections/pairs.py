@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from odqa.comparison.all_pairs import LEVEL
 from odqa.comparison.verdict import deciding_metric
 from odqa.report.sections.table import Cell, Column, Table, name, number
+from odqa.report.terminal.sets import first_text, rank_text
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -63,6 +64,10 @@ def sets_table(comparison: Comparison) -> Table | None:
                 *(number(table.macro_p[base].get(pipeline), 3) for base in heads),
             )
         )
-    taus = [f"{a} and {b} {tau:.2f}" for (a, b), tau in table.rank_correlation.items()]
-    order = f"; order of pipelines (Kendall's tau): {', '.join(taus)}" if len(rows) > 1 else ""
+    order = ""
+    if len(rows) > 1:
+        order = (
+            f"; order of pipelines (Kendall's tau, 95 % interval): {rank_text(table)}; first in "
+            f"resamples: {first_text(table)}. {table.conclusion()}"
+        )
     return Table("sets", f"{metric} by question set{order}", tuple(columns), tuple(rows))
