@@ -21,6 +21,7 @@ from odqa.execution.ceilings import OracleStage
 from odqa.execution.explain import QUESTIONS
 from odqa.spec.benchmark import Benchmark
 from odqa.spec.datasets import cut, open_dataset
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.stages.part import Part
@@ -52,6 +53,7 @@ def compare(
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
+    judge: JudgeConfig | None = None,
     cache: Cache | None = None,
     name: str | None = None,
 ) -> Comparison:
@@ -66,6 +68,7 @@ def compare(
         oracle: ``"retriever"`` feeds gold passages (qrels) to the later stages.
         explain: for how many questions to keep what rankers looked at.
         metrics: which to show and test, most important first: ``["em", "nDCG@20"]``.
+        judge: a language model that judges answers: the metric ``judge``.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
@@ -85,6 +88,7 @@ def compare(
         oracle=oracle,
         explain=explain,
         metrics=metrics,
+        judge=judge,
     )
 
 
@@ -107,6 +111,7 @@ def compare_benchmark(
         oracle=keys.oracle,
         explain=keys.explain,
         metrics=keys.metrics,
+        judge=keys.judge,
     )
 
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from odqa.cache import Cache
 from odqa.comparison.costs import StageCost, stage_cost
+from odqa.comparison.judge import judge_rows
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
@@ -29,6 +30,7 @@ from odqa.execution.latency import Latency, cached_latency
 from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
 from odqa.metrics.measures import parse_measures
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.pipeline import PipelineSpec
 from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
@@ -49,6 +51,7 @@ def run_comparison(
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
+    judge: JudgeConfig | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
@@ -60,6 +63,7 @@ def run_comparison(
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
         metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
             first decides. Without any, the usual ones.
+        judge: a language model that judges answers: the metric ``judge``.
 
     Raises:
         RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a
@@ -71,7 +75,7 @@ def run_comparison(
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
     baseline = _check_pipelines(specs, dataset, baseline)
     measures = parse_measures(metrics)
-    check_data(measures, dataset)
+    check_data(measures, dataset, judge)
     specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
     started_at, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
@@ -97,12 +101,22 @@ def run_comparison(
             _explanations(spec, stages, dataset, cache, explain),
         )
     scorer = Scorer(dataset, measures)
+    rows = [row for result in pipeline_results.values() for row in scorer.rows(result)]
+    settings: dict[str, object] = {"latency": latency}
+    settings |= {"metrics": list(measures.columns)} if metrics else {}
+    if judge is not None:
+        judged, spent = judge_rows(judge, dataset.questions.questions, pipeline_results, cache)
+        rows += judged
+        settings |= {
+            "judge": judge.model_dump(mode="json", exclude_defaults=True),
+            "judging": spent,
+        }
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
         pipeline_results,
-        tuple(row for result in pipeline_results.values() for row in scorer.rows(result)),
+        tuple(rows),
         _shown_passages(pipeline_results, dataset),
         baseline,
         make_manifest(
@@ -115,8 +129,7 @@ def run_comparison(
                 "of pipelines": sum(len(spec.stages) for spec in specs),
                 "run": len(plan.nodes),
             },
-            settings={"latency": latency}
-            | ({"metrics": list(measures.columns)} if metrics else {}),
+            settings=settings,
             sources=_sources(plan),
         ),
     )

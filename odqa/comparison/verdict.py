@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from odqa.comparison.judge import judge_notice
 from odqa.comparison.table import tests_for
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _best(comparison: ComparisonData, metric: str, cells: Mapping[str, Summary])
 
 
 def notices(comparison: ComparisonData) -> list[str]:
-    """Notices for a reader of the results: licences, small models, ceilings, machines."""
+    """Notices for a reader of the results: licences, small models, ceilings, machines, judge."""
     lines = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
     # Configs with defaults: a checkpoint that is embedded by default is not in the spec's text.
     stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
@@ -112,6 +113,8 @@ def notices(comparison: ComparisonData) -> list[str]:
     machines = [manifest.get("machine", {}) for manifest in merged]
     if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
         lines[MACHINES] = None
+    if judging := comparison.manifest.get("settings", {}).get("judging"):
+        lines[judge_notice(judging)] = None
     return list(lines)
 
 
