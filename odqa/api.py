@@ -24,6 +24,7 @@ from odqa.spec.benchmark import Benchmark
 from odqa.spec.datasets import cut, open_dataset
 from odqa.spec.factors import Grid
 from odqa.spec.grid import Axis, axes_of_values, load_grid
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.locate import built_in_specs
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.spec.source import Source
@@ -57,6 +58,7 @@ def compare(
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
     grid: Mapping[str, Sequence[Any]] | None = None,
+    judge: JudgeConfig | None = None,
     cache: Cache | None = None,
     name: str | None = None,
     corpus: str | None = None,
@@ -77,6 +79,7 @@ def compare(
         metrics: which to show and test, most important first: ``["em", "nDCG@20"]``.
         grid: key -> values, such as ``{"ranker.k": [10, 20, 50]}``: compares every combination,
             laid over each of ``pipelines`` (without any, over nothing); see `odqa.spec.grid`.
+        judge: a language model that judges answers: the metric ``judge``.
 
     Raises:
         OdqaError: anything wrong with specs, data or environment, as one line.
@@ -101,6 +104,7 @@ def compare(
         explain=explain,
         metrics=metrics,
         grid=factors,
+        judge=judge,
     )
 
 
@@ -124,6 +128,7 @@ def compare_benchmark(
         explain=keys.explain,
         metrics=keys.metrics,
         grid=benchmark.grid,
+        judge=keys.judge,
     )
 
 

@@ -11,6 +11,7 @@ from typing import cast
 from odqa.cache import Cache
 from odqa.comparison.baselines import as_names, check_baselines
 from odqa.comparison.costs import StageCost, stage_cost
+from odqa.comparison.judge import judge_rows
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
@@ -31,6 +32,7 @@ from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
 from odqa.metrics.measures import parse_measures
 from odqa.spec.factors import Grid
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.pipeline import PipelineSpec
 from odqa.types import Hit, Passage
 
@@ -51,6 +53,7 @@ def run_comparison(
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
     grid: Grid | None = None,
+    judge: JudgeConfig | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
@@ -63,6 +66,7 @@ def run_comparison(
         metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
             first decides. Without any, the usual ones.
         grid: which levels of which factors the pipelines have, where they are those of a grid.
+        judge: a language model that judges answers: the metric ``judge``.
 
     Raises:
         RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a
@@ -77,7 +81,7 @@ def run_comparison(
         grid = grid.renamed(dict(zip(names, (spec.name for spec in specs), strict=True)))
     baselines = _check_pipelines(specs, dataset, as_names(baseline))
     measures = parse_measures(metrics)
-    check_data(measures, dataset)
+    check_data(measures, dataset, judge)
     specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
     started_at, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
@@ -103,12 +107,23 @@ def run_comparison(
             _explanations(spec, stages, dataset, cache, explain),
         )
     scorer = Scorer(dataset, measures)
+    rows = [row for result in pipeline_results.values() for row in scorer.rows(result)]
+    settings: dict[str, object] = {"latency": latency}
+    settings |= {"metrics": list(measures.columns)} if metrics else {}
+    settings |= {"baselines": list(baselines)} if len(baselines) > 1 else {}
+    if judge is not None:
+        judged, spent = judge_rows(judge, dataset.questions.questions, pipeline_results, cache)
+        rows += judged
+        settings |= {
+            "judge": judge.model_dump(mode="json", exclude_defaults=True),
+            "judging": spent,
+        }
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
         pipeline_results,
-        tuple(row for result in pipeline_results.values() for row in scorer.rows(result)),
+        tuple(rows),
         _shown_passages(pipeline_results, dataset),
         baselines[0],
         make_manifest(
@@ -121,9 +136,7 @@ def run_comparison(
                 "of pipelines": sum(len(spec.stages) for spec in specs),
                 "run": len(plan.nodes),
             },
-            settings={"latency": latency}
-            | ({"metrics": list(measures.columns)} if metrics else {})
-            | ({"baselines": list(baselines)} if len(baselines) > 1 else {}),
+            settings=settings,
             sources=_sources(plan),
             grid=grid,
         ),

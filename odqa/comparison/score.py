@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from odqa.comparison.judge import JUDGE
 from odqa.errors import RunError
 from odqa.metrics.has_answer import AnswerFinder
 from odqa.metrics.measures import Measures, needed_measures
@@ -13,6 +14,7 @@ from odqa.metrics.rows import DEFAULT, MetricRow, hit_rows, judge_hits, score_an
 if TYPE_CHECKING:
     from odqa.comparison.pipeline_result import PipelineResult
     from odqa.data.dataset import Dataset
+    from odqa.spec.judge import JudgeConfig
     from odqa.types import Hit
 
 _Values = Mapping[str, Mapping[str, float]]
@@ -90,11 +92,11 @@ class Scorer:
         return self._judged[key][1]
 
 
-def check_data(measures: Measures, dataset: Dataset) -> None:
+def check_data(measures: Measures, dataset: Dataset, judge: JudgeConfig | None = None) -> None:
     """Check that the dataset has what the metrics need.
 
     Raises:
-        RunError: no relevance judgements, or accepted answers that are expressions.
+        RunError: no relevance judgements, accepted answers that are expressions, or no judge.
     """
     has_pages = any(question.supporting for question in dataset.questions)
     for name, qrels_will_do in needed_measures(measures).items():
@@ -104,6 +106,18 @@ def check_data(measures: Measures, dataset: Dataset) -> None:
                 where="metrics",
                 cure="choose recall@k or has_answer@k, or all_gold@k with qrels",
             )
+    if JUDGE in measures.columns and judge is None:
+        raise RunError(
+            f"'{JUDGE}' needs a language model, and none is named",
+            where="metrics",
+            cure="name one in the benchmark spec: judge: {checkpoint: …} or {endpoint: …}",
+        )
+    if judge is not None and dataset.matching == "regex":
+        raise RunError(
+            f"'{JUDGE}' compares texts, and accepted answers are expressions here",
+            where="judge",
+            cure="leave the judge out",
+        )
     if measures.rankings and dataset.qrels is None:
         raise RunError(
             f"'{next(iter(measures.rankings))}' needs relevance judgements, and there are none",

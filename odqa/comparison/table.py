@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HEADLINE = (
     "em",
     "f1",
+    "judge",
     "retrieved_recall@1",
     "retrieved_recall@20",
     "ranked_recall@1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.judge import judge_notice
 from odqa.comparison.table import between, tests_for
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _against(
 
 
 def notices(comparison: ComparisonData) -> list[str]:
-    """Notices for a reader of the results: licences, small models, ceilings, machines."""
+    """Notices for a reader of the results: licences, small models, ceilings, machines, judge."""
     lines = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
     # Configs with defaults: a checkpoint that is embedded by default is not in the spec's text.
     stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
@@ -132,6 +133,8 @@ def notices(comparison: ComparisonData) -> list[str]:
     machines = [manifest.get("machine", {}) for manifest in merged]
     if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
         lines[MACHINES] = None
+    if judging := comparison.manifest.get("settings", {}).get("judging"):
+        lines[judge_notice(judging)] = None
     return list(lines)
 
 

@@ -31,6 +31,7 @@ _ANSWER = (
     Metric("contains", "An accepted answer is in the answer."),
     Metric("token_recall", "Share of an accepted answer's tokens that the answer has."),
     Metric("equivalent", "The answer means the same as an accepted one, by rules."),
+    Metric("judge", "A language model, the benchmark's judge, accepts the answer."),
     Metric("reader_em_given_answer", "em, over questions whose passages held an accepted answer."),
     Metric("reader_f1_given_answer", "f1, over questions whose passages held an accepted answer."),
 )

@@ -6,15 +6,14 @@ two words count against each other, and no other token does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from odqa.generation import LanguageModel, Prompt, open_language_model
-from odqa.generation.reasoning import without_reasoning
 from odqa.generation.templates import check_template, fill
+from odqa.generation.yes_no import bare, parse_yes_no
 from odqa.interfaces import Cost, Ranker
 from odqa.meters.usage import note_count
 from odqa.prepared_component import Opened, PreparedComponent
@@ -54,7 +53,7 @@ class LlmPointwiseConfig(PromptedConfig):
     def _fits_together(self) -> LlmPointwiseConfig:
         fields = ("question", "passage")
         check_template("prompt", self.prompt, fields, fields)
-        if _bare(self.yes) == _bare(self.no):
+        if bare(self.yes) == bare(self.no):
             raise ValueError("yes and no are the same word")
         return self
 
@@ -117,19 +116,6 @@ class LlmPointwiseRanker(
             values = self._model.choose(prompts, (config.yes, config.no))
             return [yes - no for yes, no in values]
         completions = self._model.complete(prompts, max_tokens=config.max_answer_tokens)
-        verdicts = [_verdict(completion.text, config) for completion in completions]
+        verdicts = [parse_yes_no(c.text, config.yes, config.no) for c in completions]
         note_count("answers neither yes nor no", verdicts.count(None))
         return [0.5 if verdict is None else float(verdict) for verdict in verdicts]
-
-
-def _verdict(text: str, config: LlmPointwiseConfig) -> bool | None:
-    """Whether the text begins with yes; `None` where it begins with neither word."""
-    begin = _bare(without_reasoning(text))
-    for word, verdict in ((config.yes, True), (config.no, False)):
-        if re.match(rf"{re.escape(_bare(word))}(?!\w)", begin):
-            return verdict
-    return None
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"^[\W_]+", "", text.casefold())

@@ -29,6 +29,7 @@ from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
 from odqa.metrics.measures import parse_measures
 from odqa.spec.factors import Grid
 from odqa.spec.grid import axes_of, axes_of_texts, joined_axes, load_grid
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.locate import built_in_specs
 from odqa.spec.merge import read_with_parents
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
@@ -98,6 +99,11 @@ class BenchmarkKeys(BoundedModel):
         (),
         description="Which metrics to show and test, most important first: em, f1, equivalent, "
         "nDCG@20, R@100, retrieved_R@100, has_answer@5; the usual ones by default.",
+    )
+    judge: JudgeConfig | None = Field(
+        None,
+        description="A language model that judges answers: the metric judge. Its verdicts are "
+        "cached by content.",
     )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
