@@ -89,6 +89,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "ranker": {
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
+        "drmm": "odqa.rankers.drmm:DrmmRanker",
         "knrm": "odqa.rankers.knrm:KnrmRanker",
         "retro": "odqa.rankers.retro:RetroRanker",
         "run": "odqa.rankers.run_file:RunFileRanker",
