@@ -90,6 +90,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "ranker": {
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
+        "drmm": "odqa.rankers.drmm:DrmmRanker",
         "knrm": "odqa.rankers.knrm:KnrmRanker",
         "llm_listwise": "odqa.rankers.llm_listwise:LlmListwiseRanker",
         "llm_pointwise": "odqa.rankers.llm_pointwise:LlmPointwiseRanker",

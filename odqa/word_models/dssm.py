@@ -103,7 +103,7 @@ class Dssm(nn.Module):
                 torch.diff(starts, append=starts.new_tensor([len(rows)])),
             )
             squares = torch.zeros(len(starts), device=rows.device).index_add(0, text, counts**2)
-            counts = counts / squares.sqrt()[text]
+            counts = counts / squares.sqrt().clamp(min=1e-12)[text]
         state = F.embedding_bag(rows, self.hashing, starts, mode="sum", per_sample_weights=counts)
         state = (state + self.hashing_bias).tanh()
         for layer in self.layers:

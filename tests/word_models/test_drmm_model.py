@@ -36,10 +36,10 @@ def test_by_hand() -> None:
     """Two question words, bins of [-1, 0), [0, 1) and exact, one hidden unit."""
     drmm = Drmm(DrmmSettings(bins=3, hidden=1))
     with torch.no_grad():
-        drmm.layers[0].weight.copy_(torch.tensor([[-1.0, 0.5, 2.0]]))  # type: ignore[operator]
-        drmm.layers[0].bias.fill_(0.1)  # type: ignore[operator]
-        drmm.layers[2].weight.fill_(0.8)  # type: ignore[operator]
-        drmm.layers[2].bias.fill_(-0.2)  # type: ignore[operator]
+        drmm.layers[0].weight.copy_(torch.tensor([[-1.0, 0.5, 2.0]]))
+        drmm.layers[0].bias.fill_(0.1)
+        drmm.layers[2].weight.fill_(0.8)
+        drmm.layers[2].bias.fill_(-0.2)
         drmm.gate.fill_(0.5)
         histograms = torch.tensor([[[0.0, math.log(3), math.log(2)], [math.log(2), 0.0, 0.0]]])
         score = drmm(histograms, torch.tensor([[2.0, 4.0]]), torch.ones(1, 2))

@@ -26,13 +26,13 @@ def load(folder: Path) -> DssmModel:
 @pytest.mark.parametrize("counts", ["raw", "unit"])
 def test_by_hand(counts: str) -> None:
     """Two known trigrams: at# twice (of "at" and of "cat"), cat once."""
-    dssm = Dssm(DssmSettings((2, 2), counts=counts), 2)  # type: ignore[arg-type]
+    dssm = Dssm(DssmSettings((2, 2), counts=counts), 2)
     with torch.no_grad():
         dssm.hashing.copy_(torch.tensor([[0.3, -0.2], [0.5, 0.1]]))
         dssm.hashing_bias.copy_(torch.tensor([0.1, 0.0]))
         layer = dssm.layers[0]
-        layer.weight.copy_(torch.tensor([[1.0, -1.0], [0.5, 2.0]]))  # type: ignore[operator]
-        layer.bias.copy_(torch.tensor([0.0, -0.3]))  # type: ignore[operator]
+        layer.weight.copy_(torch.tensor([[1.0, -1.0], [0.5, 2.0]]))
+        layer.bias.copy_(torch.tensor([0.0, -0.3]))
         (vector,) = dssm(*bags(Trigrams(["at#", "cat"]), ["cat at"]))
     length = math.sqrt(5) if counts == "unit" else 1.0
     first = math.tanh((2 * 0.3 + 0.5) / length + 0.1), math.tanh((2 * -0.2 + 0.1) / length)

@@ -35,10 +35,10 @@ def test_by_hand() -> None:
     snrm = Snrm(SnrmSettings(window=3, hidden=(1,), terms=2), dim=1)
     with torch.no_grad():
         first, last = snrm.layers
-        first.weight.copy_(torch.tensor([[1.0, 2.0, 4.0]]))  # type: ignore[operator]
-        first.bias.fill_(-1.0)  # type: ignore[operator]
-        last.weight.copy_(torch.tensor([[0.5], [-1.0]]))  # type: ignore[operator]
-        last.bias.copy_(torch.tensor([0.25, 3.0]))  # type: ignore[operator]
+        first.weight.copy_(torch.tensor([[1.0, 2.0, 4.0]]))
+        first.bias.fill_(-1.0)
+        last.weight.copy_(torch.tensor([[0.5], [-1.0]]))
+        last.bias.copy_(torch.tensor([0.25, 3.0]))
         # Directions alone count: 1, -1, 1; the last word is padding.
         terms = snrm(torch.tensor([[[5.0], [-2.0], [1.0], [9.0]]]), torch.tensor([[1.0, 1, 1, 0]]))
     # Windows (0, 1, -1), (1, -1, 1) and (-1, 1, 0): 2 - 4, 1 - 2 + 4 and -1 + 2, less 1, not below
@@ -105,6 +105,6 @@ def test_settings_are_obeyed_or_refused(
 
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:
     model = load(tiny_snrm(tmp_path))
-    model._layers.layers[1].bias.data.fill_(float("inf"))  # type: ignore[union-attr, operator]
+    model._layers.layers[1].bias.data.fill_(float("inf"))
     with pytest.raises(CheckpointError, match="gives question 'q' a vector that is no finite"):
         model.encode(["king"], ["q"], "question")

@@ -28,6 +28,9 @@ class DssmTaskSettings(WordRetrieverSettings):
     counts: Counts = Field(
         "unit", description="Trigram counts scaled to unit length, or raw as in the paper."
     )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of a text's trigrams left out in training, at random."
+    )
     least: int = Field(
         5, ge=1, description="Trigrams that so many training texts have are in the matrix."
     )
@@ -62,6 +65,10 @@ class DssmTask(WordRetrieverTask):
         return dict(zip(("rows", "counts", "starts"), bags(self._trigrams, texts), strict=True))
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        for side in ("questions", "passages"):
+            counts = batch[side]["counts"]
+            kept = torch.rand_like(counts) >= self.settings.dropout
+            batch[side] = {**batch[side], "counts": counts * kept}
         questions, passages = self.vectors(model, batch)
         return listwise(self.settings.gamma * torch.einsum("nd,nmd->nm", questions, passages))
 

@@ -29,6 +29,9 @@ class SnrmTaskSettings(WordRetrieverSettings):
         description="Cosine from which a word begins to have another word's latent term, at "
         "step 0.",
     )
+    gain: float = Field(
+        4.0, gt=0, description="What latent terms are multiplied by at step 0, beside idf."
+    )
     margin: float = Field(1.0, gt=0, description="By which the hinge wants gold to be ahead.")
     l1: float = Field(
         1e-4, ge=0, description="Weight of the mean L1 norm of questions and passages: lambda."
@@ -66,6 +69,7 @@ class SnrmTask(WordRetrieverTask):
         nn.init.zeros_(first.bias)
         both = torch.cat([torch.eye(dim), -torch.eye(dim)])
         first.weight[:, middle * dim : (middle + 1) * dim] += both
+        weights = self.settings.gain * weights
         last.weight.copy_(torch.cat([words, -words], dim=1) * weights[:, None])
         last.bias.copy_(-self.settings.threshold * weights)
 
