@@ -15,6 +15,7 @@ TaskName = Literal[
     "reader",
     "dpr",
     "sentence",
+    "splade",
     "retro-ranker",
     "retro-lm",
     "retro-reader",

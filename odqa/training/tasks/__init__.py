@@ -12,6 +12,7 @@ _TASKS = {
     "reader": "odqa.training.tasks.reader:ReaderTask",
     "dpr": "odqa.training.tasks.dpr:DprTask",
     "sentence": "odqa.training.tasks.sentence:SentenceTask",
+    "splade": "odqa.training.tasks.splade:SpladeTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
     "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
