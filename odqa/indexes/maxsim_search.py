@@ -83,9 +83,9 @@ def _search(store: TokenStore, queries: np.ndarray, k: int, similarity: str) -> 
     out: list[Scored | None] = [None] * len(queries)
     waiting, fetch = np.arange(len(queries)), k + _MARGIN
     while len(waiting):
-        found = _candidates(store, queries[waiting], min(fetch, len(store)))
+        candidates = _candidates(store, queries[waiting], min(fetch, len(store)))
         again = []
-        for number, (rows, sums) in zip(waiting.tolist(), found, strict=True):
+        for number, (rows, sums) in zip(waiting.tolist(), candidates, strict=True):
             query = queries[number]
             scores = score_rows(query, rows, store.gather, similarity)
             out[number] = best = best_scored(rows, scores, k)

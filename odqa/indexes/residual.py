@@ -228,11 +228,12 @@ def measure_recall(
     recall = {}
     true = exact_maxsim(store, queries, cuts[-1] + 1, similarity) if cuts else []
     for k in cuts:
-        found = ResidualIndex(folder, config, k + 1, similarity).search(queries, k + 1)
-        hit = sum(
-            len(_first(found[i], k, own[i]) & _first(true[i], k, own[i])) for i in range(len(own))
-        )
-        recall[k] = hit / (k * len(own))
+        retrieved = ResidualIndex(folder, config, k + 1, similarity).search(queries, k + 1)
+        shared = [
+            len(_first(retrieved[i], k, own[i]) & _first(true[i], k, own[i]))
+            for i in range(len(own))
+        ]
+        recall[k] = sum(shared) / (k * len(own))
     _write_recall(folder, recall)
 
 

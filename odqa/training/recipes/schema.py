@@ -17,6 +17,7 @@ TaskName = Literal[
     "sentence",
     "fid",
     "lm",
+    "splade",
     "retro-ranker",
     "retro-lm",
     "retro-reader",

@@ -14,6 +14,7 @@ _TASKS = {
     "sentence": "odqa.training.tasks.sentence:SentenceTask",
     "fid": "odqa.training.tasks.fid:FidTask",
     "lm": "odqa.training.tasks.lm:LmTask",
+    "splade": "odqa.training.tasks.splade:SpladeTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
     "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
