@@ -88,8 +88,10 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     "ranker": {
         "colbert": "odqa.rankers.colbert:ColbertRanker",
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
+        "monot5": "odqa.rankers.monot5:MonoT5Ranker",
         "retro": "odqa.rankers.retro:RetroRanker",
         "run": "odqa.rankers.run_file:RunFileRanker",
+        "upr": "odqa.rankers.upr:UprRanker",
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
