@@ -94,8 +94,10 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "knrm": "odqa.rankers.knrm:KnrmRanker",
         "llm_listwise": "odqa.rankers.llm_listwise:LlmListwiseRanker",
         "llm_pointwise": "odqa.rankers.llm_pointwise:LlmPointwiseRanker",
+        "monot5": "odqa.rankers.monot5:MonoT5Ranker",
         "retro": "odqa.rankers.retro:RetroRanker",
         "run": "odqa.rankers.run_file:RunFileRanker",
+        "upr": "odqa.rankers.upr:UprRanker",
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",

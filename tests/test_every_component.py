@@ -100,6 +100,9 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name in SEQ2SEQ:
         return {"checkpoint": str(tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0))}
+    if entry.name == "monot5":
+        tiny = tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0)
+        return {"checkpoint": str(tiny), "true_token": "t", "false_token": "f"}
     if entry.name == "oracle":
         return {"gold": cache_gold(data.qrels or {}, cache)}
     if entry.name == "predictions":

@@ -155,26 +155,36 @@ class Seq2Seq:
             targets: token ids behind the start token, with whatever ends them.
         """
         import torch
-        from transformers.modeling_outputs import BaseModelOutput
 
-        joined, mask = self.joined(states)
-        pad, start = self.tokenizer.pad_token_id, self.start
-        ids, _ = padded([[start, *target[:-1]] for target in targets], pad)
-        with torch.inference_mode():
-            logits = self.model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=joined),
-                attention_mask=mask,
-                decoder_input_ids=torch.from_numpy(ids).to(self.device),
-                use_cache=False,
-                return_dict=True,
-            ).logits
-            scores = logits.float().log_softmax(-1)
+        rows = [[self.start, *target[:-1]] for target in targets]
+        scores = self._logits(states, rows).log_softmax(-1)
         return [
             scores[row, : len(target)].gather(1, torch.tensor(target, device=self.device)[:, None])[
                 :, 0
             ]
             for row, target in enumerate(targets)
         ]
+
+    def first_logits(self, states: Sequence[Tensor]) -> Tensor:
+        """Logits [n, vocabulary] of the first token given each text's states, float32."""
+        return self._logits(states, [[self.start]] * len(states))[:, 0]
+
+    def _logits(self, states: Sequence[Tensor], decoded: Sequence[Sequence[int]]) -> Tensor:
+        """Logits [n, tokens, vocabulary] behind every decoded token, float32."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        joined, mask = self.joined(states)
+        ids, _ = padded(decoded, self.tokenizer.pad_token_id)
+        with torch.inference_mode():
+            logits: Tensor = self.model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=joined),
+                attention_mask=mask,
+                decoder_input_ids=torch.from_numpy(ids).to(self.device),
+                use_cache=False,
+                return_dict=True,
+            ).logits
+        return logits.float()
 
     @property
     def start(self) -> int:
@@ -231,12 +241,14 @@ def load_seq2seq(
     max_new: int,
     device: Device,
     precision: Precision,
+    new_key: str = "max_answer_tokens",
 ) -> Seq2Seq:
     """Load an encoder-decoder checkpoint.
 
     Args:
         max_length: tokens per text that the encoder must accept.
         max_new: tokens that the decoder must accept, the start token excluded.
+        new_key: the parameter that asks for them, for the message.
 
     Raises:
         CheckpointError: another kind of checkpoint, an incomplete one, one for shorter texts, or
@@ -262,7 +274,7 @@ def load_seq2seq(
     _check_decoding(model, checkpoint)
     limit = position_limit(model.config)
     check_length("max_length", max_length, limit, checkpoint)
-    check_length("max_answer_tokens", max_new, limit, checkpoint)
+    check_length(new_key, max_new, limit, checkpoint)
     torch_device, dtype = device_and_dtype(device, precision)
     model = model.to(torch_device, dtype)
     return Seq2Seq(model, tokenizer, torch_device, dtype, parameter_count(model))
