@@ -32,7 +32,7 @@ from odqa.spec.source import KeyPath, Source, parse_value
 from odqa.suggest import did_you_mean
 
 #: Pipelines at most: each is run, scored and shown.
-MOST_COMBINATIONS = 200
+MOST_COMBINATIONS = 100
 #: Keys whose value is one for the whole pipeline.
 _HEADER = ("device", "precision")
 #: Keys of compositions: a path leads through one only where the spec has it.

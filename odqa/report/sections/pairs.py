@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odqa.comparison.all_pairs import LEVEL
+from odqa.comparison.quality import LETTERS_FROM, LETTERS_UP_TO
 from odqa.comparison.verdict import deciding_metric
 from odqa.report.sections.table import Cell, Column, Table, name, number
 from odqa.report.terminal.sets import first_text, rank_text
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def pairs_table(comparison: Comparison) -> Table | None:
-    """Differences of the deciding metric, row minus column; `None` for fewer than three."""
+    """Differences of the deciding metric, row minus column; `None` for fewer than three.
+
+    And for more than there are letters for: `odqa table RUN --pairs` lists those.
+    """
     metric = deciding_metric(comparison)
     measured = [p for p, m in comparison.by_question if m == metric]
-    if metric is None or len(measured) < 3:
+    if metric is None or not LETTERS_FROM <= len(measured) <= LETTERS_UP_TO:
         return None
     pairs = comparison.pairs(metric)
     columns = [Column("pipeline", number=False), *map(Column, pairs.means)]
