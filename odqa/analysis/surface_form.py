@@ -10,29 +10,21 @@ fitted on all of them, over another run.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from odqa.analysis.form_marks import FEATURES
 from odqa.analysis.judged_run import JudgedRun, figure_line
 from odqa.errors import DataError, SpecError
 from odqa.suggest import did_you_mean
-from odqa.types import Passage
 
 if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
-FEATURES: dict[str, Callable[[Passage], float]] = {
-    "begins with a capital": lambda p: float(p.text[:1].isupper()),
-    "begins with its title": lambda p: float(bool(p.title) and p.text.startswith(p.title)),
-    "ends a sentence": lambda p: float(p.text.rstrip()[-1:] in '.!?"'),
-    "hundreds of words": lambda p: len(p.text.split()) / 100,
-    "under 70 words": lambda p: float(len(p.text.split()) < 70),
-    "over 100 words": lambda p: float(len(p.text.split()) > 100),
-}
 RETRIEVER_SCORE = "retriever's score"
 #: Columns of `Candidates.features`.
 COLUMNS = (RETRIEVER_SCORE, *FEATURES)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from odqa.analysis.form_marks import FEATURES
 from odqa.analysis.judged_run import JudgedRun
 from odqa.analysis.surface_form import (
     COLUMNS,
-    FEATURES,
     RETRIEVER_SCORE,
     Candidates,
     cross_validate,

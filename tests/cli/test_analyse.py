@@ -145,5 +145,5 @@ def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.stdout.strip().endswith("[]"), process.stdout[-200:]
-    for command in ("agreement", "interpolation", "surface-form", "pool"):
+    for command in ("agreement", "interpolation", "surface-form", "gold-form", "pool"):
         assert f"\n  {command} " in process.stdout
