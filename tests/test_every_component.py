@@ -25,7 +25,6 @@ from odqa.data.load import DataConfig, load_dataset
 from odqa.data.predictions import write_squad
 from odqa.data.trec import write_run
 from odqa.execution.components import stage_sources
-from odqa.generation import LanguageModelConfig
 from odqa.interfaces import Component, Fusion, ModelConfig, Ranker, Reader, Retriever, Rewriter
 from odqa.retrievers.oracle import cache_gold
 from odqa.spec.stage import StageSpec
@@ -37,7 +36,7 @@ from odqa.testing.conformance import (
     check_rewriter,
 )
 from odqa.testing.tiny_checkpoints import tiny_bert
-from odqa.testing.tiny_language_models import tiny_lm
+from odqa.testing.tiny_generators import tiny_generator
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Query
 
@@ -51,6 +50,8 @@ TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
 }
+#: Types that need an encoder-decoder, of which odqa ships none.
+SEQ2SEQ = ("fid", "rag_sequence", "rag_token")
 #: Processors round what models compute differently; passages whose scores are as near as this may
 #: change places.
 TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5
@@ -85,14 +86,20 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
-    if issubclass(entry.load().Config, LanguageModelConfig):
-        return {"checkpoint": str(tiny_lm(folder / "tiny", context=4096))}
+    if entry.name == "llm_listwise":
+        # The embedded model takes 512 tokens.
+        return {"window": 4, "step": 2, "passage_words": 30}
     if entry.name == "queries":
         lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
         (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
         return {"path": str(folder / "queries.jsonl")}
     if (entry.role, entry.name) == ("reader", "retro"):
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
+    if entry.name in SEQ2SEQ:
+        return {"checkpoint": str(tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0))}
+    if entry.name == "monot5":
+        tiny = tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0)
+        return {"checkpoint": str(tiny), "true_token": "t", "false_token": "f"}
     if entry.name == "oracle":
         return {"gold": cache_gold(data.qrels or {}, cache)}
     if entry.name == "predictions":

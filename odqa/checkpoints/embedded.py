@@ -1,8 +1,9 @@
 """Turn a name such as ``embedded:colbert`` into an ordinary checkpoint folder.
 
-A shipped model is a low-rank change of the base model (LoRA, Hu et al. 2021), a few megabytes each.
-Materialising adds the change to the base weights once, in float32, and stores the result in the
-cache in the format of the model's home library.
+Most shipped models are low-rank changes of the base model (LoRA, Hu et al. 2021), a few megabytes
+each; small ones of another architecture are whole checkpoints in float16. Materialising adds the
+change to the base weights once, in float32, or makes the whole weights float32, and stores the
+result in the cache in the format of the model's home library.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 from odqa.checkpoints.base_model import BASE_SHA256, base_model_dir
 from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import read_delta
+from odqa.checkpoints.whole import is_whole, materialise_whole
 from odqa.errors import CheckpointError
-from odqa.package_files import checked
+from odqa.package_files import checked, checksums
 from odqa.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ EMBEDDED: dict[str, str] = {
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
     "cross-encoder": "relevance of a question-passage pair, one logit",
     "reader": "extractive reader: start and end of the answer span",
+    "lm": "causal language model, tiny: prompts, likelihood of a question given a passage",
     "retro": "RETRO ranker whose neighbour encoder sees the question",
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
     "retro-decoder": "RETRO ranker whose decoder ranks, with and without its cosine",
@@ -35,7 +38,7 @@ EMBEDDED: dict[str, str] = {
 }
 
 PREFIX = "embedded:"
-# The data package beside this one: a folder for each model, with its change and its card.
+# The data package beside this one: a folder for each model, with its weights and its card.
 _MODELS = Path(__file__).parent.parent / "models"
 
 
@@ -59,16 +62,21 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
         )
     if model == "minilm":
         return base_model_dir()
-    delta = read_delta(delta_dir(model))
+    folder = delta_dir(model)
+    if is_whole(folder):
+        files = {file.name: checksums()[_listed(file)] for file in _data_files(folder)}
+        return materialise_whole(folder, {"model": model, "files": files, "format": 1}, cache)
+    delta = read_delta(folder)
     identity = {"model": model, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
     return materialise_delta(delta, identity, cache)
 
 
 def delta_dir(name: str) -> Path:
-    """Folder of the shipped change of a model.
+    """Folder of what is shipped of a model: its change of the base model, or all of its weights.
 
     Raises:
-        CheckpointError: this version of odqa ships none. EnvironmentProblem: a file is damaged.
+        CheckpointError: this version of odqa ships none. EnvironmentProblem: a file is damaged,
+            or missing.
     """
     folder = _MODELS / name
     if not (folder / "config.json").is_file():
@@ -77,6 +85,19 @@ def delta_dir(name: str) -> Path:
             where=PREFIX + name,
             cure="name a checkpoint folder or hub id instead",
         )
-    for file in ("config.json", "delta.safetensors"):
-        checked(folder / file)
+    prefix = _listed(folder / "")
+    listed = [folder / file.removeprefix(prefix) for file in checksums() if file.startswith(prefix)]
+    for path in sorted({*listed, *_data_files(folder)}):
+        checked(path)
     return folder
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """What decides results; the card does not."""
+    return sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")])
+
+
+def _listed(path: Path) -> str:
+    """The name of a model's file in ``checksums.json``; of its folder, with a slash behind."""
+    parts = path.relative_to(_MODELS).parts
+    return "/".join(("odqa", "models", *parts)) + ("/" if len(parts) == 1 else "")

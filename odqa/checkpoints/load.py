@@ -27,9 +27,11 @@ AutoClass = Literal[
     "AutoModel",
     "AutoModelForCausalLM",
     "AutoModelForQuestionAnswering",
+    "AutoModelForSeq2SeqLM",
     "AutoModelForSequenceClassification",
     "DPRContextEncoder",
     "DPRQuestionEncoder",
+    "DPRReader",
 ]
 
 # What the components read of a model's output.
@@ -37,9 +39,11 @@ _OUTPUTS: dict[AutoClass, tuple[str, ...]] = {
     "AutoModel": ("last_hidden_state",),
     "AutoModelForCausalLM": ("logits",),
     "AutoModelForQuestionAnswering": ("start_logits", "end_logits"),
+    "AutoModelForSeq2SeqLM": ("logits",),
     "AutoModelForSequenceClassification": ("logits",),
     "DPRContextEncoder": ("pooler_output",),
     "DPRQuestionEncoder": ("pooler_output",),
+    "DPRReader": ("start_logits", "end_logits", "relevance_logits"),
 }
 
 # No component that reads token vectors uses the pooler of an encoder.
@@ -122,7 +126,10 @@ def _check_that_it_runs(model: Any, auto_class: AutoClass, name: str) -> None:
         ids[:, -1] = end
     try:
         with torch.inference_mode():
-            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), return_dict=True)
+            inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            if auto_class == "AutoModelForSeq2SeqLM":
+                inputs["decoder_input_ids"] = ids[:, :2]
+            output = model(**inputs, return_dict=True)
         for key in _OUTPUTS[auto_class]:
             output[key]
     except Exception as error:  # whatever a wrong value leads to

@@ -47,7 +47,7 @@ def encoder_gflop(config: Any, tokens: int) -> float | None:
     inner = _size(config, "intermediate_size", "hidden_dim")
     layers = _size(config, "num_hidden_layers")
     if width is None or inner is None or layers is None:
-        _warn_of_no_formula(str(getattr(config, "model_type", "")))
+        warn_of_no_formula(str(getattr(config, "model_type", "")))
         return None
     matrices = 3 if getattr(config, "model_type", "") in _GATED else 2
     projections = 4 * linear_gflop(tokens, width, width)
@@ -69,7 +69,8 @@ def _size(config: Any, *names: str) -> int | None:
 
 
 @cache
-def _warn_of_no_formula(model_type: str) -> None:
+def warn_of_no_formula(model_type: str) -> None:
+    """Log, once for each type, that a model's operations cannot be counted."""
     _LOG.warning(
         "no formula for the operations of models of type '%s': their GFLOP are shown as '-'",
         model_type,

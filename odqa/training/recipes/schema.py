@@ -15,6 +15,8 @@ TaskName = Literal[
     "reader",
     "dpr",
     "sentence",
+    "fid",
+    "lm",
     "retro-ranker",
     "retro-lm",
     "retro-reader",

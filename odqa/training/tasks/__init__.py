@@ -12,6 +12,8 @@ _TASKS = {
     "reader": "odqa.training.tasks.reader:ReaderTask",
     "dpr": "odqa.training.tasks.dpr:DprTask",
     "sentence": "odqa.training.tasks.sentence:SentenceTask",
+    "fid": "odqa.training.tasks.fid:FidTask",
+    "lm": "odqa.training.tasks.lm:LmTask",
     "retro-ranker": "odqa.training.tasks.retro_ranker:RetroRankerTask",
     "retro-lm": "odqa.training.tasks.retro_lm:RetroLmTask",
     "retro-reader": "odqa.training.tasks.retro_reader:RetroReaderTask",
