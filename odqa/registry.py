@@ -68,7 +68,9 @@ _RESERVED: Mapping[Role, tuple[str, ...]] = {"ranker": ("cascade",)}
 
 _BUILT_IN: dict[Role, dict[str, str]] = {
     "rewriter": {
+        "hyde": "odqa.rewriters.hyde:HydeRewriter",
         "keywords": "odqa.rewriters.keywords:KeywordsRewriter",
+        "multi_query": "odqa.rewriters.multi_query:MultiQueryRewriter",
         "queries": "odqa.rewriters.query_file:QueryFileRewriter",
     },
     "retriever": {

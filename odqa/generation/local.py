@@ -12,9 +12,9 @@ from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.finite import not_finite_cure
+from odqa.encoders.generator_flops import causal_gflop
 from odqa.errors import CheckpointError, ComponentError
 from odqa.generation.chat import ChatFormat, chat_format
-from odqa.generation.flops import DecoderCosts
 from odqa.generation.language_model import Completion, LanguageModel, Prompt
 from odqa.interfaces import Cost, Device, Precision
 from odqa.meters.usage import Usage
@@ -52,7 +52,6 @@ class LocalModel(LanguageModel):
         self._batch_size = batch_size
         self._device = device
         self._dtype = dtype
-        self._costs = DecoderCosts.of(model)
         self._lock = threading.Lock()
         self.parameters = parameter_count(model)
         self.context = position_limit(model.config)
@@ -75,7 +74,11 @@ class LocalModel(LanguageModel):
 
     def cost(self, prompts: Sequence[Prompt], max_tokens: int) -> Cost:
         """One pass over each prompt, then one for each token but the last."""
-        parts = [self._costs.gflop(self.prompt_tokens(prompt), max_tokens) for prompt in prompts]
+        config = self._model.config
+        parts = [
+            causal_gflop(config, self.prompt_tokens(prompt) + max_tokens - 1, max_tokens)
+            for prompt in prompts
+        ]
         known = [part for part in parts if part is not None]
         return Cost(self.parameters, sum(known) if len(known) == len(parts) else None)
 
@@ -104,11 +107,12 @@ class LocalModel(LanguageModel):
         return values, [Usage(1, len(row), 0) for row in ids]
 
     def _ids(self, prompt: Prompt) -> list[int]:
+        """Its tokens; that there may be too many is found later (`_checked`)."""
         if self._chat is None:
-            return list(self._tokenizer(prompt.plain)["input_ids"])
+            return list(self._tokenizer(prompt.plain, verbose=False)["input_ids"])
         text = self._chat.render(prompt)
         # A template writes the special tokens itself.
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def _checked(self, ids: list[int], new: int) -> list[int]:
         if not ids:

@@ -110,7 +110,7 @@ class LlmListwiseRanker(
         ]
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
-        """A prompt and its answer for every window (`odqa.generation.flops`)."""
+        """A prompt and its answer for every window (`odqa.encoders.generator_flops`)."""
         texts, order = self._texts(hits), list(range(len(hits)))
         prompts = [
             self._prompt(question, texts, order, window) for window in self._windows(len(hits))

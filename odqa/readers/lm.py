@@ -109,7 +109,7 @@ class LmReader(Reader[LmReaderConfig], PreparedComponent[LmReaderConfig, Languag
         return answers
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
-        """Prompt and ``max_answer_tokens`` new tokens (`odqa.generation.flops`)."""
+        """Prompt and ``max_answer_tokens`` new tokens (`odqa.encoders.generator_flops`)."""
         prompt = self._prompt(question, self._passages(hits))
         return self._model.cost([prompt], self.config.max_answer_tokens)
 
