@@ -73,6 +73,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
     },
     "retriever": {
         "bm25": "odqa.retrievers.bm25:Bm25Retriever",
+        "colbert": "odqa.retrievers.colbert:ColbertRetriever",
         "dpr": "odqa.retrievers.dpr:DprRetriever",
         "dssm": "odqa.retrievers.dssm:DssmRetriever",
         "oracle": "odqa.retrievers.oracle:OracleRetriever",
@@ -92,13 +93,20 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "cross_encoder": "odqa.rankers.cross_encoder:CrossEncoderRanker",
         "drmm": "odqa.rankers.drmm:DrmmRanker",
         "knrm": "odqa.rankers.knrm:KnrmRanker",
+        "llm_listwise": "odqa.rankers.llm_listwise:LlmListwiseRanker",
+        "llm_pointwise": "odqa.rankers.llm_pointwise:LlmPointwiseRanker",
+        "monot5": "odqa.rankers.monot5:MonoT5Ranker",
         "retro": "odqa.rankers.retro:RetroRanker",
         "run": "odqa.rankers.run_file:RunFileRanker",
+        "upr": "odqa.rankers.upr:UprRanker",
     },
     "reader": {
         "extractive": "odqa.readers.extractive:ExtractiveReader",
         "fid": "odqa.readers.fid:FidReader",
+        "lm": "odqa.readers.lm:LmReader",
         "predictions": "odqa.readers.predictions:PredictionsReader",
+        "rag_sequence": "odqa.readers.rag:RagSequenceReader",
+        "rag_token": "odqa.readers.rag:RagTokenReader",
         "retro": "odqa.readers.retro:RetroReader",
     },
 }

@@ -43,10 +43,13 @@ class Query:
 class Question(Query):
     """A question with every accepted answer (empty when only asking, not scoring).
 
-    Answers are for scoring. Components get the `query`, unless their config ``sees_answers``.
+    ``supporting`` are titles of the pages that a question of several hops needs, all of them; empty
+    where that is not known. Both are for scoring. Components get the `query`, unless their config
+    ``sees_answers``.
     """
 
     answers: tuple[str, ...] = ()
+    supporting: tuple[str, ...] = ()
 
     @property
     def query(self) -> Query:

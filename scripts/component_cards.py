@@ -22,8 +22,8 @@ computes, what it costs and when to use it. Made by `python scripts/component_ca
 | type | role | paper | representation | interaction | card |
 |---|---|---|---|---|---|
 """
-#: Authors and year at the beginning of a card's source; without them there is no paper.
-_PAPER = re.compile(r"^(?!No paper)[^;:]{3,80}?\b(?:19|20)\d\d")
+#: Authors and year: one name or several, with commas, "and" or "et al.".
+_PAPER = re.compile(r"(?:[A-Z][\w'-]+(?:, | and | ))+(?:et al\. )?(?:19|20)\d\d")
 
 
 def card_of(entry: registry.Entry) -> Path:
@@ -42,7 +42,8 @@ def section(card: Path, heading: str) -> str:
 
 def paper(card: Path) -> str:
     """Authors and year of the first source that a card names; a dash without one."""
-    match = _PAPER.match(section(card, "Source"))
+    source = section(card, "Source")
+    match = None if source.startswith("No paper") else _PAPER.search(source)
     return match[0] if match else "-"
 
 

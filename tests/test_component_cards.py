@@ -12,7 +12,7 @@ import pytest
 
 from odqa import registry
 from odqa.spec.benchmark import is_benchmark, load_benchmark
-from odqa.spec.pipeline import load_pipelines
+from odqa.spec.pipeline import PipelineSpec, load_pipelines
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADINGS = ["Source", "Formula", "Place on the map", "Cost", "When to use it", "When not", "Try it"]
@@ -68,12 +68,11 @@ def test_the_place_on_the_map_is_that_of_the_class(entry: registry.Entry) -> Non
 def test_what_is_to_be_tried_can_be(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Specs exist, and every ``--set`` fits them."""
     monkeypatch.chdir(ROOT)
-    block = re.search(
-        r"```\w*\n(.+?)```", card.read_text(encoding="utf-8").split("## Try it")[1], re.S
-    )
-    assert block, "give a command"
-    commands = [c for line in block[1].splitlines() for c in line.split("&&") if c.strip()]
-    assert any("odqa" in command for command in commands)
+    text = card.read_text(encoding="utf-8").split("## Try it")[1]
+    block = re.search(r"```\w*\n(.+?)```", text, re.DOTALL)
+    lines = block[1].splitlines() if block else re.findall(r"`(odqa [^`]+)`", text)
+    commands = [command.strip() for line in lines for command in line.split("&&")]
+    assert any(command.startswith("odqa ") for command in commands), "give a command"
     for command in commands:
         words = shlex.split(command)
         if words[:1] == ["odqa"] and words[1] in ("run", "compare"):
@@ -111,3 +110,21 @@ def test_a_paper_is_named_or_said_to_be_missing(entry: registry.Entry) -> None:
     assert re.search(r"(19|20)\d\d$", named) or SCRIPT.section(card, "Source").startswith(
         "No paper"
     )
+
+
+#: What they look up is a file of another system.
+FROM_FILES = {("ranker", "run"), ("rewriter", "queries")}
+
+
+def test_every_type_is_in_a_pipeline() -> None:
+    specs: list[PipelineSpec] = []
+    for path in [*ROOT.glob("pipelines/**/*.yaml"), *ROOT.glob("eval/**/*.yaml")]:
+        if path.parent.name == "recipes" or path.name.endswith(".expected.yaml"):
+            continue
+        if is_benchmark(path):
+            specs += load_benchmark(path).specs
+        else:
+            specs += load_pipelines([path])
+    used = {(stage.role, stage.type) for spec in specs for stage in spec.stages}
+    names = {(entry.role, entry.name) for entry in BUILT_IN}
+    assert names - used == FROM_FILES & names, "name each in a pipeline of pipelines/ or eval/"

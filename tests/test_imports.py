@@ -29,7 +29,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("data.corpus",),
     ("interfaces",),
     ("code_identity",),
-    ("registry", "devices", "data"),
+    ("registry", "devices", "data", "generation.config", "generation.templates"),
     ("metrics",),
     ("spec",),
     ("retro.model",),

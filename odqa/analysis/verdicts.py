@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from odqa.comparison.judge import Item
+from odqa.comparison.judge import Judge as LanguageModelJudge
 from odqa.data.predictions import read_predictions
 from odqa.data.questions import QuestionSet
 from odqa.data.verdicts import AnswerVerdict, read_verdicts
@@ -73,12 +75,14 @@ def agreement_with_people(
     verdicts: Sequence[AnswerVerdict],
     questions: QuestionSet,
     systems: Mapping[str, Path] | None = None,
+    judges: Mapping[str, Judge] = JUDGES,
 ) -> list[MetricAgreement]:
     """Every metric against the verdicts: over all of them, then over the answers of each system.
 
     Args:
         systems: name -> its file of predictions; a verdict counts for the systems that gave this
             answer.
+        judges: name of a metric -> how it decides.
 
     Raises:
         DataError: a verdict on a question that is not among the questions, a broken file.
@@ -98,31 +102,51 @@ def agreement_with_people(
         answers = {question.id: text for question, text in zip(judged, texts, strict=True)}
         groups[name] = [v for v in verdicts if answers[v.question_id] == v.prediction]
     return [
-        _agreement(system, metric, group, by_id)
+        _agreement(system, metric, group, by_id, judge)
         for system, group in groups.items()
         if group
-        for metric in JUDGES
+        for metric, judge in judges.items()
     ]
 
 
 def compare_with_people(
-    verdicts: Path, questions: QuestionSet, systems: Mapping[str, Path] | None = None
+    verdicts: Path,
+    questions: QuestionSet,
+    systems: Mapping[str, Path] | None = None,
+    language_model: LanguageModelJudge | None = None,
 ) -> str:
-    """`agreement_with_people` of a verdict file as a table.
+    """`agreement_with_people` of a verdict file as a table, with a language model, if there is one.
 
     Raises:
         DataError: as `agreement_with_people`.
+        OdqaError: the language model cannot be asked.
     """
-    return "\n".join(
-        [HEAD, *map(str, agreement_with_people(read_verdicts(verdicts), questions, systems))]
-    )
+    read = read_verdicts(verdicts)
+    judges, notes = dict(JUDGES), []
+    if language_model is not None:
+        # What is wrong with the files is said before the model is asked.
+        agreement_with_people(read, questions, systems, {})
+        by_id = {question.id: question for question in questions}
+        items = [Item(by_id[v.question_id], v.prediction) for v in read]
+        own = dict(zip(items, language_model.verdicts(items), strict=True))
+        judges["judge"] = lambda text, question: own[Item(question, text)] is True
+        notes = [
+            f"judge: {language_model.unclear} of {language_model.asked} different answers without "
+            "a verdict, which count as wrong"
+        ]
+    table = agreement_with_people(read, questions, systems, judges)
+    return "\n".join([HEAD, *map(str, table), *notes])
 
 
 def _agreement(
-    system: str, metric: str, verdicts: Sequence[AnswerVerdict], questions: Mapping[str, Question]
+    system: str,
+    metric: str,
+    verdicts: Sequence[AnswerVerdict],
+    questions: Mapping[str, Question],
+    judge: Judge,
 ) -> MetricAgreement:
     people = [verdict.acceptable for verdict in verdicts]
-    own = [JUDGES[metric](v.prediction, questions[v.question_id]) for v in verdicts]
+    own = [judge(v.prediction, questions[v.question_id]) for v in verdicts]
     pairs = list(zip(people, own, strict=True))
     return MetricAgreement(
         system,

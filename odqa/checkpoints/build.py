@@ -68,7 +68,7 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
     prefix = delta.config["prefix"]
     base_weights = load_file(base / "model.safetensors")
     weights = {f"{prefix}{name}": tensor for name, tensor in base_weights.items()}
-    if kind in ("colbert", "question-answering"):
+    if kind in ("colbert", "question-answering", "splade"):
         weights = {name: w for name, w in weights.items() if ".pooler." not in name}
     # A buffer of old checkpoints; transformers creates it itself.
     weights.pop(f"{prefix}embeddings.position_ids", None)
@@ -129,6 +129,35 @@ def _classifier(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[s
     }
 
 
+def _splade(delta: Mapping[str, Any], _base: Path, folder: Path) -> dict[str, Any]:
+    """A folder of sentence-transformers' SparseEncoder; the decoder is the word embeddings."""
+    (folder / "1_SpladePooling").mkdir(exist_ok=True)
+    _write(
+        folder / "1_SpladePooling/config.json",
+        {"pooling_strategy": "max", "activation_function": "relu"},
+    )
+    modules = {
+        "": "sentence_transformers.base.modules.transformer.Transformer",
+        "1_SpladePooling": "sentence_transformers.sparse_encoder.modules.SpladePooling",
+    }
+    _write(
+        folder / "modules.json",
+        [
+            {"idx": i, "name": str(i), "path": path, "type": kind}
+            for i, (path, kind) in enumerate(modules.items())
+        ],
+    )
+    _write(
+        folder / "sentence_bert_config.json",
+        {"max_seq_length": delta["max_length"], "transformer_task": "fill-mask"},
+    )
+    _write(
+        folder / "config_sentence_transformers.json",
+        {"model_type": "SparseEncoder", "similarity_fn_name": "dot", "prompts": {}},
+    )
+    return {"architectures": ["BertForMaskedLM"], "tie_word_embeddings": True}
+
+
 def _reader(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, Any]:
     return {"architectures": ["BertForQuestionAnswering"]}
 
@@ -139,8 +168,9 @@ _WRITERS = {
     "colbert": _colbert,
     "sequence-classification": _classifier,
     "question-answering": _reader,
+    "splade": _splade,
 }
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write(path: Path, content: Mapping[str, Any] | list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -135,11 +135,19 @@ def verdicts(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Predictions of a system, for a table of its own."),
     ] = None,
+    judge: Annotated[
+        Path | None,
+        typer.Option(metavar="SPEC", help="A benchmark spec whose judge is compared too."),
+    ] = None,
+    cache: CacheFolder = None,
 ) -> None:
     """How far metrics of answers agree with people, over all answers and by system."""
     from odqa.analysis.verdicts import compare_with_people
+    from odqa.cache import Cache
+    from odqa.comparison.judge import Judge
     from odqa.data.nq_open import read_questions
     from odqa.errors import RunError
+    from odqa.spec.benchmark import load_benchmark
 
     files = {}
     for text in system or ():
@@ -147,4 +155,10 @@ def verdicts(
         if not (name and path):
             raise RunError(f"'{text}' is not NAME=FILE", where="--system", cure="dpr=dpr.jsonl")
         files[name] = Path(path)
-    echo(compare_with_people(file, read_questions(questions), files))
+    model = None
+    if judge is not None:
+        config = load_benchmark(judge).keys.judge
+        if config is None:
+            raise RunError("names no judge", where=str(judge), cure="add judge: to it")
+        model = Judge(config, Cache(cache))
+    echo(compare_with_people(file, read_questions(questions), files, model))

@@ -15,6 +15,7 @@ from odqa.cli.options import (
     Corpus,
     Data,
     Explain,
+    Grid,
     Metrics,
     Name,
     NoCache,
@@ -37,7 +38,11 @@ def compare(
     data: Data = EMBEDDED,
     set_: Set = None,
     baseline: Annotated[
-        str | None, typer.Option(help="Pipeline the others are tested against (default: first).")
+        list[str] | None,
+        typer.Option(
+            help="Pipeline the others are tested against (default: first). Repeatable.",
+            show_default=False,
+        ),
     ] = None,
     take: Take = None,
     latency: Annotated[
@@ -53,13 +58,14 @@ def compare(
     metrics: Metrics = None,
     name: Name = None,
     corpus: Corpus = None,
+    grid: Grid = None,
 ) -> None:
     """Run pipelines over one question set and say which is better, at what cost.
 
     A single benchmark spec (a file with 'pipelines:') brings its own data and pipelines.
     Run folders that are finished are put together as they are, when their questions are the same.
     """
-    from odqa.api import compare_benchmark, open_dataset, resolve_pipelines
+    from odqa.api import compare_benchmark, open_dataset, resolve_grid, resolve_pipelines
     from odqa.cache import Cache
     from odqa.cli.results import finish, run_folder
     from odqa.comparison.merge import is_run_folder
@@ -69,6 +75,7 @@ def compare(
     from odqa.execution.explain import QUESTIONS
     from odqa.metrics.measures import parse_measures
     from odqa.spec.benchmark import is_benchmark, load_benchmark
+    from odqa.spec.grid import axes_of_texts
     from odqa.tracing import TracePolicy
     from odqa.tracking import tracking_seconds
 
@@ -80,7 +87,7 @@ def compare(
     parse_measures(chosen)  # refuse an unknown metric before the work
     if any(map(is_run_folder, refs)):
         options: dict[str, object] = {"--set": set_, "--take": take, "--latency": latency}
-        options |= {"--oracle": stage, "--explain": explain}
+        options |= {"--oracle": stage, "--explain": explain, "--grid": grid}
         unfit = [option for option, value in options.items() if value]
         unfit += ["--data"] if data != EMBEDDED else []
         unfit += ["--corpus"] if corpus else []
@@ -99,10 +106,10 @@ def compare(
             raise RunError(what, where=option, cure=cure)
     store = Cache(cache, enabled=not no_cache)
     if benchmarks:
-        benchmark = load_benchmark(benchmarks[0], set_ or ())
+        benchmark = load_benchmark(benchmarks[0], set_ or (), grid or ())
         benchmark = benchmark.changed(
             latency=latency,
-            baseline=baseline,
+            baseline=tuple(baseline) if baseline else None,
             oracle=stage,
             explain=explain,
             metrics=chosen or None,
@@ -111,7 +118,11 @@ def compare(
         with run_folder(out, benchmark.name) as draft:
             finish(compare_benchmark(benchmark, store, take), draft, mlflow, traces)
         return
-    pipelines = resolve_pipelines(refs, set_ or ())
+    factors = None
+    if grid:
+        pipelines, factors = resolve_grid(refs, axes_of_texts(grid), set_ or ())
+    else:
+        pipelines = resolve_pipelines(refs, set_ or ())
     dataset = open_dataset(data, store, take, corpus=corpus)
     n = 20 if latency is None else latency
     explained = QUESTIONS if explain is None else explain
@@ -126,11 +137,12 @@ def compare(
             oracle=stage,
             explain=explained,
             metrics=chosen,
+            grid=factors,
         )
         finish(result, draft, mlflow, traces)
 
 
-def _merged(refs: list[str], baseline: str | None, unfit: list[str]) -> Comparison:
+def _merged(refs: list[str], baseline: list[str] | None, unfit: list[str]) -> Comparison:
     """Finished runs as one comparison; options that would change the runs are refused."""
     from odqa.comparison.merge import is_run_folder, merge
     from odqa.comparison.result import Comparison

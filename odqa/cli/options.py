@@ -50,6 +50,17 @@ NoCache = Annotated[
 ]
 
 
+Grid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        help="Compare every combination of values of keys: ranker.k=[10,20,50], or "
+        "'ranker=[null, colbert, {type: cross_encoder, k: 10}]'. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
 class OracleStage(StrEnum):
     """The stages that an oracle may replace; typer needs an enumeration."""
 

@@ -54,7 +54,8 @@ class AllPairs:
 
         ``difference`` is ``better`` minus ``worse`` with its 95 % interval; ``p (Holm)`` is
         corrected over all pairs; ``needed`` is how many questions show this difference with 80 %
-        power at 0.05 (NaN: none would).
+        power at 0.05 (NaN: none would), ``detectable`` the smallest difference that these
+        questions show with 80 % power (NaN: the two never differ).
         """
         import pandas as pd
 
@@ -77,6 +78,7 @@ class AllPairs:
                     "test": test.test,
                     "questions": test.questions,
                     "needed": test.questions_needed,
+                    "detectable": test.detectable,
                 }
             )
         return pd.DataFrame(rows)

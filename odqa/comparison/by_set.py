@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from odqa.comparison.verdict import SIGNIFICANT, deciding_metric
 from odqa.errors import RunError
 from odqa.html_view import html_table
@@ -16,11 +18,18 @@ from odqa.metrics.statistics.bootstrap import Interval, mean_interval
 from odqa.metrics.statistics.holm import holm
 from odqa.metrics.statistics.macro import macro_interval, macro_mean, macro_p
 from odqa.metrics.statistics.pairs import PairedComparison, compare_all
+from odqa.metrics.statistics.ranking import first_shares, resampled_means, tau_interval
+from odqa.metrics.statistics.resampling import SEED
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from odqa.comparison.data import ComparisonData
+
+
+#: How the average over all sets is called among them.
+MACRO = "macro"
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class BySet:
     """
 
     metric: str
-    baseline: str
+    baselines: tuple[str, ...]
     values: Mapping[str, Mapping[str, tuple[float, ...]]]
     tests: Mapping[str, tuple[PairedComparison, ...]]
 
@@ -45,14 +54,28 @@ class BySet:
         }
 
     @cached_property
-    def macro_p(self) -> Mapping[str, float]:
-        """Pipeline -> p of its macro average against the baseline, Holm over the pipelines."""
-        base = self.values.get(self.baseline)
-        if base is None:
-            return {}
-        names = [name for name in self.values if name != self.baseline]
-        raw = [macro_p([_minus(self.values[name][s], base[s]) for s in base]) for name in names]
-        return dict(zip(names, holm(raw), strict=True))
+    def macro_p(self) -> Mapping[str, Mapping[str, float]]:
+        """Baseline -> pipeline -> p of the macro averages of the two.
+
+        Holm over all pairs with a baseline, two baselines being one pair.
+        """
+        bases = [name for name in self.baselines if name in self.values]
+        pairs = [
+            (base, name)
+            for position, base in enumerate(bases)
+            for name in self.values
+            if name not in bases[: position + 1]
+        ]
+        raw = [
+            macro_p([_minus(self.values[n][s], self.values[b][s]) for s in self.tests])
+            for b, n in pairs
+        ]
+        table: dict[str, dict[str, float]] = {base: {} for base in bases}
+        for (base, name), p in zip(pairs, holm(raw), strict=True):
+            table[base][name] = p
+            if name in table:
+                table[name][base] = p
+        return table
 
     @cached_property
     def rank_correlation(self) -> Mapping[tuple[str, str], float]:
@@ -66,6 +89,63 @@ class BySet:
             pair: float(kendalltau(means[pair[0]], means[pair[1]]).statistic)
             for pair in combinations(self.tests, 2)
         }
+
+    @cached_property
+    def _resampled(self) -> dict[str, NDArray[np.float64]]:
+        """Set, and ``macro`` -> means [draws, pipelines] over resampled questions of it."""
+        means = {
+            name: resampled_means(
+                np.array([sets[name] for sets in self.values.values()]).T, seed=SEED + number
+            )
+            for number, name in enumerate(self.tests)
+        }
+        return {**means, MACRO: np.mean(list(means.values()), axis=0)}
+
+    @cached_property
+    def rank_intervals(self) -> Mapping[tuple[str, str], Interval]:
+        """Two sets -> 95 % interval of tau, questions being resampled within their sets."""
+        means = self._resampled
+        return {pair: tau_interval(*map(means.__getitem__, pair)) for pair in self.rank_correlation}
+
+    @cached_property
+    def first(self) -> Mapping[str, Mapping[str, float]]:
+        """Set, and ``macro`` -> pipeline -> share of resamples in which it has the highest mean."""
+        return {
+            name: dict(zip(self.values, map(float, first_shares(means)), strict=True))
+            for name, means in self._resampled.items()
+        }
+
+    @cached_property
+    def best(self) -> Mapping[str, tuple[str, ...]]:
+        """Set -> the pipelines with the highest mean on it."""
+        best = {}
+        for name in self.tests:
+            means = {pipeline: macro_mean([sets[name]]) for pipeline, sets in self.values.items()}
+            highest = max(means.values())
+            best[name] = tuple(p for p, mean in means.items() if mean == highest)
+        return best
+
+    def conclusion(self) -> str:
+        """Whether the order of pipelines holds across the sets, in one sentence."""
+        if self.reversals:
+            better, worse, up, down = self.reversals[0]
+            pairs = {frozenset(each[:2]) for each in self.reversals}
+            more = f"; so do {len(pairs) - 1} other pairs" if len(pairs) > 1 else ""
+            return (
+                f"The order changes between sets: {better} is better than {worse} on {up} and "
+                f"worse on {down}, both significantly{more}."
+            )
+        settled = "no two pipelines change places significantly"
+        everywhere = set.intersection(*map(set, self.best.values()))
+        if everywhere:
+            name = next(pipeline for pipeline in self.values if pipeline in everywhere)
+            shares = [self.first[each][name] for each in self.tests]
+            return (
+                f"{name} is the best on every set (first in {100 * min(shares):.0f} to "
+                f"{100 * max(shares):.0f} % of resamples), and {settled}."
+            )
+        bests = ", ".join(f"{' and '.join(best)} on {name}" for name, best in self.best.items())
+        return f"The best differs between sets ({bests}), but {settled}."
 
     @cached_property
     def reversals(self) -> list[tuple[str, str, str, str]]:
@@ -84,27 +164,58 @@ class BySet:
             if by_set[up] and not by_set[down]
         ]
 
-    def frame(self) -> pd.DataFrame:
-        """One row a pipeline and set (``macro``: all): mean, 95 % interval, questions, p.
+    def heads(self, head: str) -> dict[str, str]:
+        """Baseline -> heading of its column of p-values: ``p (Holm)``, or ``p (Holm, NAME)``."""
+        bases = list(self.macro_p)
+        if len(bases) == 1:
+            return {bases[0]: head}
+        return {base: f"{head.removesuffix(')')}, {base})" for base in bases}
 
-        ``p`` is given for ``macro`` alone: against the baseline, Holm over the pipelines.
+    def frame(self) -> pd.DataFrame:
+        """One row a pipeline and set (``macro``: all): mean, 95 % interval, questions, first, p.
+
+        ``first`` is the share of resamples in which the pipeline has the highest mean.
+
+        ``p (Holm)`` is given for ``macro`` alone: against the baseline; of several baselines each
+        has a column, ``p (Holm, BASELINE)``.
         """
         import pandas as pd
 
-        rows: list[tuple[object, ...]] = []
+        heads, rows = self.heads("p (Holm)"), list[tuple[object, ...]]()
         for name, sets in self.values.items():
             for key, values in sets.items():
                 interval = mean_interval(values)
-                rows.append((name, key, macro_mean([values]), *interval, len(values), None))
+                none = [None] * len(heads)
+                rows.append(
+                    (
+                        name,
+                        key,
+                        macro_mean([values]),
+                        *interval,
+                        len(values),
+                        self.first[key][name],
+                        *none,
+                    )
+                )
             mean, interval = self.macro[name]
             total = sum(map(len, sets.values()))
-            rows.append((name, "macro", mean, *interval, total, self.macro_p.get(name)))
-        columns = ["pipeline", "set", self.metric, "low", "high", "questions", "p (Holm)"]
+            ps = [self.macro_p[base].get(name) for base in heads]
+            rows.append((name, MACRO, mean, *interval, total, self.first[MACRO][name], *ps))
+        columns = [
+            "pipeline",
+            "set",
+            self.metric,
+            "low",
+            "high",
+            "questions",
+            "first",
+            *heads.values(),
+        ]
         return pd.DataFrame(rows, columns=columns)
 
     def _repr_html_(self) -> str:
         wide = self.frame().pivot(index="pipeline", columns="set", values=self.metric)
-        wide = wide.loc[list(self.values), [*self.tests, "macro"]]
+        wide = wide.loc[list(self.values), [*self.tests, MACRO]]
         rows = [(name, *values) for name, values in zip(wide.index, wide.to_numpy(), strict=True)]
         return html_table(("pipeline", *wide.columns), rows, f"{self.metric} by question set")
 
@@ -138,7 +249,7 @@ def by_set(comparison: ComparisonData, metric: str | None = None) -> BySet:
         raise RunError(f"no question of set '{empty[0]}' has '{metric}'", where=comparison.name)
     return BySet(
         metric,
-        comparison.baseline,
+        comparison.baselines,
         {
             pipeline: {name: tuple(column[q] for q in ids) for name, ids in shared.items()}
             for pipeline, column in columns.items()

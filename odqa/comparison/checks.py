@@ -6,9 +6,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from odqa.comparison.run_files import MANIFEST, damaged
 from odqa.spec.stage import name_problem
@@ -54,6 +54,36 @@ class _Machine(BaseModel):
     cores: int | None
 
 
+class _Factor(BaseModel):
+    model_config = _SHAPE
+
+    key: str
+    levels: list[str]
+
+
+class _Grid(BaseModel):
+    model_config = _SHAPE
+
+    factors: list[_Factor]
+    pipelines: dict[str, list[str | None]]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for levels in self.pipelines.values():
+            if len(levels) != len(self.factors) or not all(
+                level is None or level in factor.levels
+                for level, factor in zip(levels, self.factors, strict=True)
+            ):
+                raise ValueError("expected a level of every factor, or null")
+        return self
+
+
+class _Settings(BaseModel):
+    model_config = _SHAPE
+
+    baselines: list[str] = []
+
+
 class _Manifest(BaseModel):
     """The keys of a manifest that views and commands read; all of them may be missing."""
 
@@ -67,11 +97,12 @@ class _Manifest(BaseModel):
     machine: _Machine | None = None
     specs: dict[str, str] = {}
     stages: dict[str, int] = {}
-    settings: dict[str, Any] = {}
+    settings: _Settings = _Settings()
+    grid: _Grid | None = None
     versions: dict[str, str] = {}
     merged: dict[str, _Manifest] = {}
 
-    @field_validator("dataset", "machine", mode="before")
+    @field_validator("dataset", "machine", "grid", mode="before")
     @classmethod
     def _given(cls, value: object) -> object:
         if value is None:

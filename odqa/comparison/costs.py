@@ -111,6 +111,31 @@ def stage_cost(record: StageRecord, shared_with: tuple[str, ...], stage_id: str)
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TotalCost:
+    """What a whole pipeline costs: per question ``online_ms`` in batches and ``gflop``; per corpus
+    ``offline_s`` and ``stored_mb``.
+
+    ``gflop`` is that of the stages for which there is a formula; `None` where there is for none.
+    """
+
+    online_ms: float
+    gflop: float | None
+    offline_s: float
+    stored_mb: float
+
+
+def total_cost(costs: Sequence[StageCost], questions: int) -> TotalCost:
+    """The sum over the stages of a pipeline that was asked so many questions."""
+    gflop = [cost.gflop for cost in costs if cost.gflop is not None]
+    return TotalCost(
+        1000 * sum(cost.online_seconds for cost in costs) / questions,
+        sum(gflop) if gflop else None,
+        sum(cost.offline_seconds for cost in costs),
+        sum(cost.stored_bytes for cost in costs) / 1e6,
+    )
+
+
 def joules_of(parts: Sequence[Spent]) -> float | None:
     """Joules of several parts; `None` as soon as one of them was not reported."""
     joules = [spent.joules for spent in parts if spent.joules is not None]

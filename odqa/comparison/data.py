@@ -15,6 +15,7 @@ from odqa.comparison.pipeline_result import PipelineResult
 from odqa.errors import RunError
 from odqa.metrics.rows import MetricRow
 from odqa.registry import ROLES
+from odqa.spec.factors import Grid
 from odqa.suggest import did_you_mean
 from odqa.types import Matching, Passage, Question
 
@@ -31,7 +32,7 @@ class ComparisonData:
 
     ``rows`` is the primary result; tables, differences and statistics derive from it.
     ``passages`` holds the text of every passage that a view may show (the best few per question).
-    ``baseline`` names the pipeline that the others are tested against.
+    ``baseline`` names the pipeline that the others are tested against, the first of `baselines`.
     """
 
     name: str
@@ -58,9 +59,22 @@ class ComparisonData:
         return {name: tuple(islice(ids, n)) for name, n in sizes.items()}
 
     @property
+    def baselines(self) -> tuple[str, ...]:
+        """All pipelines that the others are tested against, ``baseline`` first."""
+        others = self.manifest.get("settings", {}).get("baselines", ())
+        names = [name for name in others if name in self.pipelines]
+        return tuple(dict.fromkeys((self.baseline, *names)))
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics that were chosen, most important first; empty: the usual ones."""
         return tuple(self.manifest.get("settings", {}).get("metrics", ()))
+
+    @property
+    def grid(self) -> Grid | None:
+        """The factors that the pipelines vary, where they are those of a grid."""
+        data = self.manifest.get("grid")
+        return None if data is None else Grid.from_dict(data)
 
     @cached_property
     def by_question(self) -> Mapping[tuple[str, str], Mapping[str, float]]:

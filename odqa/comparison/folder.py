@@ -65,7 +65,7 @@ _HEAD = ("comparison", "baseline", "pipelines")
 _STAGES = "stages"
 #: What a run folder holds; a folder with anything else is not replaced by one.
 _OWN = {MANIFEST, "questions.jsonl", "gold.qrels", "metrics.parquet", "passages.jsonl", "pipelines"}
-_OWN |= {"report.html", "table.txt", "table.md", "table.tex", "figures"}
+_OWN |= {"report.html", "table.txt", "table.md", "table.tex", "effects.json", "figures"}
 
 
 def save(comparison: ComparisonData, folder: Path) -> None:
@@ -160,10 +160,12 @@ def _load(folder: Path) -> ComparisonData:
     comparison_name, baseline, pipelines = (manifest.pop(key) for key in _HEAD)
     check_manifest(manifest, folder)
     check_names(pipelines, folder)
+    if "grid" in manifest and not set(manifest["grid"]["pipelines"]) <= set(pipelines):
+        raise damaged(folder, f"the grid of {MANIFEST} names pipelines that there are none of")
     if not isinstance(comparison_name, str) or baseline not in pipelines:
         raise damaged(folder, f"{MANIFEST} names no comparison, or a baseline that is none")
     questions = tuple(
-        Question(row.id, row.question, tuple(row.answer))
+        Question(row.id, row.question, tuple(row.answer), tuple(row.supporting))
         for row in read_rows(files.path("questions.jsonl"), QuestionRow)
     )
     gold = files.find("gold.qrels")
@@ -287,7 +289,8 @@ def _load_hits(path: Path, questions: Sequence[Question]) -> dict[str, list[Hit]
 
 
 def _question_line(question: Question) -> dict[str, Any]:
-    return {"id": question.id, "question": question.text, "answer": list(question.answers)}
+    line = {"id": question.id, "question": question.text, "answer": list(question.answers)}
+    return line | ({"supporting": list(question.supporting)} if question.supporting else {})
 
 
 def _answer_line(question_id: str, answer: Answer) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from odqa.comparison.table import tested_metrics, tests_for
+from odqa.comparison.usage import notes_of
 from odqa.execution.latency import percentile
 from odqa.metrics.attribution import OUTCOMES, loss_table
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: Columns of text; all others are numbers.
-_TEXT_COLUMNS = ("pipeline", "stage", "component", "id", "offline", "device", "cached")
+_TEXT_COLUMNS = (
+    *("pipeline", "stage", "component", "id", "offline", "device", "cached"),
+    "notes",
+)
 
 
 def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
@@ -32,8 +36,9 @@ def stage_frame(comparison: ComparisonData) -> pd.DataFrame:
     on imports and weights. The others are for every question: ``online ms`` and ``questions / s``
     in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` one at a time,
     ``GFLOP`` (analytic), ``peak MB`` (resident set of the process at most), ``GPU peak MB``, ``J /
-    question``. ``cached`` says which part was read from the cache; its figures are those of the
-    run that computed it.
+    question``; ``tokens / question`` (prompt and completion) and ``price / question`` of language
+    models, with ``notes`` on what did not work. ``cached`` says which part was
+    read from the cache; its figures are those of the run that computed it.
     """
     import pandas as pd
 
@@ -54,7 +59,8 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
     ``difference`` is the pipeline minus the baseline with its 95 % interval ``low`` to ``high``;
     ``p`` is two-sided, ``p (Holm)`` corrected over the pipelines of one metric; ``d`` is Cohen's d
     of the paired differences; ``needed`` is how many questions show this difference with 80 %
-    power at 0.05 (NaN: none would).
+    power at 0.05 (NaN: none would), ``detectable`` the smallest difference that these questions
+    show with 80 % power (NaN: the two never differ).
     """
     import pandas as pd
 
@@ -75,6 +81,7 @@ def paired_frame(comparison: ComparisonData) -> pd.DataFrame:
             "losses": test.counts.losses,
             "questions": test.questions,
             "needed": test.questions_needed,
+            "detectable": test.detectable,
         }
         for metric in tested_metrics(comparison)
         for test in tests_for(comparison, metric)
@@ -121,7 +128,7 @@ def _stage(
     result: PipelineResult, cost: StageCost, n: int, lost: Mapping[str, int]
 ) -> dict[str, object]:
     alone = result.latency.of(cost.stage_id) if result.latency else ()
-    joules = cost.online.joules
+    joules, usage = cost.online.joules, cost.online.usage
     return {
         "stage": cost.role,
         "component": cost.type,
@@ -140,6 +147,9 @@ def _stage(
         "peak MB": _mega(cost.online.peak_bytes),
         "GPU peak MB": _mega(cost.online.gpu_peak_bytes),
         "J / question": None if joules is None else joules / n,
+        "tokens / question": None if usage is None else usage.tokens / n,
+        "price / question": None if usage is None or usage.price is None else usage.price / n,
+        "notes": "" if usage is None else notes_of(usage),
         "lost": lost.get(cost.stage_id),
         "device": cost.facts.get("device", "cpu"),
         "cached": cached_parts(cost),

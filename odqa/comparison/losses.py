@@ -23,9 +23,12 @@ def losses(
     for name, by_question in outcomes(rows).items():
         result = pipelines[name]
         has_answer = _has_answer(result, values)
+        given = _given(result, values)
         by_pipeline[name] = {
             question: _stages(
-                result, {stage: flags.get(question, 0.0) for stage, flags in has_answer.items()}
+                result,
+                {stage: flags.get(question, 0.0) for stage, flags in has_answer.items()},
+                {stage: flags[question] for stage, flags in given.items() if question in flags},
             )
             for question, outcome in by_question.items()
             if outcome != "answered"
@@ -36,21 +39,45 @@ def losses(
 def _has_answer(
     result: PipelineResult, values: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> dict[str, Mapping[str, float]]:
-    """Stage -> question -> 1.0 where its passages hold an accepted answer."""
+    """Stage -> question -> 1.0 where its passages hold what the question needs.
+
+    That is an accepted answer, or all supporting pages of a question of several hops.
+    """
     name, graph = result.spec.name, result.spec.graph
     by_stage: dict[str, Mapping[str, float]] = {}
     # Version 0.1.0 judged only the hits that leave the slots.
     for stage, metric in ((graph.retrieved, "retrieved"), (graph.ranked, "ranked")):
         if stage is not None:
-            by_stage[stage] = values.get((name, f"{metric}_oracle"), {})
+            by_stage[stage] = _needed(name, f"{metric}_", values) or {}
     for node in graph.with_hits:
-        oracle = values.get((name, f"{node.id}/oracle"))
-        if oracle is not None:
-            by_stage[node.id] = oracle
+        needed = _needed(name, f"{node.id}/", values)
+        if needed is not None:
+            by_stage[node.id] = needed
     return by_stage
 
 
-def _stages(result: PipelineResult, has_answer: Mapping[str, float]) -> tuple[str, ...]:
+def _needed(
+    name: str, prefix: str, values: Mapping[tuple[str, str], Mapping[str, float]]
+) -> dict[str, float] | None:
+    oracle = values.get((name, f"{prefix}oracle"))
+    all_gold = values.get((name, f"{prefix}all_gold"))
+    return None if oracle is None and all_gold is None else {**(oracle or {}), **(all_gold or {})}
+
+
+def _given(
+    result: PipelineResult, values: Mapping[tuple[str, str], Mapping[str, float]]
+) -> dict[str, Mapping[str, float]]:
+    """Fusion -> question -> 1.0 where its members together gave all that was needed."""
+    name = result.spec.name
+    stages = {
+        node.id: values.get((name, f"{node.id}/all_gold_in")) for node in result.spec.graph.nodes
+    }
+    return {stage: flags for stage, flags in stages.items() if flags is not None}
+
+
+def _stages(
+    result: PipelineResult, has_answer: Mapping[str, float], given: Mapping[str, float]
+) -> tuple[str, ...]:
     graph = result.spec.graph
     if graph.ranked is None or has_answer.get(graph.ranked):
         return () if graph.answers is None else (graph.answers,)
@@ -58,7 +85,7 @@ def _stages(result: PipelineResult, has_answer: Mapping[str, float]) -> tuple[st
         stage: tuple(_nearest(sources, graph.hit_inputs(), has_answer))
         for stage, sources in graph.hit_inputs().items()
     }
-    return lost_by(has_answer, inputs, graph.ranked)
+    return lost_by(has_answer, inputs, graph.ranked, given)
 
 
 def _nearest(

@@ -18,6 +18,7 @@ from odqa.data.dataset import Dataset
 from odqa.escapes import mask_passwords, visible
 from odqa.meters.energy import counter_names
 from odqa.metrics.statistics.resampling import DRAWS, LEVEL, SEED
+from odqa.spec.factors import Grid
 from odqa.spec.pipeline import PipelineSpec
 
 
@@ -31,6 +32,7 @@ def make_manifest(
     stages: Mapping[str, int],
     settings: Mapping[str, object],
     sources: Mapping[str, Mapping[str, str]] | None = None,
+    grid: Grid | None = None,
 ) -> dict[str, Any]:
     """The manifest of a comparison that took ``seconds`` from ``started`` (ISO 8601, UTC).
 
@@ -46,6 +48,7 @@ def make_manifest(
         "specs": {spec.name: spec.hash for spec in specs},
         "settings": dict(settings),
         "sources": dict(sources or {}),
+        **({} if grid is None else {"grid": grid.to_dict()}),
         "stages": stages,
         "statistics": {"seed": SEED, "draws": DRAWS, "level": LEVEL},
         "versions": dict(installed()),

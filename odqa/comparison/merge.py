@@ -10,12 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from odqa.comparison.baselines import as_names, check_baselines
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
 from odqa.data.paths import is_folder
 from odqa.errors import RunError
 from odqa.spec.locate import built_in_specs
-from odqa.suggest import did_you_mean
 
 #: Old name -> name in the merged comparison, for the pipelines of one run.
 Rename = Callable[[str], str]
@@ -26,8 +26,8 @@ def is_run_folder(ref: str | Path) -> bool:
     return is_folder(Path(ref)) and str(ref) not in built_in_specs()
 
 
-def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison:
-    """All pipelines of all runs, tested against one baseline.
+def merge(runs: Sequence[Comparison], baseline: str | Sequence[str] | None = None) -> Comparison:
+    """All pipelines of all runs, tested against one baseline or several.
 
     A name that several runs use gets the name of its folder in front: ``FOLDER.NAME``. Costs
     stay those of the run that measured them; the manifest keeps the values on which all runs
@@ -35,7 +35,7 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
 
     Args:
         runs: at least one, each loaded from its folder.
-        baseline: by default the first run's.
+        baseline: one name or several, by default those of the first run.
 
     Raises:
         RunError: no runs, one twice, runs over other questions, qrels or passages, or no such
@@ -52,10 +52,8 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
     for run, rename in zip(runs, renames, strict=True):
         for name, result in run.pipelines.items():
             pipelines[rename(name)] = _renamed(result, rename)
-    baseline_name = baseline or renames[0](runs[0].baseline)
-    if baseline_name not in pipelines:
-        cure = did_you_mean(baseline_name, pipelines)
-        raise RunError(f"no pipeline '{baseline_name}'", where="baseline", cure=cure)
+    baselines = as_names(baseline) or tuple(map(renames[0], runs[0].baselines))
+    check_baselines(baselines, pipelines)
     return replace(
         runs[0],
         name="+".join(dict.fromkeys(run.name for run in runs)),
@@ -66,8 +64,8 @@ def merge(runs: Sequence[Comparison], baseline: str | None = None) -> Comparison
             for row in run.rows
         ),
         passages={key: passage for run in runs for key, passage in run.passages.items()},
-        baseline=baseline_name,
-        manifest=_manifest(runs, labels, renames),
+        baseline=baselines[0],
+        manifest=_manifest(runs, labels, renames, baselines),
         folder=None,
     )
 
@@ -125,13 +123,17 @@ def _renamed(result: PipelineResult, rename: Rename) -> PipelineResult:
 
 
 def _manifest(
-    runs: Sequence[Comparison], labels: Sequence[str], renames: Sequence[Rename]
+    runs: Sequence[Comparison],
+    labels: Sequence[str],
+    renames: Sequence[Rename],
+    baselines: Sequence[str],
 ) -> dict[str, Any]:
     first = runs[0].manifest
     common = {
         key: value
         for key, value in first.items()
-        if all(run.manifest.get(key) == value for run in runs)
+        # The pipelines of several grids are those of none.
+        if key != "grid" and all(run.manifest.get(key) == value for run in runs)
     }
     specs = {
         rename(name): digest
@@ -139,4 +141,8 @@ def _manifest(
         for name, digest in run.manifest.get("specs", {}).items()
     }
     manifests = {label: dict(run.manifest) for label, run in zip(labels, runs, strict=True)}
+    settings = {k: v for k, v in common.get("settings", {}).items() if k != "baselines"}
+    if len(baselines) > 1:
+        settings["baselines"] = list(baselines)
+    common |= {"settings": settings} if settings or "settings" in common else {}
     return {**common, "dataset": first.get("dataset", {}), "specs": specs, "merged": manifests}

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from odqa.comparison.data import ComparisonData
     from odqa.metrics.statistics.summary import Summary
 
-#: From how many pipelines on letters say more than the p-value of the verdict.
-_LETTERS_FROM = 3
+#: From how many pipelines on letters say more than the p-value of the verdict, and up to how many
+#: a reader can use them; the work grows with every group of pipelines that overlaps others.
+LETTERS_FROM, LETTERS_UP_TO = 3, 40
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class QualityColumn:
     """One metric of every pipeline that has it.
 
     ``letters``: pipelines that share one cannot be told apart; empty where there are fewer than
-    three, or the metric is none that pipelines are tested on. ``best``: the pipelines with the
-    highest mean, ceilings aside.
+    three or more than forty, or the metric is none that pipelines are tested on. ``best``: the
+    pipelines with the highest mean, ceilings aside.
     """
 
     metric: str
@@ -69,7 +70,7 @@ def _column(comparison: ComparisonData, metric: str, is_tested: bool) -> Quality
         for name in comparison.pipelines
         if (name, metric) in comparison.summaries
     }
-    has_letters = is_tested and len(means) >= _LETTERS_FROM
+    has_letters = is_tested and LETTERS_FROM <= len(means) <= LETTERS_UP_TO
     letters = all_pairs(comparison, metric).letters if has_letters else {}
     real = [name for name in means if not comparison.pipelines[name].spec.sees_answers]
     highest = max((means[name].mean for name in real), default=None)

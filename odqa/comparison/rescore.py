@@ -12,6 +12,7 @@ from odqa.errors import RunError
 from odqa.metrics.measures import ANSWER_METRICS, parse_measures
 from odqa.metrics.retrieval import score_ranking
 from odqa.metrics.rows import MetricRow
+from odqa.metrics.supporting import all_gold_values
 
 C = TypeVar("C", bound=ComparisonData)
 
@@ -54,13 +55,39 @@ def _rows(comparison: ComparisonData, result: PipelineResult, name: str) -> list
         ]
     measures = parse_measures([name])
     stage = _stage(result, name)
-    if not measures.rankings or comparison.qrels is None or stage is None:
+    if stage is None or comparison.qrels is None:
+        return []
+    if measures.gold_cuts:
+        return _all_gold_rows(comparison, result, stage, name, measures.gold_cuts)
+    if not measures.rankings:
         return []
     hits = {q.id: result.hits_of(stage).get(q.id, []) for q in comparison.questions}
     ((own, peer),) = measures.rankings.items()
     qrels = {key: dict(grades) for key, grades in comparison.qrels.items()}
     values = score_ranking(hits, qrels, (), {own: peer})
     return [MetricRow(pipeline, key, name, metrics[own]) for key, metrics in values.items()]
+
+
+def _all_gold_rows(
+    comparison: ComparisonData,
+    result: PipelineResult,
+    stage: str,
+    name: str,
+    cuts: Sequence[int],
+) -> list[MetricRow]:
+    """``all_gold@k`` by relevance judgements; titles of all passages are not kept."""
+    own = f"all_gold@{cuts[0]}"
+    if not name.endswith(own) or comparison.qrels is None:
+        return []
+    rows = []
+    for question in comparison.questions:
+        grades = comparison.qrels.get(question.id, {})
+        relevant = [passage for passage, grade in grades.items() if grade > 0]
+        ids = [hit.passage_id for hit in result.hits_of(stage).get(question.id, ())]
+        if relevant:
+            value = all_gold_values(relevant, ids, cuts)[own]
+            rows.append(MetricRow(result.spec.name, question.id, name, value))
+    return rows
 
 
 def _stage(result: PipelineResult, name: str) -> str | None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from odqa.comparison.data import ComparisonData
 from odqa.escapes import one_line, visible
+from odqa.metrics.statistics.resampling import SEED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from odqa.comparison.all_pairs import AllPairs
     from odqa.comparison.by_set import BySet
+    from odqa.comparison.choice import Choice
+    from odqa.comparison.effects import Effects
     from odqa.comparison.overlap import Overlap
     from odqa.comparison.trace import QuestionTrace
 
@@ -56,6 +59,12 @@ class Comparison(ComparisonData):
 
         return paired_frame(self)
 
+    def map(self) -> pd.DataFrame:
+        """Every compared stage by its place on the map of paradigms, with quality and own costs."""
+        from odqa.comparison.paradigms import map_frame
+
+        return map_frame(self)
+
     def pairs(self, metric: str | None = None) -> AllPairs:
         """Every pipeline against every other on one metric, by default the deciding one.
 
@@ -75,6 +84,26 @@ class Comparison(ComparisonData):
         from odqa.comparison.by_set import by_set
 
         return by_set(self, metric)
+
+    def effects(self, metric: str | None = None) -> Effects:
+        """What changing one factor of a grid buys, at which cost, on average over the others.
+
+        Raises:
+            RunError: the pipelines are those of no grid, or have no common metric.
+        """
+        from odqa.comparison.effects import effects
+
+        return effects(self, metric)
+
+    def choice(self, metric: str | None = None, seed: int = SEED) -> Choice:
+        """The best pipeline, chosen on one half of the questions and judged on the other.
+
+        Raises:
+            RunError: there are too few pipelines or questions to choose.
+        """
+        from odqa.comparison.choice import choice
+
+        return choice(self, metric, seed)
 
     def overlap(self, metric: str | None = None) -> Overlap:
         """Which questions several pipelines have right, one alone, or none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ class QuestionRow:
     id: str
     question: str
     answer: list[str]
+    supporting: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

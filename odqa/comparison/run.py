@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from odqa.cache import Cache
+from odqa.comparison.baselines import as_names, check_baselines
 from odqa.comparison.costs import StageCost, stage_cost
+from odqa.comparison.judge import judge_rows
 from odqa.comparison.manifest import code_revision, make_manifest
 from odqa.comparison.pipeline_result import PipelineResult
 from odqa.comparison.result import Comparison
@@ -29,8 +31,9 @@ from odqa.execution.latency import Latency, cached_latency
 from odqa.execution.plan import Plan
 from odqa.execution.record import StageRecord
 from odqa.metrics.measures import parse_measures
+from odqa.spec.factors import Grid
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.pipeline import PipelineSpec
-from odqa.suggest import did_you_mean
 from odqa.types import Hit, Passage
 
 #: Per question and slot, of how many passages the result keeps the text.
@@ -43,23 +46,27 @@ def run_comparison(
     cache: Cache,
     *,
     name: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Sequence[str] | None = None,
     latency: int = 0,
     results: Cache | None = None,
     oracle: OracleStage | None = None,
     explain: int = QUESTIONS,
     metrics: Sequence[str] = (),
+    grid: Grid | None = None,
+    judge: JudgeConfig | None = None,
 ) -> Comparison:
     """Run all pipelines, shared prefixes once, and score them.
 
     Args:
         latency: over how many questions to measure one-at-a-time latency; 0 leaves it out.
         explain: for how many questions to keep explanations of rankers; 0: none.
-        baseline: the pipeline the others are tested against; by default the first.
+        baseline: the pipeline (or several) the others are tested against; by default the first.
         results: the cache for results of stages, by default ``cache``; an empty one reuses none.
         oracle: ``"retriever"`` feeds gold passages to the later stages of every pipeline.
         metrics: names of `odqa.metrics.measures`, in the order of columns and of importance: the
             first decides. Without any, the usual ones.
+        grid: which levels of which factors the pipelines have, where they are those of a grid.
+        judge: a language model that judges answers: the metric ``judge``.
 
     Raises:
         RunError: no pipelines, two of one name, an unknown baseline or metric, an oracle or a
@@ -68,10 +75,13 @@ def run_comparison(
     """
     if not specs:
         raise RunError("no pipelines to compare", cure="name at least one spec")
+    names = [spec.name for spec in specs]
     specs = rename_ceilings([with_oracle(s) for s in specs] if oracle else specs)
-    baseline = _check_pipelines(specs, dataset, baseline)
+    if grid is not None:
+        grid = grid.renamed(dict(zip(names, (spec.name for spec in specs), strict=True)))
+    baselines = _check_pipelines(specs, dataset, as_names(baseline))
     measures = parse_measures(metrics)
-    check_data(measures, dataset)
+    check_data(measures, dataset, judge)
     specs = with_gold(specs, dataset, cache)
     started = time.perf_counter()
     started_at, code = datetime.now(UTC).isoformat(timespec="seconds"), code_revision()
@@ -97,14 +107,25 @@ def run_comparison(
             _explanations(spec, stages, dataset, cache, explain),
         )
     scorer = Scorer(dataset, measures)
+    rows = [row for result in pipeline_results.values() for row in scorer.rows(result)]
+    settings: dict[str, object] = {"latency": latency}
+    settings |= {"metrics": list(measures.columns)} if metrics else {}
+    settings |= {"baselines": list(baselines)} if len(baselines) > 1 else {}
+    if judge is not None:
+        judged, spent = judge_rows(judge, dataset.questions.questions, pipeline_results, cache)
+        rows += judged
+        settings |= {
+            "judge": judge.model_dump(mode="json", exclude_defaults=True),
+            "judging": spent,
+        }
     return Comparison(
         name or dataset.name,
         dataset.questions.questions,
         dataset.qrels,
         pipeline_results,
-        tuple(row for result in pipeline_results.values() for row in scorer.rows(result)),
+        tuple(rows),
         _shown_passages(pipeline_results, dataset),
-        baseline,
+        baselines[0],
         make_manifest(
             specs,
             dataset,
@@ -115,9 +136,9 @@ def run_comparison(
                 "of pipelines": sum(len(spec.stages) for spec in specs),
                 "run": len(plan.nodes),
             },
-            settings={"latency": latency}
-            | ({"metrics": list(measures.columns)} if metrics else {}),
+            settings=settings,
             sources=_sources(plan),
+            grid=grid,
         ),
     )
 
@@ -138,8 +159,10 @@ def _sources(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
-def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: str | None) -> str:
-    """Check that the pipelines can be compared on this dataset; the name of the baseline.
+def _check_pipelines(
+    specs: Sequence[PipelineSpec], dataset: Dataset, baselines: Sequence[str]
+) -> tuple[str, ...]:
+    """Check that the pipelines can be compared on this dataset; the names of the baselines.
 
     Raises:
         RunError: two pipelines of one name, no such baseline, nothing to retrieve from.
@@ -155,14 +178,12 @@ def _check_pipelines(specs: Sequence[PipelineSpec], dataset: Dataset, baseline: 
                 where=f"data {dataset.name}",
                 cure="name one (--corpus, or data.corpus of a benchmark), or say retriever: null",
             )
-    if baseline is None:
-        return names[0]
-    if baseline not in names and ceiling_name(baseline) in names:
-        return ceiling_name(baseline)
-    if baseline not in names:
-        cure = did_you_mean(baseline, names)
-        raise RunError(f"no pipeline '{baseline}'", where="baseline", cure=cure)
-    return baseline
+    chosen = [
+        ceiling_name(name) if name not in names and ceiling_name(name) in names else name
+        for name in baselines
+    ]
+    check_baselines(chosen, names)
+    return tuple(chosen) or (names[0],)
 
 
 def _result(

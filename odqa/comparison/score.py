@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from odqa.comparison.judge import JUDGE
 from odqa.errors import RunError
 from odqa.metrics.has_answer import AnswerFinder
-from odqa.metrics.measures import Measures
+from odqa.metrics.measures import Measures, needed_measures
 from odqa.metrics.rows import DEFAULT, MetricRow, hit_rows, judge_hits, score_answers
 
 if TYPE_CHECKING:
     from odqa.comparison.pipeline_result import PipelineResult
     from odqa.data.dataset import Dataset
+    from odqa.spec.judge import JudgeConfig
     from odqa.types import Hit
 
 _Values = Mapping[str, Mapping[str, float]]
@@ -52,7 +54,24 @@ class Scorer:
             )
         for node in graph.with_hits:
             rows += hit_rows(name, f"{node.id}/", self._values(result, node.id))
+            rows += self._given(result, node.id)
         return rows
+
+    def _given(self, result: PipelineResult, stage: str) -> list[MetricRow]:
+        """``ID/all_gold_in`` of a fusion: each of its members may have found another hop."""
+        sources = result.spec.graph.hit_inputs()[stage]
+        questions = [q for q in self._dataset.questions if q.supporting]
+        if len(sources) < 2 or not questions:
+            return []
+        given = {
+            q.id: [hit for source in sources for hit in result.hits_of(source).get(q.id, ())]
+            for q in questions
+        }
+        values = judge_hits(questions, given, self._finder, self._dataset.qrels, depth=0)
+        return [
+            MetricRow(result.spec.name, key, f"{stage}/all_gold_in", metrics["all_gold"])
+            for key, metrics in values.items()
+        ]
 
     def _values(self, result: PipelineResult, stage: str) -> _Values:
         hits, depth = result.hits_of(stage), result.spec.graph[stage].stage.k
@@ -73,12 +92,32 @@ class Scorer:
         return self._judged[key][1]
 
 
-def check_data(measures: Measures, dataset: Dataset) -> None:
+def check_data(measures: Measures, dataset: Dataset, judge: JudgeConfig | None = None) -> None:
     """Check that the dataset has what the metrics need.
 
     Raises:
-        RunError: no relevance judgements, or accepted answers that are expressions.
+        RunError: no relevance judgements, accepted answers that are expressions, or no judge.
     """
+    has_pages = any(question.supporting for question in dataset.questions)
+    for name, qrels_will_do in needed_measures(measures).items():
+        if not has_pages and not (qrels_will_do and dataset.qrels is not None):
+            raise RunError(
+                f"'{name}' needs questions with supporting pages, and there are none",
+                where="metrics",
+                cure="choose recall@k or has_answer@k, or all_gold@k with qrels",
+            )
+    if JUDGE in measures.columns and judge is None:
+        raise RunError(
+            f"'{JUDGE}' needs a language model, and none is named",
+            where="metrics",
+            cure="name one in the benchmark spec: judge: {checkpoint: …} or {endpoint: …}",
+        )
+    if judge is not None and dataset.matching == "regex":
+        raise RunError(
+            f"'{JUDGE}' compares texts, and accepted answers are expressions here",
+            where="judge",
+            cure="leave the judge out",
+        )
     if measures.rankings and dataset.qrels is None:
         raise RunError(
             f"'{next(iter(measures.rankings))}' needs relevance judgements, and there are none",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.costs import NOT_REPORTED, joules_of
+from odqa.comparison.costs import NOT_REPORTED, joules_of, total_cost
+from odqa.comparison.usage import price_text, usage_of
 from odqa.execution.latency import percentile
 from odqa.html_view import html_table
 from odqa.metrics.statistics.pairs import PairedComparison, compare_pairs
@@ -20,17 +21,20 @@ if TYPE_CHECKING:
 HEADLINE = (
     "em",
     "f1",
+    "judge",
     "retrieved_recall@1",
     "retrieved_recall@20",
     "ranked_recall@1",
     "ranked_mrr@10",
     "ranked_ndcg@10",
+    "retrieved_all_gold@20",
+    "ranked_all_gold@5",
     "retrieved_has_answer@20",
     "retrieved_oracle",
     "ranked_oracle",
 )
 #: Metrics on which pipelines are tested where none were chosen.
-TESTED = ("em", "ranked_mrr@10")
+TESTED = ("em", "ranked_mrr@10", "ranked_all_gold@5")
 #: Metrics of which more is not better.
 _UNTESTED = ("answered", "answer_length")
 
@@ -51,16 +55,19 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
     """One row a pipeline.
 
     Quality columns are means with 95 % bootstrap intervals; ``p(METRIC)`` is Holm-corrected
-    against the baseline. ``offline s`` and ``stored MB`` are spent once per corpus, on what
-    ``offline`` names, ``load s`` once per process on imports and weights; ``online ms`` per
-    question and ``questions / s`` are in batches, ``p50 ms``, ``p95 ms`` and ``p99 ms`` per
-    question asked alone; ``GFLOP`` per question is analytic; ``peak MB`` is the highest resident
-    set of the process in any stage, ``J / question`` what the machine's energy counters rose by.
+    against the baseline; of several baselines ``p(METRIC, BASELINE)``. ``offline s`` and
+    ``stored MB`` are spent once per corpus, on what ``offline`` names, ``load s`` once per process
+    on imports and weights; ``online ms`` per question and ``questions / s`` are in batches,
+    ``p50 ms``, ``p95 ms`` and ``p99 ms`` per question asked alone; ``GFLOP`` per question is
+    analytic; ``peak MB`` is the highest resident set of the process in any stage, ``J / question``
+    what the machine's energy counters rose by. ``tokens / question`` and ``price / question`` are
+    those of language models, and are left out where no pipeline has one.
     """
     import pandas as pd
 
     columns = list(metrics) if metrics is not None else headline_metrics(comparison)
     tests = {metric: tests_for(comparison, metric) for metric in tested_metrics(comparison)}
+    has_usage = any(usage_of(result.costs) for result in comparison.pipelines.values())
     rows = []
     for name, result in comparison.pipelines.items():
         row: dict[str, object] = {"pipeline": name}
@@ -72,10 +79,13 @@ def table(comparison: ComparisonData, metrics: Sequence[str] | None = None) -> p
                 else f"{cell.mean:.3f} [{cell.interval.low:.3f}, {cell.interval.high:.3f}]"
             )
         for metric, paired in tests.items():
-            test = next((t for t in paired if t.candidate == name), None)
-            if paired:
-                row[f"p({metric})"] = "baseline" if test is None else f"{test.p_corrected:.3g}"
-        rows.append(row | _costs(result, len(comparison.questions)))
+            for baseline in dict.fromkeys(test.baseline for test in paired):
+                several = len(comparison.baselines) > 1
+                head = f"p({metric}, {baseline})" if several else f"p({metric})"
+                test = between(paired, baseline, name)
+                row[head] = "baseline" if test is None else f"{test.p_corrected:.3g}"
+        n = len(comparison.questions)
+        rows.append(row | _costs(result, n) | (_usage(result, n) if has_usage else {}))
     return pd.DataFrame(rows).set_index("pipeline")
 
 
@@ -86,30 +96,41 @@ def table_html(table: pd.DataFrame, caption: str) -> str:
 
 
 def tests_for(comparison: ComparisonData, metric: str) -> list[PairedComparison]:
-    """Every other pipeline against the baseline on one metric; empty where it was not measured."""
+    """Every other pipeline against every baseline on one metric, two baselines once.
+
+    Empty where it was not measured.
+    """
     measured = {name for name, m in comparison.by_question if m == metric}
-    if comparison.baseline not in measured or len(measured) < 2:
+    baselines = [name for name in comparison.baselines if name in measured]
+    if not baselines or len(measured) < 2:
         return []
-    return compare_pairs(comparison.rows, comparison.baseline, metric)
+    return compare_pairs(comparison.rows, baselines, metric)
+
+
+def between(
+    tests: Sequence[PairedComparison], pipeline: str, other: str
+) -> PairedComparison | None:
+    """The test of two pipelines, whichever of them is its baseline; `None`: there is none."""
+    both = {pipeline, other}
+    return next((test for test in tests if {test.baseline, test.candidate} == both), None)
 
 
 def _costs(result: PipelineResult, n: int) -> dict[str, object]:
     costs = result.costs
-    seconds = sum(cost.online_seconds for cost in costs)
-    gflop = [cost.gflop for cost in costs if cost.gflop is not None]
+    total = total_cost(costs, n)
     peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
     joules = joules_of([cost.online for cost in costs])
     # Roles name the stages, unless a composition holds several of one.
     is_plain = len({cost.role for cost in costs}) == len(costs)
     named = [(cost.role if is_plain else cost.stage_id, cost) for cost in costs]
     return {
-        "offline s": f"{sum(cost.offline_seconds for cost in costs):.1f}",
+        "offline s": f"{total.offline_s:.1f}",
         "load s": _sum_of([cost.load_seconds for cost in costs]),
-        "stored MB": f"{sum(cost.stored_bytes for cost in costs) / 1e6:.1f}",
+        "stored MB": f"{total.stored_mb:.1f}",
         "parameters M": f"{sum(cost.parameters for cost in costs) / 1e6:.1f}",
-        "GFLOP": f"{sum(gflop):.2f}" if gflop else "",
-        "online ms": f"{1000 * seconds / n:.1f}",
-        "questions / s": _throughput(n, seconds),
+        "GFLOP": "" if total.gflop is None else f"{total.gflop:.2f}",
+        "online ms": f"{total.online_ms:.1f}",
+        "questions / s": _throughput(total.online_ms),
         **{f"p{q} ms": _milliseconds(result, q) for q in (50, 95, 99)},
         "peak MB": f"{max(peaks) / 1e6:.0f}" if peaks else NOT_REPORTED,
         "J / question": NOT_REPORTED if joules is None else f"{joules / n:.3g}",
@@ -119,15 +140,25 @@ def _costs(result: PipelineResult, n: int) -> dict[str, object]:
     }
 
 
+def _usage(result: PipelineResult, n: int) -> dict[str, object]:
+    usage = usage_of(result.costs)
+    price = None if usage is None or usage.price is None else usage.price / n
+    return {
+        "tokens / question": "" if usage is None else f"{usage.tokens / n:.1f}",
+        "price / question": "" if usage is None else price_text(price),
+    }
+
+
 def _sum_of(seconds: Sequence[float | None]) -> str:
     known = [value for value in seconds if value is not None]
     return f"{sum(known):.1f}" if known else ""
 
 
-def _throughput(n: int, seconds: float) -> str:
-    if not seconds:
+def _throughput(online_ms: float) -> str:
+    if not online_ms:
         return ""
-    return f"{n / seconds:.0f}" if n / seconds >= 100 else f"{n / seconds:.3g}"
+    a_second = 1000 / online_ms
+    return f"{a_second:.0f}" if a_second >= 100 else f"{a_second:.3g}"
 
 
 def _milliseconds(result: PipelineResult, q: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from odqa.comparison.table import tests_for
+from odqa.comparison.judge import judge_notice
+from odqa.comparison.table import between, tests_for
 
 if TYPE_CHECKING:
     from odqa.comparison.data import ComparisonData
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
     from odqa.spec.pipeline import PipelineSpec
 
 #: Which metric decides where none was chosen: the answer where there is a reader, else the ranking.
-_DECIDING = ("em", "ranked_mrr@10", "ranked_has_answer@1", "retrieved_has_answer@20")
+DECIDING = (
+    "em",
+    "ranked_mrr@10",
+    "ranked_all_gold@5",
+    "ranked_has_answer@1",
+    "retrieved_has_answer@20",
+)
 
 #: From which p-value on a difference is said to be possibly one of chance.
 SIGNIFICANT = 0.05
@@ -43,7 +50,7 @@ MACHINES = "The runs are of different machines: compare their quality, not their
 def deciding_metric(comparison: ComparisonData) -> str | None:
     """The first chosen metric, else the first of em, MRR@10, …, that was measured."""
     measured = {metric for _, metric in comparison.by_question}
-    order = (*comparison.metrics, *_DECIDING)
+    order = (*comparison.metrics, *DECIDING)
     return next((metric for metric in order if metric in measured), None)
 
 
@@ -67,34 +74,48 @@ def _best(comparison: ComparisonData, metric: str, cells: Mapping[str, Summary])
     if len(means) == 1:
         return f"{best} has {metric} {means[best]:.3f} {over}."
     equal = [name for name in means if means[name] == means[best]]
-    base = comparison.baseline
+    tests = tests_for(comparison, metric)
+    bases = [name for name in comparison.baselines if name in means and name not in equal]
     if len(equal) > 1:
         names = " and ".join([", ".join(equal[:-1]), equal[-1]])
-        if base in equal or base not in means:
+        if not bases or comparison.baseline in equal:
             return f"{names} have the same {metric}, {means[best]:.3f}, {over}."
-        against = f"against {means[base]:.3f} of the baseline {base}"
-        tied = [test for test in tests_for(comparison, metric) if test.candidate in equal]
-        # Equal means can have different p-values; the surest of them speaks for all.
-        surest = min(tied, key=lambda test: test.p_corrected)
         return (
-            f"{names} share the highest {metric}, {means[best]:.3f}, {against}: "
-            f"{_difference(surest)}, {over}."
+            f"{names} share the highest {metric}, {means[best]:.3f}, "
+            f"{_against(tests, equal, {base: means[base] for base in bases})}, {over}."
         )
     top = f"{best} has the highest {metric}, {means[best]:.3f}"
-    tests = {test.candidate: test for test in tests_for(comparison, metric)}
-    if best in tests:
-        against = f"against {comparison.summaries[base, metric].mean:.3f} of the baseline {base}"
-        return f"{top}, {against}: {_difference(tests[best])}, {over}."
-    runner = max((n for n in means if n in tests), key=lambda n: means[n], default=None)
+    if comparison.baseline in bases:
+        return f"{top}, {_against(tests, [best], {base: means[base] for base in bases})}, {over}."
+    # Of a baseline that does not compete (an oracle) the mean is known too.
+    against = comparison.summaries.get((comparison.baseline, metric))
+    if between(tests, comparison.baseline, best) is not None and against is not None:
+        return f"{top}, {_against(tests, [best], {comparison.baseline: against.mean})}, {over}."
+    tested = [name for name in means if name != best and between(tests, best, name) is not None]
+    runner = max(tested, key=lambda name: means[name], default=None)
     if runner is None:
         return f"{top}, {over}."
-    return (
-        f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(tests[runner])}, {over}."
-    )
+    test = between(tests, best, runner)
+    assert test is not None
+    return f"{top}; next is {runner} with {means[runner]:.3f}: {_difference(test)}, {over}."
+
+
+def _against(
+    tests: Sequence[PairedComparison], best: Sequence[str], bases: Mapping[str, float]
+) -> str:
+    """``against 0.409 of the baseline dpr: difference …``, for every baseline."""
+    parts = []
+    for base, mean in bases.items():
+        found = [between(tests, base, name) for name in best]
+        # Equal means can have different p-values; the surest of them speaks for all.
+        surest = min((t for t in found if t is not None), key=lambda test: test.p_corrected)
+        sign = 1 if surest.candidate in best else -1
+        parts.append(f"against {mean:.3f} of the baseline {base}: {_difference(surest, sign)}")
+    return "; ".join(parts)
 
 
 def notices(comparison: ComparisonData) -> list[str]:
-    """Notices for a reader of the results: licences, small models, ceilings, machines."""
+    """Notices for a reader of the results: licences, small models, ceilings, machines, judge."""
     lines = dict.fromkeys(n for r in comparison.pipelines.values() for n in r.spec.notices)
     # Configs with defaults: a checkpoint that is embedded by default is not in the spec's text.
     stages = [stage for r in comparison.pipelines.values() for stage in r.spec.stages]
@@ -112,14 +133,16 @@ def notices(comparison: ComparisonData) -> list[str]:
     machines = [manifest.get("machine", {}) for manifest in merged]
     if len({(machine.get("system"), machine.get("cores")) for machine in machines}) > 1:
         lines[MACHINES] = None
+    if judging := comparison.manifest.get("settings", {}).get("judging"):
+        lines[judge_notice(judging)] = None
     return list(lines)
 
 
-def _difference(test: PairedComparison) -> str:
+def _difference(test: PairedComparison, sign: int = 1) -> str:
     p_value = f"p = {test.p_corrected:.2g} ({test.test}, Holm)"
-    interval = f"[{test.interval.low:+.3f}, {test.interval.high:+.3f}]"
+    low, high = sorted((sign * test.interval.low, sign * test.interval.high))
     chance = "" if test.p_corrected < SIGNIFICANT else ", which may be chance"
-    return f"difference {test.difference:+.3f} {interval}, {p_value}{chance}"
+    return f"difference {sign * test.difference:+.3f} [{low:+.3f}, {high:+.3f}], {p_value}{chance}"
 
 
 def _ceiling_types(spec: PipelineSpec) -> list[str]:

@@ -6,6 +6,7 @@ A layout is recognised by the keys of a line, so that a file needs no name for i
 NQ-open, DPR   ``question``, ``answer`` or ``answers``: a text or a list of texts
 SQuAD          ``question``, ``answers: {text: […]}`` or ``[{text: …}]``
 TriviaQA       ``question``, ``answer: {value, aliases}``
+MuSiQue        ``question``, ``answer``, ``answer_aliases``
 FlashRAG       ``question``, ``golden_answers``
 PopQA          ``question``, ``possible_answers``: a list, or JSON of one
 KILT           ``input``, ``output: [{answer: …}]``
@@ -71,10 +72,12 @@ def accepted_answers(row: Mapping[str, object], where: str) -> tuple[str, ...]:
     if key == "possible_answers" and isinstance(value, str) and value.lstrip().startswith("["):
         value = parse_json(value, where)
     texts = _texts(value, key)
-    if texts is None:
+    aliases = _texts(row.get("answer_aliases"), "answer_aliases") if key == "answer" else []
+    if texts is None or aliases is None:
         cure = "" if key == "answer" else f"its answers are in '{key}'"
         raise DataError("'answer' is missing or no list of texts", where=where, cure=cure)
-    return tuple(text for text in texts if text.strip())
+    new = [alias for alias in aliases if alias not in texts]
+    return tuple(text for text in (*texts, *new) if text.strip())
 
 
 def _answers_key(row: Mapping[str, object]) -> str | None:

@@ -27,6 +27,7 @@ from odqa.data.origin import Origin
 from odqa.data.paths import is_file, is_folder, path_from
 from odqa.data.qrels import Qrels, read_qrels
 from odqa.data.questions import QuestionSet, put_together
+from odqa.data.supporting import with_titles_to_find
 from odqa.errors import DataError
 from odqa.interfaces import ComponentConfig
 from odqa.package_files import checked
@@ -171,6 +172,7 @@ def load_dataset(config: DataConfig, cache: Cache, base: Path = Path()) -> Datas
     corpus = Corpus.empty() if config.corpus is None else open_corpus(config.corpus, cache, base)
     if qrels is not None and config.corpus is not None:
         check_passages(qrels, corpus, judged, config.corpus)
+    questions = with_titles_to_find(questions, corpus) if qrels is None else questions
     dataset = Dataset(
         questions.name,
         corpus,

@@ -9,6 +9,7 @@ from pathlib import Path
 from odqa.data.answer_layouts import accepted_answers, id_key, question_text
 from odqa.data.lines import file_stem, json_objects, text_field
 from odqa.data.questions import QuestionSet, check_question
+from odqa.data.supporting import supporting_titles
 from odqa.errors import DataError
 from odqa.types import Question
 
@@ -62,7 +63,8 @@ def collect(where: str, stem: str, rows: Iterable[PlacedRow]) -> QuestionSet:
 
 def _parse_question(row: Mapping[str, object], default_id: str, where: str) -> Question:
     text, answers, key = question_text(row, where), accepted_answers(row, where), id_key(row)
-    question = Question(default_id if key is None else text_field(row, key, where), text, answers)
+    question_id = default_id if key is None else text_field(row, key, where)
+    question = Question(question_id, text, answers, supporting_titles(row, where))
     check_question(question, where)
     return question
 

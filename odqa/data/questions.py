@@ -59,8 +59,14 @@ class QuestionSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over ids, texts and accepted answers in order; the name does not count."""
-        return content_key({"questions": [[q.id, q.text, *q.answers] for q in self.questions]})
+        """SHA-256 (hex) over ids, texts, accepted answers and supporting titles in order.
+
+        The name does not count.
+        """
+        content = {"questions": [[q.id, q.text, *q.answers] for q in self.questions]}
+        if any(question.supporting for question in self.questions):
+            content["supporting"] = [[q.id, *q.supporting] for q in self.questions]
+        return content_key(content)
 
     def take(self, n: int, seed: int | None = None) -> QuestionSet:
         """The first ``n`` questions, or with a seed ``n`` random ones in their old order.

@@ -43,8 +43,8 @@ _OTHER_DECODING: dict[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was generated: tokens without start, end and padding, and the sum of the
-    log-probabilities of these and the end (the natural logarithm)."""
+    """What was generated: tokens behind the start, their end included where they have one, and the
+    sum of their log-probabilities (the natural logarithm)."""
 
     ids: list[int]
     score: float
@@ -89,8 +89,16 @@ class Seq2Seq:
                 out[i] = states[row, : len(rows[i])]
         return [state for state in out if state is not None]
 
-    def generate(self, states: Sequence[Tensor], *, max_new: int, beams: int) -> list[Generated]:
-        """The best sequence for each of several texts, or joined texts, given their states.
+    def generate(
+        self,
+        states: Sequence[Tensor],
+        *,
+        max_new: int,
+        beams: int,
+        returned: int = 1,
+        processors: Sequence[Any] = (),
+    ) -> list[Generated]:
+        """The best sequences for each of several texts, or joined texts, given their states.
 
         Whatever else the checkpoint's generation settings ask for (shortest length, penalties,
         forced tokens) is obeyed.
@@ -99,8 +107,11 @@ class Seq2Seq:
             states: [tokens, width] each.
             max_new: longest sequence, start excluded and end included.
             beams: of the search; 1 is greedy.
+            returned: sequences for each text, at most as many as there are beams.
+            processors: further logits processors of transformers.
         """
         import torch
+        from transformers import LogitsProcessorList
         from transformers.modeling_outputs import BaseModelOutput
 
         joined, mask = self.joined(states)
@@ -108,7 +119,8 @@ class Seq2Seq:
             out = self.model.generate(
                 encoder_outputs=BaseModelOutput(last_hidden_state=joined),
                 attention_mask=mask,
-                generation_config=self._decoding(max_new, beams),
+                generation_config=self._decoding(max_new, beams, returned),
+                logits_processor=LogitsProcessorList(processors),
                 return_dict_in_generate=True,
                 output_scores=True,
             )
@@ -143,26 +155,36 @@ class Seq2Seq:
             targets: token ids behind the start token, with whatever ends them.
         """
         import torch
-        from transformers.modeling_outputs import BaseModelOutput
 
-        joined, mask = self.joined(states)
-        pad, start = self.tokenizer.pad_token_id, self.start
-        ids, _ = padded([[start, *target[:-1]] for target in targets], pad)
-        with torch.inference_mode():
-            logits = self.model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=joined),
-                attention_mask=mask,
-                decoder_input_ids=torch.from_numpy(ids).to(self.device),
-                use_cache=False,
-                return_dict=True,
-            ).logits
-            scores = logits.float().log_softmax(-1)
+        rows = [[self.start, *target[:-1]] for target in targets]
+        scores = self._logits(states, rows).log_softmax(-1)
         return [
             scores[row, : len(target)].gather(1, torch.tensor(target, device=self.device)[:, None])[
                 :, 0
             ]
             for row, target in enumerate(targets)
         ]
+
+    def first_logits(self, states: Sequence[Tensor]) -> Tensor:
+        """Logits [n, vocabulary] of the first token given each text's states, float32."""
+        return self._logits(states, [[self.start]] * len(states))[:, 0]
+
+    def _logits(self, states: Sequence[Tensor], decoded: Sequence[Sequence[int]]) -> Tensor:
+        """Logits [n, tokens, vocabulary] behind every decoded token, float32."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        joined, mask = self.joined(states)
+        ids, _ = padded(decoded, self.tokenizer.pad_token_id)
+        with torch.inference_mode():
+            logits: Tensor = self.model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=joined),
+                attention_mask=mask,
+                decoder_input_ids=torch.from_numpy(ids).to(self.device),
+                use_cache=False,
+                return_dict=True,
+            ).logits
+        return logits.float()
 
     @property
     def start(self) -> int:
@@ -189,13 +211,13 @@ class Seq2Seq:
         """Device and number format, for reports."""
         return device_facts(self.device, self.dtype)
 
-    def _decoding(self, max_new: int, beams: int) -> Any:
+    def _decoding(self, max_new: int, beams: int, returned: int) -> Any:
         settings = copy.deepcopy(self.model.generation_config)
         settings.update(
             max_new_tokens=max_new,
             max_length=20,
             num_beams=beams,
-            num_return_sequences=1,
+            num_return_sequences=returned,
             do_sample=False,
             temperature=1.0,
             top_p=1.0,
@@ -205,13 +227,10 @@ class Seq2Seq:
         return settings
 
     def _generated(self, row: list[int], scores: list[float]) -> Generated:
-        """Tokens up to the end of the sequence."""
+        """What comes before the padding behind a sequence that ended sooner than others."""
         ends = self.ends
-        last = next((i for i, token in enumerate(row) if token in ends), None)
-        length = len(row) if last is None else last + 1
-        pads = {self.tokenizer.pad_token_id, *ends}
-        ids = [token for token in row[:length] if token not in pads]
-        return Generated(ids, sum(scores[:length]))
+        last = next((i for i, token in enumerate(row) if token in ends), len(row) - 1)
+        return Generated(row[: last + 1], sum(scores[: last + 1]))
 
 
 def load_seq2seq(
@@ -222,12 +241,14 @@ def load_seq2seq(
     max_new: int,
     device: Device,
     precision: Precision,
+    new_key: str = "max_answer_tokens",
 ) -> Seq2Seq:
     """Load an encoder-decoder checkpoint.
 
     Args:
         max_length: tokens per text that the encoder must accept.
         max_new: tokens that the decoder must accept, the start token excluded.
+        new_key: the parameter that asks for them, for the message.
 
     Raises:
         CheckpointError: another kind of checkpoint, an incomplete one, one for shorter texts, or
@@ -253,7 +274,7 @@ def load_seq2seq(
     _check_decoding(model, checkpoint)
     limit = position_limit(model.config)
     check_length("max_length", max_length, limit, checkpoint)
-    check_length("max_answer_tokens", max_new, limit, checkpoint)
+    check_length(new_key, max_new, limit, checkpoint)
     torch_device, dtype = device_and_dtype(device, precision)
     model = model.to(torch_device, dtype)
     return Seq2Seq(model, tokenizer, torch_device, dtype, parameter_count(model))

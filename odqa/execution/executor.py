@@ -120,6 +120,7 @@ class Executor:
         for batch in read_batches(folder):
             online += batch.spent
             rows.update(batch.rows)
+        counts = {} if online.usage is None else online.usage.counts
         return StageRecord(
             node.stage,
             node.key,
@@ -132,7 +133,7 @@ class Executor:
             facts["parameters"],
             facts["gflop"],
             tuple(Stored(name, size) for name, size in facts["stored"]),
-            facts["facts"],
+            {**facts["facts"], **{name: str(count) for name, count in counts.items()}},
             facts.get("load_seconds"),
         )
 

@@ -12,6 +12,7 @@ from odqa.execution.call import Feed, Output, call_stage
 from odqa.execution.components import make_component
 from odqa.execution.gate import Gate
 from odqa.interfaces import Component
+from odqa.meters.usage import Usage, tally
 from odqa.registry import ROLES
 from odqa.spec.pipeline import PipelineSpec, load_pipeline
 from odqa.types import Answer, Hit, Question
@@ -27,7 +28,8 @@ class PipelineOutput:
 
     ``retrieved`` and ``ranked`` are the hits that left those slots: empty without a retriever,
     equal without a ranker. ``answers`` is `None` without a reader. ``stages`` holds what every
-    stage gave and ``seconds`` its wall time for the whole batch, by the stage's id.
+    stage gave and ``seconds`` its wall time for the whole batch, by the stage's id; ``usage`` what
+    it asked language models, of those stages that do.
     """
 
     retrieved: list[list[Hit]]
@@ -35,6 +37,7 @@ class PipelineOutput:
     answers: list[Answer] | None
     stages: Mapping[str, Sequence[Output]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -84,20 +87,25 @@ class Pipeline:
         graph = self.spec.graph
         seconds: dict[str, float] = {}
         outputs: dict[str, Sequence[Output]] = {}
+        usage: dict[str, Usage] = {}
         for node in graph.nodes:
             feeds = [Feed(graph[source].stage, outputs[source]) for source in node.inputs]
             if hits is not None and not feeds and ROLES[node.role].takes == "hits":
                 feeds = [Feed(None, hits)]
             started = time.perf_counter()
-            outputs[node.id] = call_stage(node.stage, self.components[node.id], questions, feeds)
+            with tally() as noted:
+                component = self.components[node.id]
+                outputs[node.id] = call_stage(node.stage, component, questions, feeds)
             seconds[node.id] = time.perf_counter() - started
+            if noted.usage is not None:
+                usage[node.id] = noted.usage
         nothing: list[list[Hit]] = [[] for _ in questions]
         retrieved, ranked = (
             nothing if key is None else cast(list[list[Hit]], outputs[key])
             for key in (graph.retrieved, graph.ranked)
         )
         answers = None if graph.answers is None else cast(list[Answer], outputs[graph.answers])
-        return PipelineOutput(retrieved, ranked, answers, outputs, seconds)
+        return PipelineOutput(retrieved, ranked, answers, outputs, seconds, usage)
 
     def close(self) -> None:
         """Free weights and indexes of all stages."""

@@ -39,6 +39,7 @@ class Endpoint(LanguageModel):
     def __init__(self, config: EndpointConfig, cache: Cache) -> None:
         self._config = config
         self._cache = cache
+        self.is_chat = config.api == "chat"
         self._ledger = ledger_of(config)
         self._jitter = random.Random()
         self._key: Key | None = None

@@ -71,6 +71,8 @@ class LanguageModel(ABC):
     parameters: int = 0
     #: Tokens of prompt and completion together; `None` where only the server knows.
     context: int | None = None
+    #: Whether it answers messages, rather than going on with texts.
+    is_chat: bool = False
 
     def complete(
         self, prompts: Sequence[Prompt], *, max_tokens: int, stop: Sequence[str] = ()

@@ -56,6 +56,7 @@ class LocalModel(LanguageModel):
         self._lock = threading.Lock()
         self.parameters = parameter_count(model)
         self.context = position_limit(model.config)
+        self.is_chat = chat is not None
 
     def identity(self) -> dict[str, object]:
         return {

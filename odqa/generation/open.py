@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odqa.generation.config import EndpointConfig, LanguageModelConfig
+from odqa.generation.config import LanguageModelConfig
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
@@ -19,7 +19,12 @@ def open_language_model(config: LanguageModelConfig, cache: Cache) -> LanguageMo
         EnvironmentProblem: the key's environment variable is not set, no GPU, a hub out of reach.
     """
     if config.endpoint is not None:
-        return open_endpoint(config.endpoint, cache)
+        from odqa.generation.endpoint import Endpoint
+
+        endpoint = Endpoint(config.endpoint, cache)
+        # Before anything is computed.
+        endpoint.require_key()
+        return endpoint
     from odqa.generation.local import load_local_model
 
     return load_local_model(
@@ -30,14 +35,3 @@ def open_language_model(config: LanguageModelConfig, cache: Cache) -> LanguageMo
         device=config.device,
         precision=config.precision,
     )
-
-
-def open_endpoint(config: EndpointConfig, cache: Cache) -> LanguageModel:
-    """An endpoint alone.
-
-    Raises:
-        EnvironmentProblem: the key's environment variable is not set.
-    """
-    from odqa.generation.endpoint import Endpoint
-
-    return Endpoint(config, cache)

@@ -1,4 +1,5 @@
-"""Configurations of vector search: exact, or by one of two approximate indexes."""
+"""Configurations of vector search: exact, or by one of two approximate indexes; and of search over
+token vectors: exact, or over compressed ones."""
 
 from __future__ import annotations
 
@@ -63,3 +64,50 @@ class IvfPqIndex(_Index):
 
 
 IndexConfig = Annotated[FlatIndex | HnswIndex | IvfPqIndex, Field(discriminator="type")]
+
+
+class ExactTokens(_Index):
+    """Exact MaxSim over the token vectors of all passages."""
+
+    type: Literal["exact"] = Field(default="exact", description="Exact MaxSim over all passages.")
+
+
+class ResidualTokens(_Index):
+    """Compressed token vectors, and candidates by their centroids (Santhanam et al. 2022).
+
+    What is left open depends on the stage's ``k``, as in PLAID's table 2.
+    """
+
+    type: Literal["residual"] = Field(
+        default="residual", description="Approximate search over compressed token vectors."
+    )
+    bits: Literal[1, 2, 4] = Field(2, description="Bits per number of a token vector.")
+    centroids: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Default: 16 times the root of the token count, rounded down to a power of 2.",
+    )
+    probes: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Centroids visited per question token (ncells); default: 1, 2 or 4 by k.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Similarity to the question below which a centroid is left out of the first "
+        "estimate; default: 0.5, 0.45 or 0.4 by k.",
+    )
+    candidates: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="Passages that are left after the first estimate (ndocs), of which a quarter "
+        "is scored by all numbers; default: 256, 1024 or 4096 by k, at least 4 k.",
+    )
+
+
+TokenIndexConfig = Annotated[ExactTokens | ResidualTokens, Field(discriminator="type")]

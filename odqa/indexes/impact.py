@@ -97,9 +97,8 @@ def best_rows(scores: np.ndarray, k: int) -> np.ndarray:
     rows = np.flatnonzero(scores)
     if len(rows) <= k:
         return rows
-    found = scores[rows]
-    worst = np.partition(found, len(found) - k)[len(found) - k]
-    return np.asarray(rows[found >= worst])
+    worst = np.partition(scores[rows], len(rows) - k)[len(rows) - k]
+    return np.asarray(rows[scores[rows] >= worst])
 
 
 def build_impact_index(

@@ -49,6 +49,21 @@ class JavaStatus:
     cure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """RM3: a query takes over terms of the best passages it finds, and is asked again.
+
+    Attributes:
+        terms: how many of them.
+        passages: how many count as relevant.
+        weight: of the query as asked, 0 to 1, against what is taken over.
+    """
+
+    terms: int = 10
+    passages: int = 10
+    weight: float = 0.5
+
+
 def java_status() -> JavaStatus:
     """Look for Java and Anserini without starting a JVM in this process."""
     try:
@@ -114,10 +129,13 @@ def anserini_jar() -> Path:
     return jars[-1]
 
 
-def build_index(folder: Path, texts: Iterable[str], total: int, threads: int = 2) -> None:
+def build_index(
+    folder: Path, texts: Iterable[str], total: int, threads: int = 2, *, vectors: bool = False
+) -> None:
     """Index texts in order: the row of a text is its id. The folder is emptied first.
 
-    Texts are passed in batches; only the inverted index is stored. Anserini's default English
+    Texts are passed in batches; only the inverted index is stored, and, for `Feedback`, the terms
+    of every text (``vectors``). Anserini's default English
     analysis: lower case, Porter stems, Lucene's stop words left out.
 
     Raises:
@@ -129,6 +147,7 @@ def build_index(folder: Path, texts: Iterable[str], total: int, threads: int = 2
     # Anserini's default buffer of 4 GB does not fit in the heap.
     args = ["-input", "", "-collection", "JsonCollection", "-index", str(folder)]
     args += ["-threads", str(threads), "-memoryBuffer", "256"]
+    args += ["-storeDocvectors"] if vectors else []
     with _java_errors("build the index"):
         indexer = java.indexer(args)
         try:
@@ -154,13 +173,18 @@ class LuceneIndex:
         folder: of the index.
         k1: term frequency saturation.
         b: length normalisation, 0 to 1.
+        feedback: ask every query twice; the index must have been built with ``vectors``.
 
     Raises:
         EnvironmentProblem: no usable Java, or Lucene cannot open the index.
     """
 
-    def __init__(self, folder: Path, *, k1: float = 0.9, b: float = 0.4) -> None:
+    def __init__(
+        self, folder: Path, *, k1: float = 0.9, b: float = 0.4, feedback: Feedback | None = None
+    ) -> None:
         start_java()
+        # Feedback is taken from what a search fetches, so it must fetch that many.
+        self._fetch = 0 if feedback is None else feedback.passages
         java = _classes()
         with _java_errors(f"open the index {folder}"):
             self._searcher = java.searcher(str(folder))
@@ -168,7 +192,18 @@ class LuceneIndex:
             # By default a last step rounds scores to four decimals and lowers tied ones. Set by
             # reflection: assigning an object to a field makes pyjnius free a reference that it
             # does not own, and the JVM crashes later (java -Xcheck:jni shows it).
-            java.fields.writeField(self._searcher, "cascade", java.cascade(), True)
+            cascade = java.cascade()
+            if feedback is not None:
+                # Sets a mark in the searcher, and a cascade that rounds and lowers scores too.
+                self._searcher.set_rm3(feedback.terms, feedback.passages, feedback.weight)
+                analyzer = java.fields.readField(self._searcher, "analyzer", True)
+                cascade.add(
+                    java.rm3(
+                        *(analyzer, None, "contents", feedback.terms, feedback.passages),
+                        *(feedback.weight, False, True),
+                    )
+                )
+            java.fields.writeField(self._searcher, "cascade", cascade, True)
 
     def search(
         self, queries: Sequence[str], k: int, threads: int = 2
@@ -199,14 +234,14 @@ class LuceneIndex:
         self, queries: Sequence[str], k: int, threads: int
     ) -> list[list[tuple[int, float]]]:
         hits: list[list[tuple[int, float]]] = [[]] * len(queries)
-        waiting, fetch = list(range(len(queries))), k + 1
+        waiting, fetch = list(range(len(queries))), max(k + 1, self._fetch)
         while waiting:
             lists = self._search([queries[i] for i in waiting], fetch, threads)
             for i, best in zip(waiting, lists, strict=True):
                 hits[i] = best
             # Where the last one ties with the k-th, there may be more.
             waiting = [
-                i for i in waiting if len(hits[i]) == fetch and hits[i][-1][1] == hits[i][k - 1][1]
+                i for i in waiting if len(hits[i]) >= fetch and hits[i][-1][1] == hits[i][k - 1][1]
             ]
             fetch *= 4
         return [[hit for hit in best if hit[1] >= best[min(k, len(best)) - 1][1]] for best in hits]
@@ -233,6 +268,7 @@ class _Classes:
     searcher: Any
     document: Any
     cascade: Any
+    rm3: Any
     fields: Any
     list: Any
     system: Any
@@ -251,6 +287,7 @@ def _classes() -> _Classes:
             searcher=autoclass("io.anserini.search.SimpleSearcher"),
             document=autoclass("io.anserini.collection.JsonCollection$Document"),
             cascade=autoclass("io.anserini.rerank.RerankerCascade"),
+            rm3=autoclass("io.anserini.rerank.lib.Rm3Reranker"),
             fields=autoclass("org.apache.commons.lang3.reflect.FieldUtils"),
             list=autoclass("java.util.ArrayList"),
             system=autoclass("java.lang.System"),

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from odqa.encoders.sharded import Shard, VectorFile, encode_shards
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+    from odqa.encoders.late_interaction import LateInteractionEncoder
 
 
 class TokenStore:
@@ -63,6 +69,43 @@ class TokenStore:
             packed[at : at + length] = self.vectors[start : start + length]
             at += length
         return packed, lengths
+
+    def slice(self, start: int, stop: int) -> np.ndarray:
+        """Token vectors of the passages ``start .. stop - 1``: float16 [tokens, dim], mapped."""
+        self._file.check(self.offsets[start:stop], np.diff(self.offsets[start : stop + 1]))
+        return np.asarray(self.vectors[self.offsets[start] : self.offsets[stop]])
+
+
+def open_token_store(
+    encoder: LateInteractionEncoder, corpus: Corpus, cache: Cache, version: int
+) -> TokenStore:
+    """The store of a corpus, built where it is missing; ranker and retriever share it.
+
+    Args:
+        encoder: loaded.
+        corpus: what is encoded.
+        cache: where the store is kept.
+        version: of the component; `ColbertRanker` and `ColbertRetriever` have the same.
+    """
+    identity = {
+        "what": "ColBERT passage tokens",
+        "version": version,
+        "encoder": encoder.identity(),
+        "corpus": corpus.fingerprint,
+    }
+
+    def encode(start: int, stop: int) -> Shard:
+        passages = corpus.slice(start, stop)
+        texts = [passage.full_text for passage in passages]
+        shard = encoder.encode_passages(texts, f"ColBERT passages from {start}")
+        ids = [passage.id for passage in passages]
+        encoder.check_finite(shard.vectors, ids, "passage", shard.counts)
+        return shard
+
+    def build(folder: Path) -> None:
+        build_token_store(folder, len(corpus), encoder.dim, encode)
+
+    return TokenStore(cache.artifact("token-store", identity, build))
 
 
 def build_token_store(

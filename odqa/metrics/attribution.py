@@ -16,7 +16,10 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 Change = Literal["fixed", "broken", "both right", "both wrong"]
 
-_DECIDING = ("em", "retrieved_oracle", "ranked_oracle")
+#: What a slot has to hold: all that a question of several hops needs, where it is known, else an
+#: accepted answer.
+_HELD = {slot: (f"{slot}_all_gold", f"{slot}_oracle") for slot in ("retrieved", "ranked")}
+_DECIDING = ("em", *_HELD["retrieved"], *_HELD["ranked"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,9 @@ def outcomes(rows: Iterable[MetricRow]) -> dict[str, dict[str, Outcome]]:
 
     A right answer counts as answered, also when no passage holds it word for word. Otherwise the
     first slot after which no passage holds an accepted answer lost the question (`lost_by` names
-    the stage); without a retriever, the reader. Questions without accepted answers and pipelines
-    without reader have no outcome.
+    the stage); without a retriever, the reader. A question of several hops is lost by the first
+    slot after which not all of its supporting pages are there: one of them does not answer it.
+    Questions without accepted answers and pipelines without reader have no outcome.
     """
     by_question: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
@@ -50,15 +54,22 @@ def outcomes(rows: Iterable[MetricRow]) -> dict[str, dict[str, Outcome]]:
     with_hits = {pipeline for (pipeline, _), values in by_question.items() if len(values) > 1}
     result: dict[str, dict[str, Outcome]] = {}
     for (pipeline, question), values in by_question.items():
-        if len(values) == len(_DECIDING):
-            result.setdefault(pipeline, {})[question] = _outcome(*(values[n] for n in _DECIDING))
+        retrieved, ranked = (
+            next((values[name] for name in names if name in values), None)
+            for names in _HELD.values()
+        )
+        if "em" in values and retrieved is not None and ranked is not None:
+            result.setdefault(pipeline, {})[question] = _outcome(values["em"], retrieved, ranked)
         elif pipeline not in with_hits and "em" in values:
             result.setdefault(pipeline, {})[question] = _outcome(values["em"], True, True)
     return result
 
 
 def lost_by(
-    has_answer: Mapping[str, float], inputs: Mapping[str, Sequence[str]], last: str
+    has_answer: Mapping[str, float],
+    inputs: Mapping[str, Sequence[str]],
+    last: str,
+    given: Mapping[str, float] | None = None,
 ) -> tuple[str, ...]:
     """The stages that lost a question; none where a passage of the last one holds an answer.
 
@@ -69,14 +80,17 @@ def lost_by(
         has_answer: stage -> whether one of its passages holds an accepted answer.
         inputs: stage -> those of its inputs that give passages too.
         last: the stage whose passages are read.
+        given: stage -> whether its inputs together held what the question needs, where that is
+            more than one of them did.
     """
     if has_answer.get(last):
         return ()
     sources = inputs.get(last, ())
-    if not sources or any(has_answer.get(source) for source in sources):
+    held = any(has_answer.get(source) for source in sources)
+    if not sources or held or (given or {}).get(last):
         return (last,)
     return tuple(
-        dict.fromkeys(s for source in sources for s in lost_by(has_answer, inputs, source))
+        dict.fromkeys(s for source in sources for s in lost_by(has_answer, inputs, source, given))
     )
 
 

@@ -31,6 +31,7 @@ _ANSWER = (
     Metric("contains", "An accepted answer is in the answer."),
     Metric("token_recall", "Share of an accepted answer's tokens that the answer has."),
     Metric("equivalent", "The answer means the same as an accepted one, by rules."),
+    Metric("judge", "A language model, the benchmark's judge, accepts the answer."),
     Metric("reader_em_given_answer", "em, over questions whose passages held an accepted answer."),
     Metric("reader_f1_given_answer", "f1, over questions whose passages held an accepted answer."),
 )
@@ -47,6 +48,13 @@ _HITS = (
     ("ndcg", "Normalised discounted cumulative gain of the {}."),
     ("map@k", "Average precision of the first k {}."),
     ("map", "Average precision of the {}."),
+    (
+        "all_gold@k",
+        "All relevant passages (qrels), or a passage of every supporting page, are among the first "
+        "k {}.",
+    ),
+    ("all_gold", "Everything that a question of several hops needs is among the {}."),
+    ("support@k", "Share of the supporting pages of which a passage is among the first k {}."),
 )
 
 CATALOGUE: tuple[Metric, ...] = (
@@ -69,12 +77,16 @@ _SHORT = {
     "ndcg": "nDCG",
     "map": "MAP",
     "has_answer": "has answer",
+    "all_gold": "all gold",
 }
 
 #: Metrics of the hits of a single stage, without its id and the stroke in front.
 _OF_STAGE = {
     name: Metric(name, meaning.format("passages of this stage")) for name, meaning in _HITS
 }
+_OF_STAGE["all_gold_in"] = Metric(
+    "all_gold_in", "Everything that a question of several hops needs is among what a fusion got."
+)
 _BY_NAME = {metric.name: metric for metric in CATALOGUE}
 _CUT = re.compile(r"@[1-9]\d*$")
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from odqa.data.supporting import normal_title
 from odqa.metrics.patterns import compiled
 from odqa.metrics.tokens import simple_tokens
 from odqa.metrics.unspaced import split_unspaced
@@ -41,7 +42,7 @@ def has_answer(text: str, answers: Iterable[str], matching: Matching = "tokens")
 
 
 class AnswerFinder:
-    """`has_answer` over the passages of one corpus, each tokenised once.
+    """`has_answer` over the passages of one corpus, each tokenised once, and their titles.
 
     Args:
         corpus: where the text of hits is looked up.
@@ -52,6 +53,7 @@ class AnswerFinder:
         self._corpus = corpus
         self._matching = matching
         self._text = lru_cache(maxsize=_CACHE_SIZE)(self._prepared)
+        self._title = lru_cache(maxsize=_CACHE_SIZE)(self._prepared_title)
 
     def first(self, question: Question, hits: Sequence[Hit]) -> int | None:
         """Position of the first hit that holds an accepted answer; `None` when none does.
@@ -64,6 +66,17 @@ class AnswerFinder:
             if matches(self._text(hit.passage_id), question.answers):
                 return position
         return None
+
+    def titles(self, hits: Sequence[Hit]) -> list[str]:
+        """Titles of hits in order, as `odqa.data.supporting.normal_title` gives them.
+
+        Raises:
+            DataError: a hit names a passage that the corpus does not have.
+        """
+        return [self._title(hit.passage_id) for hit in hits]
+
+    def _prepared_title(self, passage_id: str) -> str:
+        return normal_title(self._corpus.get(passage_id).title)
 
     def _prepared(self, passage_id: str) -> str:
         text = self._corpus.get(passage_id).text

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from odqa.data.supporting import normal_title
 from odqa.metrics.answers import (
     answer_length,
     best_exact_match,
@@ -21,6 +22,7 @@ from odqa.metrics.answers import (
 from odqa.metrics.has_answer import AnswerFinder
 from odqa.metrics.measures import ANSWER_METRICS, Measures
 from odqa.metrics.retrieval import CUTS, score_ranking
+from odqa.metrics.supporting import all_gold_values, needed_values
 from odqa.types import Answer, Hit, Matching, Question
 
 if TYPE_CHECKING:
@@ -77,9 +79,18 @@ def judge_hits(
     values = {}
     for question in questions:
         first = finder.first(question, by_question[question.id])
-        values[question.id] = _has_answer_values(first, answer_cuts, question) | judged.get(
-            question.id, {}
-        )
+        values[question.id] = {
+            **_has_answer_values(first, answer_cuts, question),
+            **judged.get(question.id, {}),
+            **_needed_values(
+                question,
+                by_question[question.id],
+                finder,
+                [p for p, grade in (qrels or {}).get(question.id, {}).items() if grade > 0],
+                cuts,
+                measures.gold_cuts,
+            ),
+        }
     return values
 
 
@@ -151,6 +162,28 @@ def _has_answer_values(
         return {}
     values = {f"has_answer@{k}": float(first is not None and first < k) for k in cuts}
     return values | {"oracle": float(first is not None)}
+
+
+def _needed_values(
+    question: Question,
+    hits: Sequence[Hit],
+    finder: AnswerFinder,
+    relevant: Sequence[str],
+    cuts: Sequence[int],
+    more_cuts: Sequence[int],
+) -> dict[str, float]:
+    """Whether all was found that a question of several hops needs; see `odqa.metrics.supporting`.
+
+    Of other questions only what was asked for: several relevant passages may be alternatives.
+    """
+    ids = [hit.passage_id for hit in hits]
+    if not question.supporting:
+        return all_gold_values(relevant, ids, more_cuts) if relevant else {}
+    all_cuts = sorted({*cuts, *more_cuts})
+    if relevant:
+        return needed_values(relevant, ids, all_cuts)
+    needed = [normal_title(title) for title in question.supporting]
+    return needed_values(needed, finder.titles(hits), all_cuts)
 
 
 def _rows(pipeline: str, question_id: str, values: Mapping[str, float]) -> list[MetricRow]:

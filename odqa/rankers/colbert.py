@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ from odqa.bounds import PathText
 from odqa.encoders.flops import linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.explanation import Explanation
-from odqa.indexes.token_store import TokenStore, build_token_store
+from odqa.indexes.token_store import TokenStore, open_token_store
 from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
@@ -29,7 +28,6 @@ from odqa.types import Hit, Passage, Query
 if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
-    from odqa.encoders.sharded import Shard
 
 # Questions whose passages are encoded together without an offline store.
 _GROUP = 16
@@ -175,26 +173,7 @@ class ColbertRanker(
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[TokenStore | None]:
         if self.config.store == "online":
             return Opened(None)
-        encoder = self._model
-        identity = {
-            "what": "ColBERT passage tokens",
-            "version": self.version,
-            "encoder": encoder.identity(),
-            "corpus": corpus.fingerprint,
-        }
-
-        def encode(start: int, stop: int) -> Shard:
-            passages = corpus.slice(start, stop)
-            texts = [passage.full_text for passage in passages]
-            shard = encoder.encode_passages(texts, f"ColBERT passages from {start}")
-            ids = [passage.id for passage in passages]
-            encoder.check_finite(shard.vectors, ids, "passage", shard.counts)
-            return shard
-
-        def build(folder: Path) -> None:
-            build_token_store(folder, len(corpus), encoder.dim, encode)
-
-        store = TokenStore(cache.artifact("token-store", identity, build))
+        store = open_token_store(self._model, corpus, cache, self.version)
         return Opened(store, (Stored("passage token vectors", store.bytes),))
 
     def _encode_queries(self, questions: Sequence[Query]) -> np.ndarray:

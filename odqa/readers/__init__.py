@@ -9,7 +9,9 @@ from odqa.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
     from odqa.readers.fid import FidConfig, FidReader
+    from odqa.readers.lm import LmReader, LmReaderConfig
     from odqa.readers.predictions import PredictionsConfig, PredictionsReader
+    from odqa.readers.rag import RagConfig, RagSequenceReader, RagTokenReader
     from odqa.readers.retro import RetroReader, RetroReaderConfig
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -17,7 +19,9 @@ else:
         {
             "extractive": ("ExtractiveConfig", "ExtractiveReader"),
             "fid": ("FidConfig", "FidReader"),
+            "lm": ("LmReader", "LmReaderConfig"),
             "predictions": ("PredictionsConfig", "PredictionsReader"),
+            "rag": ("RagConfig", "RagSequenceReader", "RagTokenReader"),
             "retro": ("RetroReader", "RetroReaderConfig"),
         },
     )
@@ -27,8 +31,13 @@ __all__ = [
     "ExtractiveReader",
     "FidConfig",
     "FidReader",
+    "LmReader",
+    "LmReaderConfig",
     "PredictionsConfig",
     "PredictionsReader",
+    "RagConfig",
+    "RagSequenceReader",
+    "RagTokenReader",
     "RetroReader",
     "RetroReaderConfig",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from odqa.data.load import reopen
 from odqa.data.origin import Origin
 from odqa.errors import DataError, RunError
 from odqa.metrics.catalogue import in_order, stage_of
+from odqa.spec.judge import JudgeConfig
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -116,15 +118,18 @@ def run_again(comparison: Comparison, dataset: Dataset, cache: Cache) -> Compari
     Args:
         cache: for artifacts of offline work.
     """
+    judge = comparison.manifest.get("settings", {}).get("judge")
     return run_comparison(
         [result.spec for result in comparison.pipelines.values()],
         dataset,
         cache,
         name=comparison.name,
-        baseline=comparison.baseline,
+        baseline=comparison.baselines,
         latency=int(comparison.manifest.get("settings", {}).get("latency", 0)),
         results=Cache(enabled=False),
         explain=0,
+        grid=comparison.grid,
+        judge=None if judge is None else JudgeConfig.model_validate_json(json.dumps(judge)),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from odqa.comparison.choice import can_choose
+from odqa.comparison.effects import grid_metric
 from odqa.comparison.verdict import SMALL_MODELS, notices, verdict
 from odqa.report.data import as_script, browser_data
 from odqa.report.figures.losses import losses_figure
@@ -12,8 +14,15 @@ from odqa.report.figures.paradigms import paradigm_map
 from odqa.report.figures.pareto import online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.sections.costs import offline_table, online_table
+from odqa.report.sections.effects import (
+    cells_table,
+    choice_table,
+    effects_table,
+    interactions_table,
+)
 from odqa.report.sections.losses import changes_table, stages_table
 from odqa.report.sections.pairs import pairs_table, sets_table
+from odqa.report.sections.paradigms import map_table
 from odqa.report.sections.quality import (
     metrics_table,
     quality_table,
@@ -21,6 +30,7 @@ from odqa.report.sections.quality import (
     tests_table,
 )
 from odqa.report.sections.specs import specs_table
+from odqa.report.sections.usage import usage_table
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -61,7 +71,9 @@ def render_page(comparison: Comparison) -> str:
         specs=specs_table(comparison),
         offline=offline_table(comparison),
         online=online_table(comparison),
+        usage=usage_table(comparison),
         changes=changes_table(comparison),
+        **_grid(comparison),
         stages=stages_table(comparison),
         quality_figures=[Markup(figure) for figure in quality_figures(comparison)],
         cost_figures=[
@@ -71,7 +83,24 @@ def render_page(comparison: Comparison) -> str:
         ],
         losses_figure=Markup(losses_figure(comparison) or ""),
         paradigm_map=Markup(paradigm_map(comparison)),
+        map_table=map_table(comparison),
     )
+
+
+def _grid(comparison: Comparison) -> dict[str, object]:
+    """Tables and lines about the factors of a grid; empty values where there is none."""
+    metric = grid_metric(comparison)
+    if metric is None:
+        return {"effects": None, "cells": None, "interactions": None, "choice": None, "honest": ()}
+    effects = comparison.effects(metric)
+    chosen = comparison.choice(metric) if can_choose(comparison, metric) else None
+    return {
+        "effects": effects_table(effects),
+        "cells": cells_table(effects),
+        "interactions": interactions_table(effects),
+        "choice": choice_table(chosen) if chosen else None,
+        "honest": chosen.lines()[3:] if chosen else (),
+    }
 
 
 def _joined(names: tuple[str, ...]) -> str:

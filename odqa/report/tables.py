@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
 #: Rules of booktabs, for documents that do not load it.
-_RULES = "".join(
+RULES = "".join(
     f"\\providecommand{{\\{rule}}}{{\\hline}}" for rule in ("toprule", "midrule", "bottomrule")
 )
 _LETTERS = "Pipelines that share a letter cannot be told apart (p >= 0.05, Holm over all pairs)."
@@ -30,9 +30,9 @@ def to_markdown(comparison: Comparison, metrics: Sequence[str] = ()) -> str:
     """
     columns = quality_columns(comparison, metrics)
     header = ["pipeline", *(f"{column.group} {column.short}" for column in columns)]
-    lines = [_markdown_row(map(markdown, header)), _markdown_row(["---"] + ["---:"] * len(columns))]
+    lines = [markdown_row(map(markdown, header)), markdown_row(["---"] + ["---:"] * len(columns))]
     lines += [
-        _markdown_row([markdown(name), *(_markdown_cell(column, name) for column in columns)])
+        markdown_row([markdown(name), *(_markdown_cell(column, name) for column in columns)])
         for name in comparison.pipelines
     ]
     notes = [f"> {markdown(notice)}" for notice in notices(comparison)]
@@ -64,17 +64,17 @@ def to_latex(comparison: Comparison, metrics: Sequence[str] = ()) -> str:
     if any(column.letters for column in columns):
         caption += f" {_LETTERS}"
     lines = [
-        _RULES,
+        RULES,
         "\\begin{table}",
         "  \\centering",
         f"  \\caption{{{latex(caption)}}}",
-        f"  \\label{{tab:{_label(comparison.name)}}}",
+        f"  \\label{{tab:{label(comparison.name)}}}",
         f"  \\begin{{tabular}}{{l{'r' * len(columns)}}}",
         "    \\toprule",
-        f"    {_latex_row(['pipeline', *(latex(f'{c.group} {c.short}') for c in columns)])}",
+        f"    {latex_row(['pipeline', *(latex(f'{c.group} {c.short}') for c in columns)])}",
         "    \\midrule",
         *(
-            f"    {_latex_row([latex(name), *(_latex_cell(column, name) for column in columns)])}"
+            f"    {latex_row([latex(name), *(_latex_cell(column, name) for column in columns)])}"
             for name in comparison.pipelines
         ),
         "    \\bottomrule",
@@ -85,11 +85,13 @@ def to_latex(comparison: Comparison, metrics: Sequence[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """A name as part of a LaTeX label: ASCII letters, digits and dashes."""
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)
 
 
-def _markdown_row(cells: Iterable[str]) -> str:
+def markdown_row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table; cells are escaped already."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -102,7 +104,8 @@ def _markdown_cell(column: QualityColumn, name: str) -> str:
     return f"{mean} {interval} {column.letters.get(name, '')}".rstrip()
 
 
-def _latex_row(cells: Iterable[str]) -> str:
+def latex_row(cells: Iterable[str]) -> str:
+    """A row of a LaTeX table; cells are escaped already."""
     return " & ".join(cells) + r" \\"
 
 

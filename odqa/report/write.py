@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from odqa.comparison.draft import closing, open_draft
 from odqa.comparison.folder import refusing
 from odqa.errors import RunError
+from odqa.report.effects_file import effects_json
 from odqa.report.figures.files import figure_files
 from odqa.report.page import render_page
 from odqa.report.tables import to_latex, to_markdown
@@ -26,6 +27,9 @@ def report_files(comparison: Comparison) -> dict[str, bytes]:
         "table.md": to_markdown(comparison).encode(),
         "table.tex": to_latex(comparison).encode(),
     }
+    effects = effects_json(comparison)
+    if effects is not None:
+        files["effects.json"] = effects.encode()
     return files | {f"figures/{name}": data for name, data in figure_files(comparison).items()}
 
 

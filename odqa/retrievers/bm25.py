@@ -1,7 +1,8 @@
 """BM25 by Lucene: the term-matching baseline.
 
 Robertson and Zaragoza 2009; Lucene's variant leaves the constant factor ``k1 + 1`` out and keeps
-text lengths in one byte (exact up to 40 terms), see Kamphuis et al. 2020.
+text lengths in one byte (exact up to 40 terms), see Kamphuis et al. 2020. With ``rm3`` a question
+takes over terms of the best passages it finds and is asked again (Abdul-Jaleel et al. 2004).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pydantic import Field
 from odqa.cache.blocks import check_folder
 from odqa.indexes.lucene import (
     DEFAULT_HEAP_MB,
+    Feedback,
     LuceneIndex,
     anserini_jar,
     build_index,
     java_version,
     start_java,
 )
-from odqa.interfaces import Retriever, StageConfig, Stored
+from odqa.interfaces import ComponentConfig, Retriever, StageConfig, Stored
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Hit, Query
 
@@ -31,11 +33,28 @@ if TYPE_CHECKING:
     from odqa.data.corpus import Corpus
 
 
+class Rm3Config(ComponentConfig):
+    """Pseudo-relevance feedback: what a question takes over of the best passages it finds."""
+
+    fb_terms: int = Field(10, ge=1, le=10_000, description="Terms that are taken over.")
+    fb_docs: int = Field(10, ge=1, le=10_000, description="Passages that they are taken from.")
+    original_query_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of the question as asked, against these terms."
+    )
+
+
 class Bm25Config(StageConfig):
     """Parameters of BM25."""
 
+    later_fields = ("rm3",)
+
     k1: float = Field(0.9, ge=0, le=1_000, description="How slowly repeated terms stop counting.")
     b: float = Field(0.4, ge=0, le=1, description="How much long passages are discounted.")
+    rm3: Rm3Config | None = Field(
+        None,
+        description="Pseudo-relevance feedback (RM3): ask again with terms of the best passages; "
+        "{} for its defaults.",
+    )
     threads: int = Field(2, ge=1, le=1_024, description="Threads that index and search.")
     heap_mb: int = Field(
         DEFAULT_HEAP_MB,
@@ -45,7 +64,7 @@ class Bm25Config(StageConfig):
     )
 
     def identity(self) -> Mapping[str, object]:
-        return self.model_dump(exclude={"threads", "heap_mb"})
+        return self.model_dump(exclude={"threads", "heap_mb", *self._unset_later_fields()})
 
 
 class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, LuceneIndex]):
@@ -75,28 +94,43 @@ class Bm25Retriever(Retriever[Bm25Config], PreparedComponent[Bm25Config, None, L
     def describe(self) -> dict[str, str]:
         if self._bound is None:
             return {}
-        return {"device": "cpu", "java": java_version(), "lucene": anserini_jar().stem}
+        facts = {"device": "cpu", "java": java_version(), "lucene": anserini_jar().stem}
+        if (rm3 := self.config.rm3) is not None:
+            facts["rm3"] = (
+                f"{rm3.fb_terms} terms of {rm3.fb_docs} passages, question "
+                f"{rm3.original_query_weight:g}"
+            )
+        return facts
 
     def _load(self, cache: Cache) -> None:
         """No model, but a JVM."""
         start_java(self.config.heap_mb)
 
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[LuceneIndex]:
-        # k1 and b only matter when searching: every setting shares one index.
+        rm3 = self.config.rm3
+        # k1 and b only matter when searching: every setting shares one index; feedback needs one
+        # that has the terms of every passage too.
         identity = {
             "component": "bm25",
             "version": self.version,
             "corpus": corpus.fingerprint,
             "analysis": f"{anserini_jar().stem}, default English",
+            **({} if rm3 is None else {"vectors": True}),
         }
 
         def build(work: Path) -> None:
             texts = (passage.full_text for passage in corpus)
-            build_index(work / "index", texts, len(corpus), self.config.threads)
+            has_vectors = rm3 is not None
+            build_index(
+                work / "index", texts, len(corpus), self.config.threads, vectors=has_vectors
+            )
 
         folder = cache.artifact("lucene", identity, build)
         check_folder(folder)
-        index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b)
+        feedback = None
+        if rm3 is not None:
+            feedback = Feedback(rm3.fb_terms, rm3.fb_docs, rm3.original_query_weight)
+        index = LuceneIndex(folder / "index", k1=self.config.k1, b=self.config.b, feedback=feedback)
         return Opened(index, (Stored("inverted index", cache.bytes(folder)),))
 
     def _release(self, store: LuceneIndex) -> None:

@@ -8,6 +8,9 @@
     baseline: bm25
     latency: 30
     explain: 20
+
+With ``grid`` its pipelines are all combinations of the values that it lists (`odqa.spec.grid`),
+laid over those of ``pipelines``, if any.
 """
 
 from __future__ import annotations
@@ -15,21 +18,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from odqa.bounds import BoundedModel, PathText
 from odqa.data.load import DataKeys
 from odqa.data.paths import is_file
 from odqa.errors import OdqaError, RunError, SpecError, SpecErrors
 from odqa.metrics.measures import parse_measures
+from odqa.spec.factors import Grid
+from odqa.spec.grid import axes_of, axes_of_texts, joined_axes, load_grid
+from odqa.spec.judge import JudgeConfig
 from odqa.spec.locate import built_in_specs
 from odqa.spec.merge import read_with_parents
 from odqa.spec.pipeline import PipelineSpec, load_pipelines
 from odqa.spec.problems import build
 from odqa.spec.source import Source
 from odqa.suggest import did_you_mean
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    # Behind a validator strict types are Python's: no list of JSON is a tuple any more.
+    return tuple(value) if isinstance(value, list) else value
+
+
+#: One name, or several in a list.
+Baselines = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...]),
+]
 
 
 class BenchmarkKeys(BoundedModel):
@@ -45,10 +66,19 @@ class BenchmarkKeys(BoundedModel):
         description="Corpus, questions and qrels; or the name of a question set alone: triviaqa."
     )
     pipelines: tuple[PathText, ...] = Field(
-        min_length=1, description="Spec files, relative to this one, or built-in names."
+        (),
+        description="Spec files, relative to this one, or built-in names; at least one, unless a "
+        "grid brings the retriever.",
     )
-    baseline: str | None = Field(
-        None, description="The pipeline the others are tested against; the first by default."
+    grid: dict[str, tuple[Any, ...]] | None = Field(
+        None,
+        description="Key of a pipeline, such as ranker or ranker.k, and its values: every "
+        "combination is compared. A value of a slot is a stage, a composition, null, or a type.",
+    )
+    baseline: Baselines | None = Field(
+        None,
+        description="The pipeline the others are tested against, or several: [bm25, retro]; the "
+        "first by default.",
     )
     latency: int = Field(
         20,
@@ -70,6 +100,11 @@ class BenchmarkKeys(BoundedModel):
         description="Which metrics to show and test, most important first: em, f1, equivalent, "
         "nDCG@20, R@100, retrieved_R@100, has_answer@5; the usual ones by default.",
     )
+    judge: JudgeConfig | None = Field(
+        None,
+        description="A language model that judges answers: the metric judge. Its verdicts are "
+        "cached by content.",
+    )
     overrides: tuple[str, ...] = Field(
         (), description="--set words for every pipeline: ranker.k=50."
     )
@@ -85,6 +120,7 @@ class Benchmark:
     keys: BenchmarkKeys
     specs: tuple[PipelineSpec, ...]
     folder: Path
+    grid: Grid | None = None
 
     @property
     def name(self) -> str:
@@ -95,7 +131,7 @@ class Benchmark:
         self,
         *,
         latency: int | None,
-        baseline: str | None,
+        baseline: tuple[str, ...] | None,
         oracle: str | None = None,
         explain: int | None = None,
         metrics: tuple[str, ...] | None = None,
@@ -115,18 +151,24 @@ class Benchmark:
 
 
 def is_benchmark(ref: str | Path) -> bool:
-    """Whether a spec file holds a benchmark (it has ``pipelines``) rather than a pipeline."""
+    """Whether a spec file holds a benchmark rather than a pipeline: it has pipelines or a grid."""
     path = Path(ref)
     if str(ref) in built_in_specs() or not is_file(path):
         return False
     try:
-        return "pipelines" in read_with_parents(path).data
+        return not {"pipelines", "grid"}.isdisjoint(read_with_parents(path).data)
     except OdqaError:
         return False
 
 
-def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
+def load_benchmark(
+    ref: str | Path, overrides: Iterable[str] = (), grid: Iterable[str] = ()
+) -> Benchmark:
     """Read a benchmark and all its pipelines.
+
+    Args:
+        overrides: ``--set`` words for every pipeline.
+        grid: ``KEY=[VALUE, …]`` words of ``--grid``, added to the benchmark's own grid.
 
     Raises:
         SpecErrors: all problems of all of them.
@@ -139,19 +181,34 @@ def load_benchmark(ref: str | Path, overrides: Iterable[str] = ()) -> Benchmark:
     keys = build(BenchmarkKeys, source.data, source, (), key_problems)
     problems: list[OdqaError] = list(key_problems)
     specs: list[PipelineSpec] = []
+    made: Grid | None = None
     # Pipelines are validated even where another key of the benchmark is invalid.
     all_overrides = [*(keys.overrides if keys is not None else ()), *overrides]
     try:
-        specs = load_pipelines(_pipeline_refs(source), all_overrides)
+        specs, made = _pipelines(source, all_overrides, grid)
     except SpecErrors as errors:
-        problems += errors.problems
+        reported = {problem.where for problem in problems}
+        problems += [problem for problem in errors.problems if problem.where not in reported]
     else:
         problems += _baseline_problems(keys, specs, source) if keys is not None else []
     problems += _metric_problems(keys, source) if keys is not None else []
     if problems:
         raise SpecErrors(problems)
     assert keys is not None
-    return Benchmark(keys, tuple(specs), source.folder(("data", "corpus")))
+    return Benchmark(keys, tuple(specs), source.folder(("data", "corpus")), made)
+
+
+def _pipelines(
+    source: Source, overrides: list[str], texts: Iterable[str]
+) -> tuple[list[PipelineSpec], Grid | None]:
+    refs = _pipeline_refs(source)
+    axes = joined_axes(axes_of(source), axes_of_texts(texts))
+    if axes:
+        return load_grid(refs, axes, overrides)
+    if not refs and source.data.get("pipelines") in (None, []):
+        where = source.where(("pipelines",))
+        raise SpecErrors([SpecError("no pipelines", where=where, cure="name one, or a grid")])
+    return load_pipelines(refs, overrides), None
 
 
 def _pipeline_refs(source: Source) -> list[str | Path]:
@@ -167,11 +224,17 @@ def _baseline_problems(
     keys: BenchmarkKeys, specs: list[PipelineSpec], source: Source
 ) -> list[OdqaError]:
     names = [spec.name for spec in specs]
-    if keys.baseline is None or keys.baseline in names:
-        return []
-    where = source.where(("baseline",))
-    cure = did_you_mean(keys.baseline, names)
-    return [SpecError(f"no pipeline is named '{keys.baseline}'", where=where, cure=cure)]
+    problems: list[OdqaError] = []
+    for position, name in enumerate(keys.baseline or ()):
+        where = source.where(("baseline", position))
+        if ("baseline", position) not in source.places:
+            where = source.where(("baseline",))
+        if name not in names:
+            cure = did_you_mean(name, names)
+            problems.append(SpecError(f"no pipeline is named '{name}'", where=where, cure=cure))
+        elif name in (keys.baseline or ())[:position]:
+            problems.append(SpecError(f"'{name}' is named twice", where=where, cure="name it once"))
+    return problems
 
 
 def _metric_problems(keys: BenchmarkKeys, source: Source) -> list[OdqaError]:

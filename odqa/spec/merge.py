@@ -157,15 +157,20 @@ def apply_overrides(
         if override.stage is not None and source.data.get(override.stage) is None:
             continue
         path, depth = _resolve(override, source.data)
-        data: Any = value_of(override.value, source.data, path, override.where)
-        for part in reversed(path):
-            data = _Item(part, data) if isinstance(part, int) else {part: data}
-        # Keys above it that the spec lacks come from the override too: errors there must name it.
-        added = [path[:n] for n in range(max(depth, 1) + 1, len(path))]
-        places = dict.fromkeys([*added, path], override.where)
-        source = lay_over(source, Source(data, places, source.origin))
+        value = value_of(override.value, source.data, path, override.where)
+        source = with_value(source, path, depth, value, override.where)
         applied.append(override)
     return source, tuple(applied)
+
+
+def with_value(source: Source, path: KeyPath, depth: int, value: Any, where: str) -> Source:
+    """Lay one value over a spec; ``depth`` is how many keys of the path the spec has."""
+    data = value
+    for part in reversed(path):
+        data = _Item(part, data) if isinstance(part, int) else {part: data}
+    # Keys above it that the spec lacks come from the value too: errors there must name it.
+    added = [path[:n] for n in range(max(depth, 1) + 1, len(path))]
+    return lay_over(source, Source(data, dict.fromkeys([*added, path], where), source.origin))
 
 
 def _resolve(override: Override, data: Any) -> tuple[KeyPath, int]:

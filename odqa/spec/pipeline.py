@@ -159,25 +159,44 @@ def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) ->
     Raises:
         SpecErrors: also when two pipelines carry one name, or an override suits no pipeline.
     """
+    named: list[tuple[str, Source | SpecError]] = []
+    for ref in refs:
+        try:
+            named.append((str(ref), read_with_parents(find_spec(ref))))
+        except SpecError as error:
+            named.append((str(ref), error))
+    return parse_pipelines(named, overrides)
+
+
+def parse_pipelines(
+    sources: Sequence[tuple[str, Source | SpecError]], overrides: Iterable[str] = ()
+) -> list[PipelineSpec]:
+    """Validate specs that were read, each with how messages call it, or why it could not be.
+
+    Raises:
+        SpecErrors: as `load_pipelines`.
+    """
     parsed = _parse_overrides(overrides)
     unused = {override.text: override for override in parsed if override.stage is not None}
     ref_problems: list[tuple[str, OdqaError]] = []
     specs: list[PipelineSpec] = []
     origins: dict[str, str] = {}
-    refs, all_read = list(refs), True
-    for ref in refs:
+    all_read = True
+    for ref, read in sources:
         try:
-            source, applied = apply_overrides(read_with_parents(find_spec(ref)), parsed)
+            if isinstance(read, SpecError):
+                raise read
+            source, applied = apply_overrides(read, parsed)
         except SpecError as error:
             all_read = False
-            ref_problems.append((str(ref), error))
+            ref_problems.append((ref, error))
             continue
         for override in applied:
             unused.pop(override.text, None)
         try:
             spec = parse_pipeline(source)
         except SpecErrors as errors:
-            ref_problems += [(str(ref), problem) for problem in errors.problems]
+            ref_problems += [(ref, problem) for problem in errors.problems]
             continue
         if spec.name in origins:
             duplicate = SpecError(
@@ -185,11 +204,11 @@ def load_pipelines(refs: Iterable[str | Path], overrides: Iterable[str] = ()) ->
                 where=source.where(("name",)),
                 cure="give each pipeline a name of its own",
             )
-            ref_problems.append((str(ref), duplicate))
+            ref_problems.append((ref, duplicate))
         origins.setdefault(spec.name, source.origin)
         specs.append(spec)
-    problems = _without_repeats(ref_problems, len(refs))
-    for override in unused.values() if refs and all_read else ():
+    problems = _without_repeats(ref_problems, len(sources))
+    for override in unused.values() if sources and all_read else ():
         what, cure = (
             f"no pipeline has a {override.stage}",
             f"add one: --set {override.stage}.type=…",

@@ -38,7 +38,48 @@ def killed_at(number: int, folder: Path, work: Callable[[], object]) -> bool:
     return status == signal.SIGKILL
 
 
-def _work(number: int, folder: str, work: Callable[[], object]) -> None:
+def killed_after(seconds: float, work: Callable[[], object]) -> bool:
+    """Do work in a forked child that dies once it has used so much processor time.
+
+    Processor time, since the same moment of the work comes at the same one on a busy machine. The
+    signal is SIGPROF, which nobody handles: like SIGKILL it leaves no time for anything.
+
+    Returns:
+        Whether it was killed; otherwise it has ended before.
+
+    Raises:
+        RuntimeError: the work failed by itself.
+    """
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, max(seconds, 1e-6))
+        _work(0, "/", work)
+    status = os.waitpid(pid, 0)[1]
+    if status not in (0, signal.SIGPROF):
+        raise RuntimeError(f"the work in a child failed by itself, status {status}")
+    return status == signal.SIGPROF
+
+
+def count_writes(folder: Path, work: Callable[[], object]) -> int:
+    """How many writes to a folder some work does, in a child: the numbers for `killed_at`.
+
+    Raises:
+        RuntimeError: the work failed by itself.
+    """
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _work(0, str(folder.absolute()), work, writing)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        count = pipe.read()
+    if status := os.waitpid(pid, 0)[1]:
+        raise RuntimeError(f"the work in a child failed by itself, status {status}")
+    return int(count)
+
+
+def _work(number: int, folder: str, work: Callable[[], object], tell: int | None = None) -> None:
     code = 1
     try:
         count = 0
@@ -52,6 +93,8 @@ def _work(number: int, folder: str, work: Callable[[], object]) -> None:
 
         sys.addaudithook(hook)
         work()
+        if tell is not None:
+            os.write(tell, str(count).encode())
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -100,7 +100,7 @@ def tiny_generator(
     settings = {
         **_SIZES[family],
         "vocab_size": len(tokenizer),
-        "bos_token_id": 1 if family == "t5" else 0,
+        "bos_token_id": None if family == "t5" else 0,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": pad,
     }

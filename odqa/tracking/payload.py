@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.comparison.verdict import verdict
 from odqa.escapes import markdown
+from odqa.tracking.pairs import pair_metrics, pair_tags, pair_texts
+from odqa.tracking.sets import rank_metrics, set_metrics, set_tags
 from odqa.tracking.spans import TraceBuilder, TraceRecord
-from odqa.tracking.values import pipeline_metrics, pipeline_params
+from odqa.tracking.values import (
+    grid_metrics,
+    grid_params,
+    level_params,
+    pipeline_metrics,
+    pipeline_params,
+)
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -100,8 +108,14 @@ def comparison_payload(
         round(1000 * datetime.fromisoformat(started).timestamp()) if started else 0,
         RunPayload(
             comparison.name,
-            tags,
-            {"baseline": comparison.baseline},
+            tags | pair_tags(comparison) | set_tags(comparison),
+            {"baseline": ", ".join(comparison.baselines), **grid_params(comparison)},
+            tuple(
+                Value(key, value)
+                for part in (pair_metrics, rank_metrics, grid_metrics)
+                for key, value in part(comparison).items()
+            ),
+            pair_texts(comparison),
             files=(*_files(folder, None), *_files(folder / "figures", "figures")),
         ),
         {name: _pipeline(comparison, name, folder) for name in comparison.pipelines},
@@ -158,12 +172,12 @@ def _identity(comparison: Comparison) -> str:
 
 def _pipeline(comparison: Comparison, name: str, folder: Path) -> RunPayload:
     spec = comparison.result(name).spec
-    metrics = pipeline_metrics(comparison, name)
+    metrics = pipeline_metrics(comparison, name) | set_metrics(comparison, name)
     files = tuple(_tree(folder / "pipelines" / name))
     return RunPayload(
         name,
         {"odqa.spec_hash": spec.hash, "mlflow.note.content": markdown(spec.description)},
-        pipeline_params(spec),
+        {**pipeline_params(spec), **level_params(comparison, name)},
         tuple(Value(key, value) for key, value in metrics.items()),
         {} if files else {"spec.yaml": spec.to_yaml()},
         files,

@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from odqa.comparison.choice import can_choose
 from odqa.comparison.costs import joules_of
+from odqa.comparison.effects import grid_metric
 from odqa.comparison.table import tested_metrics, tests_for
+from odqa.comparison.usage import usage_of
 from odqa.execution.latency import percentile
 
 if TYPE_CHECKING:
@@ -61,7 +64,8 @@ def metric_name(name: str) -> str:
 
 
 def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
-    """Means, 95 % intervals under ``ci/``, tests under ``test/``, lost questions under ``lost/``,
+    """Means, 95 % intervals under ``ci/``, tests under ``test/`` (of several
+    baselines ``test/METRIC vs BASELINE``), lost questions under ``lost/``,
     and costs under ``cost/``."""
     metrics: dict[str, float] = {}
     for (pipeline, metric), cell in comparison.summaries.items():
@@ -70,18 +74,67 @@ def pipeline_metrics(comparison: Comparison, name: str) -> dict[str, float]:
             metrics[key] = cell.mean
             metrics[f"ci/{key}_low"] = cell.interval.low
             metrics[f"ci/{key}_high"] = cell.interval.high
+    several = len(comparison.baselines) > 1
     for metric in tested_metrics(comparison):
         for test in tests_for(comparison, metric):
             if test.candidate == name:
-                metrics |= _test(test)
+                metrics |= _test(test, several)
     for stage, lost in comparison.lost_counts(name).items():
         metrics[metric_name(f"lost/{stage}")] = float(lost)
     costs = pipeline_costs(comparison.result(name), len(comparison.questions))
     return metrics | {metric_name(f"cost/{key}"): value for key, value in costs.items()}
 
 
-def _test(test: PairedComparison) -> dict[str, float]:
-    """The paired test against the baseline; missing and infinite numbers are left out."""
+def grid_params(comparison: Comparison) -> dict[str, str]:
+    """Factor of a grid -> its levels, under ``grid.``; empty where there is no grid."""
+    grid = comparison.grid
+    factors = () if grid is None else grid.factors
+    return {f"grid.{f.key}": ", ".join(f.levels)[:LONGEST_PARAM] for f in factors}
+
+
+def level_params(comparison: Comparison, name: str) -> dict[str, str]:
+    """Factor of a grid -> the level of a pipeline, under ``grid.``."""
+    grid = comparison.grid
+    if grid is None or name not in grid.points:
+        return {}
+    pairs = zip(grid.factors, grid.points[name], strict=True)
+    return {f"grid.{factor.key}": level for factor, level in pairs if level is not None}
+
+
+def grid_metrics(comparison: Comparison) -> dict[str, float]:
+    """Main effects under ``effect/FACTOR/LEVEL``, and the honest choice under ``choice/``."""
+    metric = grid_metric(comparison)
+    if metric is None:
+        return {}
+    metrics: dict[str, float] = {}
+    for effect in comparison.effects(metric).main:
+        head = metric_name(f"effect/{effect.factor}/{effect.level}")
+        values = {
+            "difference": effect.difference,
+            "low": effect.interval.low,
+            "high": effect.interval.high,
+            "p_holm": effect.p_corrected,
+            "online_ms": effect.cost.online_ms,
+            "gflop": effect.cost.gflop,
+            "offline_s": effect.cost.offline_s,
+        }
+        metrics |= {f"{head}_{key}": value for key, value in values.items() if value is not None}
+    if can_choose(comparison, metric):
+        chosen = comparison.choice(metric)
+        metrics |= {
+            "choice/judged": chosen.honest,
+            "choice/judged_low": chosen.interval.low,
+            "choice/judged_high": chosen.interval.high,
+            "choice/best": chosen.best_mean,
+            "choice/optimism": chosen.mean_optimism,
+            "choice/gain": chosen.gain,
+            "choice/gain_p": chosen.gain_p,
+        }
+    return metrics
+
+
+def _test(test: PairedComparison, with_baseline: bool) -> dict[str, float]:
+    """The paired test against a baseline; missing and infinite numbers are left out."""
     values = {
         "difference": test.difference,
         "low": test.interval.low,
@@ -93,8 +146,10 @@ def _test(test: PairedComparison) -> dict[str, float]:
         "ties": test.counts.ties,
         "losses": test.counts.losses,
         "questions_needed": test.questions_needed,
+        "detectable": test.detectable,
     }
-    head = f"test/{metric_name(test.metric)}"
+    against = f" vs {test.baseline}" if with_baseline else ""
+    head = metric_name(f"test/{test.metric}{against}")
     return {
         f"{head}_{key}": float(value)
         for key, value in values.items()
@@ -141,6 +196,12 @@ def _figures(
         figures["questions_per_s"] = questions / seconds
     if gflop := [cost.gflop for cost in costs if cost.gflop is not None]:
         figures["gflop_per_question"] = sum(gflop)
+    if usage := usage_of(costs):
+        figures["prompt_tokens_per_question"] = usage.prompt_tokens / questions
+        figures["completion_tokens_per_question"] = usage.completion_tokens / questions
+        if usage.price is not None:
+            figures["price_per_question"] = usage.price / questions
+        figures |= {f"count/{name}": float(count) for name, count in usage.counts.items()}
     for phase in ("offline", "online"):
         parts: list[Spent] = [getattr(cost, phase) for cost in costs]
         peaks = [spent.peak_bytes for spent in parts if spent.peak_bytes is not None]

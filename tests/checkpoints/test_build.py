@@ -140,3 +140,30 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     delta = SimpleNamespace(config={"kind": "oracle", "prefix": ""}, tensors={})
     with pytest.raises(CheckpointError, match="oracle"):
         build_checkpoint(base_model_dir(), delta, tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_splade_loads_in_sentence_transformers_and_in_odqa(tmp_path: Path) -> None:
+    from sentence_transformers import SparseEncoder
+
+    from odqa.encoders.sparse import SparseTextEncoder
+
+    generator = torch.Generator().manual_seed(1)
+    head = "cls.predictions.transform"
+    heads = {
+        f"{head}.dense.weight": torch.randn(384, 384, generator=generator) / 20,
+        f"{head}.dense.bias": torch.zeros(384),
+        f"{head}.LayerNorm.weight": torch.ones(384),
+        f"{head}.LayerNorm.bias": torch.zeros(384),
+        "cls.predictions.bias": torch.full((30_522,), -2.0),
+    }
+    folder = _built(tmp_path, {"kind": "splade", "prefix": "bert.", "max_length": 96}, heads)
+    home = SparseEncoder(str(folder), device="cpu")
+    assert home.max_seq_length == 96
+    expected = home.encode_document(TEXTS, convert_to_sparse_tensor=False)
+    encoder = SparseTextEncoder(str(folder))
+    encoder.load()
+    found = torch.zeros_like(expected)
+    for row, vector in zip(found, encoder.encode_queries(TEXTS, ["a", "b"]), strict=True):
+        row[vector[:, 0].astype(int)] = torch.from_numpy(vector[:, 1])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert 0 < (found > 0).sum() < found.numel() / 2

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from odqa.errors import SpecErrors
 from odqa.generation.config import EndpointConfig, LanguageModelConfig
+from odqa.spec.pipeline import parse_pipeline
 
 URL = "https://host.example/v1"
 
@@ -82,3 +84,26 @@ def test_a_local_model_or_an_endpoint() -> None:
     # A saved spec has every key.
     again = LanguageModelConfig.model_validate_json(config.model_dump_json())
     assert again == config
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("key_variable: sk-s3cret", "key_variable is no name of an environment variable"),
+        ("extra: {token: s3cret, key: s3cret}", "extra has what looks like a secret"),
+        ("modell: x", "unknown key 'modell'; did you mean 'model'"),
+        ("retries: -1", "greater than or equal to 0"),
+        ("api: chats", "is not a value of this key; did you mean 'chat'"),
+    ],
+)
+def test_a_wrong_key_of_a_spec_is_one_line(key: str, line: str) -> None:
+    text = (
+        "name: x\nretriever: null\nreader:\n  type: lm\n  passages: 0\n  endpoint:\n"
+        f"    url: http://localhost/v1\n    model: m\n    {key}\n"
+    )
+    with pytest.raises(SpecErrors) as caught:
+        parse_pipeline(text)
+    (problem,) = str(caught.value).splitlines()
+    assert line in problem
+    assert "reader.endpoint" in problem
+    assert "s3cret" not in problem

@@ -17,9 +17,11 @@ from odqa.data import corpora
 from odqa.data.corpus import Corpus
 from odqa.encoders.sharded import Shard, encode_shards
 from odqa.execution import explain
-from odqa.indexes import dense
+from odqa.indexes import dense, impact
 from odqa.indexes.config import HnswIndex
 from odqa.indexes.faiss_index import VectorIndex, build_index
+from odqa.indexes.residual_codec import ResidualCodec
+from odqa.retrievers import colbert
 from odqa.retro.offline import passage_store
 from odqa.retro.offline.chunks import chunk_document
 
@@ -75,3 +77,23 @@ def test_chunks() -> None:
 def test_versions_of_what_needs_a_model() -> None:
     """Pinned by results: tests/pinned/components.json."""
     assert (passage_store._VERSION, explain._VERSION) == (1, 1)
+
+
+def test_impact_indexes(tmp_path: Path) -> None:
+    """Raise the `version` of the component splade."""
+    pairs = np.array([[1, 0.5], [3, 2], [0, 1], [3, 1]], np.float32)
+    counts = np.array([2, 0, 2])
+    impact.build_impact_index(tmp_path, 3, 4, lambda a, b: Shard(pairs, counts), "it")
+    files = {name: np.load(tmp_path / f"{name}.npy").tolist() for name in ("indptr", "rows")}
+    assert files == {"indptr": [0, 1, 2, 2, 4], "rows": [2, 0, 0, 2]}
+    assert np.load(tmp_path / "weights.npy").tolist() == [1, 0.5, 2, 1]
+
+
+def test_compressed_token_vectors() -> None:
+    """Raise `_INDEX_VERSION` of the component colbert (retriever)."""
+    assert versioned(colbert._INDEX_VERSION) == {}
+    rows = np.sin(np.arange(96, dtype=np.float32)).reshape(12, 8)
+    codec = ResidualCodec.fit(np.ascontiguousarray(rows[:3]), rows[3:6], 2)
+    codes, packed = codec.compress(rows[6:])
+    assert codes.tolist() == [2, 0, 1, 2, 2, 0]
+    assert packed.tobytes().hex() == "9f62a7da7da9d89f1f815555"

@@ -77,9 +77,8 @@ def test_with_one_passage_it_is_transformers_generate(
         target = out[0, 1:]
         states = fid._model.encode(fid._rows(question, [passage]), 1)
         (tokens,) = fid._model.generate(states, max_new=9, beams=beams)
-        special = (model.config.pad_token_id, model.config.eos_token_id)
-        assert tokens.ids == [token for token in target.tolist() if token not in special]
-        assert len(tokens.ids) > 1, "an empty answer would prove nothing"
+        assert tokens.ids == target.tolist()
+        assert len(tokens.ids) > 2, "an empty answer would prove nothing"
         with torch.no_grad():
             logits = model(**inputs, decoder_input_ids=out[:, :-1]).logits[0]
         likelihood = logits.log_softmax(-1).gather(1, target[:, None]).sum()

@@ -5,10 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from odqa.comparison.paradigms import placed_components
 from odqa.comparison.result import Comparison
 from odqa.metrics.attribution import OUTCOMES, loss_table
 from odqa.report.figures.losses import losses_figure
-from odqa.report.figures.paradigms import paradigm_map, placed_components
+from odqa.report.figures.paradigms import paradigm_map
 from odqa.report.figures.pareto import Point, front, online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.figures.svg import log_ticks, plain, ticks

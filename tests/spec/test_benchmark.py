@@ -46,8 +46,8 @@ def test_a_good_benchmark(folder: Path) -> None:
     assert [spec.name for spec in bench.specs] == ["one", "bm25"]
     assert {spec.retriever.k for spec in bench.specs} == {9}
     assert (bench.folder, bench.keys.latency) == (folder, 20)
-    changed = bench.changed(latency=0, baseline="one")
-    assert (changed.keys.latency, changed.keys.baseline) == (0, "one")
+    changed = bench.changed(latency=0, baseline=("one",))
+    assert (changed.keys.latency, changed.keys.baseline) == (0, ("one",))
     assert (
         changed.keys.explain,
         bench.changed(latency=1, baseline=None, explain=0).keys.explain,
@@ -83,7 +83,7 @@ def test_problems_of_benchmark_and_pipelines_come_together(folder: Path) -> None
     ("change", "message"),
     [
         (("bm25\n", "bm26\n"), "bench.yaml:4: baseline: no pipeline is named 'bm26'; did you mean"),
-        (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: expected at least 1, got"),
+        (("[one.yaml, embedded/bm25]", "[]"), "bench.yaml:3: pipelines: no pipelines; name one"),
         (("[one.yaml, embedded/bm25]", "one.yaml"), "bench.yaml:3: pipelines: expected a list"),
         (("one.yaml", "bench.yaml"), "unknown key 'pipelines'"),
         (("one.yaml", "gone.yaml"), "gone.yaml: no such spec file"),
@@ -125,3 +125,27 @@ def test_metrics_are_chosen_by_name(folder: Path) -> None:
     assert line.startswith(
         f"{path}:7: metrics.1: unknown metric 'equivalnt'; did you mean 'equivale"
     )
+
+
+@pytest.mark.parametrize(
+    ("baseline", "lines"),
+    [
+        ("[bm25, one]", []),
+        ("[bm25]", []),
+        (
+            "[bm25, on]",
+            ["bench.yaml:4: baseline.1: no pipeline is named 'on'; did you mean 'one'?"],
+        ),
+        ("[one, one]", ["bench.yaml:4: baseline.1: 'one' is named twice; name it once"]),
+        ("[]", ["bench.yaml:4: baseline: expected at least 1, got"]),
+        ("3", ["bench.yaml:4: baseline: expected a list, got 3"]),
+    ],
+)
+def test_several_baselines(folder: Path, baseline: str, lines: list[str]) -> None:
+    text = BENCH.replace("baseline: bm25", f"baseline: {baseline}")
+    (folder / "bench.yaml").write_text(text)
+    if not lines:
+        assert load_benchmark(folder / "bench.yaml").keys.baseline
+        return
+    found = refusal(folder / "bench.yaml")
+    assert len(found) == 1 and lines[0] in found[0], found

@@ -75,6 +75,27 @@ def test_one_parent_and_a_nested_child_per_pipeline(logged: Logged) -> None:
     assert "highest em" in logged.parent.data.tags["mlflow.note.content"]
 
 
+def test_the_parent_carries_every_pair(logged: Logged) -> None:
+    pairs = logged.comparison.pairs("em").frame().iloc[0]
+    head = f"pairs/em/{pairs['better']} vs {pairs['worse']}"
+    metrics = logged.parent.data.metrics
+    assert metrics[f"{head}/difference"] == pytest.approx(pairs["difference"])
+    assert metrics[f"{head}/p_holm"] == pytest.approx(pairs["p (Holm)"])
+    letters = logged.comparison.pairs("em").letters
+    assert logged.parent.data.tags["odqa.letters.em"] == "; ".join(
+        f"{name} {each}" for name, each in letters.items()
+    )
+    run = logged.parent.info.run_id
+    paths = {item.path for item in logged.client.list_artifacts(run, "pairs")}
+    assert {"pairs/em.csv", "pairs/em.md", "pairs/ranked_mrr_at_10.csv"} <= paths
+    import mlflow.artifacts
+
+    uri = f"{logged.parent.info.artifact_uri}/pairs/em.md"
+    text = mlflow.artifacts.load_text(uri)
+    assert text.startswith("| row minus column | ")
+    assert f"{pairs['difference']:+.3f}" in text.replace("\\", "")
+
+
 def test_children_carry_spec_metrics_and_dataset(logged: Logged) -> None:
     run = logged.children()["sbert-colbert"]
     assert run.data.params["ranker.k"] == "20"

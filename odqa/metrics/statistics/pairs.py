@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from odqa.errors import RunError
 from odqa.metrics.rows import MetricRow
-from odqa.metrics.statistics.bootstrap import Interval, mean_interval
+from odqa.metrics.statistics.bootstrap import Interval, mean_intervals
 from odqa.metrics.statistics.effect import WinTieLoss, cohens_dz, win_tie_loss
 from odqa.metrics.statistics.holm import holm
 from odqa.metrics.statistics.mcnemar import mcnemar_mid_p
-from odqa.metrics.statistics.permutation import sign_flip_p
-from odqa.metrics.statistics.power import questions_needed
+from odqa.metrics.statistics.permutation import sign_flip_p, sign_flip_ps
+from odqa.metrics.statistics.power import questions_needed, smallest_effect
 from odqa.suggest import did_you_mean
+
+#: Pairs that are resampled together.
+_AT_ONCE = 256
 
 Test = Literal["McNemar mid-p", "sign-flip permutation"]
 
@@ -31,6 +34,8 @@ class PairedComparison:
     ``unpaired`` questions have one in a single pipeline only and are left out. ``p_value`` is
     two-sided and belongs to ``test``; ``p_corrected`` is adjusted for its family.
     ``questions_needed`` to see this difference with 80 % power at 0.05; `None`: no number would.
+    ``detectable`` is the smallest difference that these questions show with 80 % power, given how
+    much the differences of this pair vary; `None` where they do not vary at all.
     """
 
     metric: str
@@ -48,26 +53,37 @@ class PairedComparison:
     effect_size: float
     counts: WinTieLoss
     questions_needed: int | None
+    detectable: float | None
 
 
-def compare_pairs(rows: Iterable[MetricRow], baseline: str, metric: str) -> list[PairedComparison]:
+def compare_pairs(
+    rows: Iterable[MetricRow], baseline: str | Sequence[str], metric: str
+) -> list[PairedComparison]:
     """All other pipelines against the baseline, in the order of their first rows.
 
+    Of several baselines against each in turn; two of them are compared once.
+
     The p-value is McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip
-    permutation test. Holm's family are the tests returned: of one metric, without the baseline;
-    use `as_family` for a wider one.
+    permutation test. Holm's family are the tests returned: of one metric, all baselines; use
+    `as_family` for a wider one.
 
     Raises:
-        RunError: the baseline has no value of this metric, or shares no question with another.
+        RunError: a baseline has no value of this metric, or shares no question with another.
     """
     values = _values(rows, metric)
-    if baseline not in values:
-        raise RunError(
-            f"baseline '{baseline}' has no values of '{metric}'",
-            cure=did_you_mean(baseline, values),
-        )
-    others = [name for name in values if name != baseline]
-    return as_family([_compared(metric, values, baseline, candidate) for candidate in others])
+    baselines = (baseline,) if isinstance(baseline, str) else tuple(baseline)
+    for name in baselines:
+        if name not in values:
+            raise RunError(
+                f"baseline '{name}' has no values of '{metric}'", cure=did_you_mean(name, values)
+            )
+    pairs = [
+        (name, candidate)
+        for position, name in enumerate(baselines)
+        for candidate in values
+        if candidate not in baselines[: position + 1]
+    ]
+    return as_family(_compared(metric, values, pairs))
 
 
 def compare_all(rows: Iterable[MetricRow], metric: str) -> list[PairedComparison]:
@@ -79,7 +95,7 @@ def compare_all(rows: Iterable[MetricRow], metric: str) -> list[PairedComparison
         RunError: two pipelines share no question.
     """
     values = _values(rows, metric)
-    return as_family([_compared(metric, values, *pair) for pair in combinations(values, 2)])
+    return as_family(_compared(metric, values, list(combinations(values, 2))))
 
 
 def _values(rows: Iterable[MetricRow], metric: str) -> dict[str, dict[str, float]]:
@@ -92,36 +108,89 @@ def _values(rows: Iterable[MetricRow], metric: str) -> dict[str, dict[str, float
 
 
 def _compared(
+    metric: str, values: Mapping[str, Mapping[str, float]], pairs: Sequence[tuple[str, str]]
+) -> list[PairedComparison]:
+    """Tests of pairs (baseline, candidate), those over equally many questions at once."""
+    columns = [_paired(metric, values, *pair) for pair in pairs]
+    intervals, tests = _intervals(columns), _tests(columns)
+    comparisons = []
+    for (baseline, candidate), pair, interval, (test, p) in zip(
+        pairs, columns, intervals, tests, strict=True
+    ):
+        d = pair[:, 1] - pair[:, 0]
+        effect = cohens_dz(d)
+        comparisons.append(
+            PairedComparison(
+                metric=metric,
+                baseline=baseline,
+                candidate=candidate,
+                questions=len(pair),
+                unpaired=len(values[baseline]) + len(values[candidate]) - 2 * len(pair),
+                baseline_mean=float(pair[:, 0].mean()),
+                candidate_mean=float(pair[:, 1].mean()),
+                difference=float(d.mean()),
+                interval=interval,
+                p_value=p,
+                p_corrected=p,
+                test=test,
+                effect_size=effect,
+                counts=win_tie_loss(d),
+                questions_needed=questions_needed(effect),
+                detectable=_detectable(d),
+            )
+        )
+    return comparisons
+
+
+def _paired(
     metric: str, values: Mapping[str, Mapping[str, float]], baseline: str, candidate: str
-) -> PairedComparison:
+) -> NDArray[np.float64]:
+    """Values [questions, 2] of the questions that both have."""
     ours, theirs = values[baseline], values[candidate]
-    shared = [question for question in ours if question in theirs]
+    shared = [[ours[question], theirs[question]] for question in ours if question in theirs]
     if not shared:
         raise RunError(
             f"'{baseline}' and '{candidate}' have no question with '{metric}' in common",
             cure="compare runs over the same question set",
         )
-    pair = np.array([[ours[q], theirs[q]] for q in shared])
-    d = pair[:, 1] - pair[:, 0]
-    test, p = _test(pair)
-    effect = cohens_dz(d)
-    return PairedComparison(
-        metric=metric,
-        baseline=baseline,
-        candidate=candidate,
-        questions=len(shared),
-        unpaired=len(ours) + len(theirs) - 2 * len(shared),
-        baseline_mean=float(pair[:, 0].mean()),
-        candidate_mean=float(pair[:, 1].mean()),
-        difference=float(d.mean()),
-        interval=mean_interval(d),
-        p_value=p,
-        p_corrected=p,
-        test=test,
-        effect_size=effect,
-        counts=win_tie_loss(d),
-        questions_needed=questions_needed(effect),
-    )
+    return np.array(shared)
+
+
+def _intervals(pairs: Sequence[NDArray[np.float64]]) -> list[Interval]:
+    """`mean_interval` of the differences of each."""
+    found: dict[int, Interval] = {}
+    for numbers in _in_batches(pairs, range(len(pairs))):
+        d = np.column_stack([pairs[n][:, 1] - pairs[n][:, 0] for n in numbers])
+        found |= zip(numbers, mean_intervals(d), strict=True)
+    return [found[n] for n in range(len(pairs))]
+
+
+def _tests(pairs: Sequence[NDArray[np.float64]]) -> list[tuple[Test, float]]:
+    """`paired_test` of each."""
+    binary = [bool(np.isin(pair, (0.0, 1.0)).all()) for pair in pairs]
+    found = {n: paired_test(pair) for n, pair in enumerate(pairs) if binary[n]}
+    for numbers in _in_batches(pairs, [n for n in range(len(pairs)) if not binary[n]]):
+        d = np.column_stack([pairs[n][:, 1] - pairs[n][:, 0] for n in numbers])
+        for n, p in zip(numbers, sign_flip_ps(d).tolist(), strict=True):
+            found[n] = ("sign-flip permutation", p)
+    return [found[n] for n in range(len(pairs))]
+
+
+def _in_batches(
+    pairs: Sequence[NDArray[np.float64]], numbers: Iterable[int]
+) -> Iterator[list[int]]:
+    """Numbers of pairs over equally many questions, some at once: they share their resamples."""
+    by_length: dict[int, list[int]] = {}
+    for n in numbers:
+        by_length.setdefault(len(pairs[n]), []).append(n)
+    for equal in by_length.values():
+        yield from (equal[start : start + _AT_ONCE] for start in range(0, len(equal), _AT_ONCE))
+
+
+def _detectable(d: NDArray[np.float64]) -> float | None:
+    effect = smallest_effect(len(d))
+    deviation = float(d.std(ddof=1)) if effect is not None else 0.0
+    return effect * deviation if effect is not None and deviation else None
 
 
 def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]:
@@ -133,7 +202,11 @@ def as_family(comparisons: Sequence[PairedComparison]) -> list[PairedComparison]
     ]
 
 
-def _test(pair: NDArray[np.float64]) -> tuple[Test, float]:
+def paired_test(pair: NDArray[np.float64]) -> tuple[Test, float]:
+    """The test and two-sided p of values [questions, 2]: whether both columns have one mean.
+
+    McNemar's (mid-p) where every value is 0 or 1, else that of the sign-flip permutation test.
+    """
     d = pair[:, 1] - pair[:, 0]
     if np.isin(pair, (0.0, 1.0)).all():
         counts = win_tie_loss(d)

@@ -1,64 +1,41 @@
-"""The map of paradigms: registered components by their representation and interaction."""
+"""The map of paradigms: components by representation and interaction, with quality and cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from odqa.errors import ComponentError
+from odqa.comparison.paradigms import (
+    INTERACTIONS,
+    REPRESENTATIONS,
+    MapEntry,
+    PlacedComponent,
+    placed_components,
+)
 from odqa.interfaces import Interaction, Representation
-from odqa.registry import Role, entries
+from odqa.metrics.catalogue import heading
 from odqa.report.figures.svg import picture, rect, shorten, text
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-_REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
-_INTERACTIONS: tuple[Interaction, ...] = get_args(Interaction)
-_LEFT, _CELL, _CHIP, _GAP, _TOP = 128, 190, 24, 5, 52
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedComponent:
-    """One component on the map; ``used_by`` names the compared pipelines that use it."""
-
-    role: Role
-    type: str
-    representation: Representation
-    interaction: Interaction
-    used_by: tuple[str, ...]
-
-
-def placed_components(comparison: Comparison) -> list[PlacedComponent]:
-    """Every component that represents passages and can be imported."""
-    pipelines: dict[tuple[str, str], list[str]] = {}
-    for name, result in comparison.pipelines.items():
-        for key in dict.fromkeys((stage.role, stage.type) for stage in result.spec.stages):
-            pipelines.setdefault(key, []).append(name)
-    placed = []
-    for entry in entries():
-        try:
-            component = entry.load()
-        except ComponentError:
-            continue
-        if entry.role in ("fusion", "rewriter"):
-            # These components represent no passages.
-            continue
-        used_by = tuple(pipelines.get((entry.role, entry.name), ()))
-        placed.append(
-            PlacedComponent(
-                entry.role, entry.name, component.representation, component.interaction, used_by
-            )
-        )
-    return placed
+_LEFT, _CELL, _GAP, _TOP, _LINE = 112, 236, 5, 52, 15
+#: Heights of a component that was not compared, and of one with two lines of figures.
+_CHIP, _TALL = 24, 24 + 2 * _LINE
+#: Characters of a line at most.
+_WIDE = 38
 
 
 def paradigm_map(comparison: Comparison) -> str:
-    """Representations as columns, interactions as rows; compared components are filled."""
+    """Representations as columns, interactions as rows; compared components are filled.
+
+    They show the best of their stages (`odqa.comparison.paradigms.MapEntry`): its quality with the
+    interval, and its own costs.
+    """
     cells: dict[tuple[Interaction, Representation], list[PlacedComponent]] = {}
     for component in placed_components(comparison):
         cells.setdefault((component.interaction, component.representation), []).append(component)
-    representations = [r for r in _REPRESENTATIONS if r != "none" or any(r == c for _, c in cells)]
+    representations = [r for r in REPRESENTATIONS if r != "none" or any(r == c for _, c in cells)]
     width = _LEFT + _CELL * len(representations)
     parts = [text(_LEFT, 14, "how a passage is represented", "fig-title")]
     for n, representation in enumerate(representations):
@@ -66,27 +43,76 @@ def paradigm_map(comparison: Comparison) -> str:
         parts.append(text(x, _TOP - 12, representation, "label", "middle"))
     parts.append(text(0, _TOP - 12, "interaction", "fig-title"))
     y, descriptions = float(_TOP), []
-    for interaction in _INTERACTIONS:
-        rows = max(len(cells.get((interaction, r), ())) for r in representations)
-        height = max(1, rows) * (_CHIP + _GAP) + 3 * _GAP
+    for interaction in INTERACTIONS:
+        columns = [cells.get((interaction, r), []) for r in representations]
+        height = max(_CHIP, *map(_height, columns)) + 4 * _GAP
         parts.append(text(0, y + height / 2 + 4, interaction, "label"))
-        for n, representation in enumerate(representations):
-            x = _LEFT + _CELL * n
+        for n, components in enumerate(columns):
+            x, top = _LEFT + _CELL * n, y + 2 * _GAP
             parts.append(rect(x, y, _CELL, height, "cell"))
-            for k, component in enumerate(cells.get((interaction, representation), ())):
-                top = y + 2 * _GAP + k * (_CHIP + _GAP)
-                chip_class = "chip used" if component.used_by else "chip"
-                name = f"{component.type} {component.role}"
-                tip = (
-                    f"used by {', '.join(component.used_by)}"
-                    if component.used_by
-                    else "not compared here"
-                )
-                parts.append(rect(x + 8, top, _CELL - 16, _CHIP, chip_class, f"{name}: {tip}"))
-                text_class = "on used" if component.used_by else "label"
-                parts.append(text(x + 16, top + 16, shorten(name, 25), text_class))
-                descriptions.append(
-                    f"{name} is {representation} with interaction {interaction}, {tip}"
-                )
+            for component in components:
+                parts += _chip(x + 8, top, component)
+                descriptions.append(_description(component))
+                top += _height([component]) + _GAP
         y += height
     return picture(width, y + 4, f"Map of paradigms. {'; '.join(descriptions)}.", parts)
+
+
+def _height(components: Sequence[PlacedComponent]) -> float:
+    tall = sum(_TALL if component.stages else _CHIP for component in components)
+    return tall + _GAP * max(0, len(components) - 1)
+
+
+def _chip(x: float, y: float, component: PlacedComponent) -> list[str]:
+    """A component with what was measured of its best stage."""
+    name = f"{component.type} {component.role}"
+    tip = f"{name}: {_tip(component)}"
+    if not component.stages:
+        box = rect(x, y, _CELL - 16, _CHIP, "chip", tip)
+        return [box, text(x + 8, y + 16, shorten(name, _WIDE), "label")]
+    best, n = component.stages[0], len(component.stages)
+    title = name if n == 1 else f"{name}, best of {n}"
+    return [
+        rect(x, y, _CELL - 16, _TALL, "chip used", tip),
+        text(x + 8, y + 16, shorten(title, 32), "on used"),
+        text(x + 8, y + 16 + _LINE, shorten(quality_text(best), _WIDE), "figure used"),
+        text(x + 8, y + 16 + 2 * _LINE, shorten(cost_text(best), _WIDE), "figure used"),
+    ]
+
+
+def quality_text(entry: MapEntry) -> str:
+    """Metric, mean and interval in one line."""
+    if entry.quality is None:
+        return "not scored"
+    low, high = entry.quality.interval
+    return f"{heading(entry.metric)[1]} {entry.quality.mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def cost_text(entry: MapEntry) -> str:
+    """Milliseconds and GFLOP per question, and offline seconds, in one line."""
+    if entry.online_ms is None or entry.offline_s is None:
+        return "no costs were kept"
+    gflop = "" if entry.gflop is None else f", {short(entry.gflop)} GFLOP"
+    return f"{short(entry.online_ms)} ms{gflop}; offline {short(entry.offline_s)} s"
+
+
+def short(value: float) -> str:
+    """Two significant digits, whole numbers in full."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else "0"
+
+
+def _tip(component: PlacedComponent) -> str:
+    if not component.stages:
+        return "not compared here"
+    return "; ".join(
+        f"{quality_text(stage)}, {cost_text(stage)} ({', '.join(stage.pipelines)})"
+        for stage in component.stages
+    )
+
+
+def _description(component: PlacedComponent) -> str:
+    used = f"used by {', '.join(component.used_by)}: {_tip(component)}"
+    return (
+        f"{component.type} {component.role} is {component.representation} with interaction "
+        f"{component.interaction}, {used if component.stages else 'not compared here'}"
+    )

@@ -42,12 +42,12 @@ def _figure(comparison: Comparison, metric: str) -> str:
     descriptions = []
     for row, cell in enumerate(cells):
         y = _TOP + _ROW * (row + 0.5)
-        css_class = "dot hollow" if cell.pipeline == comparison.baseline else "dot"
+        css_class = "dot hollow" if cell.pipeline in comparison.baselines else "dot"
         tip = (
             f"{cell.pipeline}: {cell.mean:.3f}, {cell.interval.low:.3f} to {cell.interval.high:.3f}"
         )
         descriptions.append(tip)
-        parts.append(text(_LEFT - 8, y + 4, shorten(cell.pipeline, 19), "label", "end"))
+        parts.append(text(_LEFT - 8, y + 4, shorten(cell.pipeline, 17), "label", "end"))
         parts.append(line(x(cell.interval.low), y, x(cell.interval.high), y, "whisker"))
         parts.append(dot(x(cell.mean), y, css_class, tip))
         parts.append(text(_WIDTH, y + 4, f"{cell.mean:.3f}", "label", "end"))

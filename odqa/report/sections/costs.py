@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
     from odqa.meters.meter import Spent
 
+#: How many sharing pipelines are named.
+_NAMED = 3
 _PEAK = Column("peak MB", "highest resident set of the whole process while this part ran")
 _ENERGY = "what the energy counters of processor and GPU rose by, whoever used them"
 
@@ -83,9 +85,15 @@ def online_table(comparison: Comparison) -> Table:
     return Table("online", "Online: for every question", _ONLINE, tuple(rows))
 
 
+def _sharers(cost: StageCost) -> str:
+    """Names of the other pipelines with this stage, or how many there are."""
+    others = cost.shared_with
+    return ", ".join(others) if len(others) <= _NAMED else f"{len(others)} others"
+
+
 def _stage_row(pipeline: str, result: PipelineResult, cost: StageCost, n: int) -> tuple[Cell, ...]:
     marks = ["cached"] if cost.reused else []
-    marks += [f"shared with {', '.join(cost.shared_with)}"] if cost.shared_with else []
+    marks += [f"shared with {_sharers(cost)}"] if cost.shared_with else []
     latencies = result.latency.of(cost.stage_id) if result.latency else ()
     return (
         name(pipeline),

@@ -36,13 +36,20 @@ _STAGES = (
 
 
 def changes_table(comparison: Comparison) -> Table | None:
-    """Every other pipeline against the baseline; `None` where nothing can be attributed."""
-    by_pipeline, baseline = outcomes(comparison.rows), comparison.baseline
-    candidates = [pipeline for pipeline in by_pipeline if pipeline != baseline]
-    if baseline not in by_pipeline or not candidates:
+    """Every other pipeline against every baseline; `None` where nothing can be attributed."""
+    by_pipeline = outcomes(comparison.rows)
+    baselines = [name for name in comparison.baselines if name in by_pipeline]
+    several = len(baselines) > 1
+    compared = [
+        (baseline, pipeline)
+        for position, baseline in enumerate(baselines)
+        for pipeline in by_pipeline
+        if pipeline not in baselines[: position + 1]
+    ]
+    if not compared:
         return None
     rows = []
-    for pipeline in candidates:
+    for baseline, pipeline in compared:
         pairs = differences(comparison.rows, baseline, pipeline)
         count: Counter[Change] = Counter(pair.change for pair in pairs)
         stages: dict[Change, Counter[str]] = {"fixed": Counter(), "broken": Counter()}
@@ -54,6 +61,7 @@ def changes_table(comparison: Comparison) -> Table | None:
         rows.append(
             (
                 name(pipeline),
+                *([name(baseline)] if several else []),
                 _linked(count["fixed"], pipeline, baseline),
                 name(_stage_counts(stages["fixed"])),
                 _linked(count["broken"], baseline, pipeline),
@@ -62,8 +70,11 @@ def changes_table(comparison: Comparison) -> Table | None:
                 Cell(str(count["both wrong"]), count["both wrong"]),
             )
         )
-    caption = f"Questions fixed and broken against the baseline {baseline}"
-    return Table("changes", caption, _COLUMNS, tuple(rows))
+    names = ", ".join(baselines)
+    caption = f"Questions fixed and broken against the baseline{'s' if several else ''} {names}"
+    first, *others = _COLUMNS
+    extra = [Column("baseline", number=False)] if several else []
+    return Table("changes", caption, (first, *extra, *others), tuple(rows))
 
 
 def stages_table(comparison: Comparison) -> Table | None:

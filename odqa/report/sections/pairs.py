@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odqa.comparison.all_pairs import LEVEL
+from odqa.comparison.quality import LETTERS_FROM, LETTERS_UP_TO
 from odqa.comparison.verdict import deciding_metric
 from odqa.report.sections.table import Cell, Column, Table, name, number
+from odqa.report.terminal.sets import first_text, rank_text
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
 
 def pairs_table(comparison: Comparison) -> Table | None:
-    """Differences of the deciding metric, row minus column; `None` for fewer than three."""
+    """Differences of the deciding metric, row minus column; `None` for fewer than three.
+
+    And for more than there are letters for: `odqa table RUN --pairs` lists those.
+    """
     metric = deciding_metric(comparison)
     measured = [p for p, m in comparison.by_question if m == metric]
-    if metric is None or len(measured) < 3:
+    if metric is None or not LETTERS_FROM <= len(measured) <= LETTERS_UP_TO:
         return None
     pairs = comparison.pairs(metric)
     columns = [Column("pipeline", number=False), *map(Column, pairs.means)]
@@ -49,18 +54,24 @@ def sets_table(comparison: Comparison) -> Table | None:
     table = comparison.by_set(metric)
     columns = [Column("pipeline", number=False), *map(Column, table.tests)]
     columns.append(Column("macro average", "mean of the means of all sets, with its 95 % interval"))
-    columns.append(Column("p (Holm)", "of the macro average against the baseline"))
+    heads = table.heads("p (Holm)")
+    meaning = "of the macro average against the baseline"
+    columns += [Column(head, f"{meaning} {base}") for base, head in heads.items()]
     rows = []
     for pipeline, sets in table.values.items():
         mean, (low, high) = table.macro[pipeline]
         rows.append(
             (
-                name(pipeline, "baseline" if pipeline == comparison.baseline else ""),
+                name(pipeline, "baseline" if pipeline in comparison.baselines else ""),
                 *(number(sum(values) / len(values), 3) for values in sets.values()),
                 number(mean, 3, f"{low:.3f} to {high:.3f}"),
-                number(table.macro_p.get(pipeline), 3),
+                *(number(table.macro_p[base].get(pipeline), 3) for base in heads),
             )
         )
-    taus = [f"{a} and {b} {tau:.2f}" for (a, b), tau in table.rank_correlation.items()]
-    order = f"; order of pipelines (Kendall's tau): {', '.join(taus)}" if len(rows) > 1 else ""
+    order = ""
+    if len(rows) > 1:
+        order = (
+            f"; order of pipelines (Kendall's tau, 95 % interval): {rank_text(table)}; first in "
+            f"resamples: {first_text(table)}. {table.conclusion()}"
+        )
     return Table("sets", f"{metric} by question set{order}", tuple(columns), tuple(rows))

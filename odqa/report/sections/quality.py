@@ -22,7 +22,7 @@ def quality_table(comparison: Comparison) -> Table:
     columns += [Column(column.metric, meaning(column.metric)) for column in quality]
     rows = [
         (
-            name(pipeline, "baseline" if pipeline == comparison.baseline else ""),
+            name(pipeline, "baseline" if pipeline in comparison.baselines else ""),
             *(_with_letters(column, pipeline) for column in quality),
         )
         for pipeline in comparison.pipelines
@@ -72,14 +72,16 @@ def stage_metrics_table(comparison: Comparison) -> Table | None:
 
 
 def tests_table(comparison: Comparison) -> Table | None:
-    """Every other pipeline against the baseline, question by question; `None` without any."""
+    """Every other pipeline against every baseline, question by question; `None` without any."""
     tests = [
         test for metric in tested_metrics(comparison) for test in tests_for(comparison, metric)
     ]
     if not tests:
         return None
+    several = len(comparison.baselines) > 1
     columns = (
         Column("pipeline", number=False),
+        *([Column("baseline", number=False)] if several else []),
         Column("metric", number=False),
         Column("difference", "this pipeline minus the baseline, with its 95 % interval"),
         Column("p (Holm)", "two-sided, corrected over all pipelines of this metric"),
@@ -88,10 +90,12 @@ def tests_table(comparison: Comparison) -> Table | None:
         Column("effect d", "Cohen's d of the paired differences"),
         Column("win / tie / loss", "questions on which this pipeline is better, equal, worse"),
         Column("needed", "questions needed to see this difference with 80 % power at 0.05"),
+        Column("detectable", "smallest difference that these questions show with 80 % power"),
         Column("questions", "questions that both have a value for"),
     )
-    caption = f"Paired tests against the baseline {comparison.baseline}"
-    return Table("tests", caption, columns, tuple(map(_test_row, tests)))
+    names = ", ".join(comparison.baselines)
+    caption = f"Paired tests against the baseline{'s' if several else ''} {names}"
+    return Table("tests", caption, columns, tuple(_test_row(test, several) for test in tests))
 
 
 def meaning(metric: str) -> str:
@@ -118,10 +122,11 @@ def _with_letters(column: QualityColumn, pipeline: str) -> Cell:
     return Cell(text, cell.mean, interval)
 
 
-def _test_row(test: PairedComparison) -> tuple[Cell, ...]:
+def _test_row(test: PairedComparison, with_baseline: bool) -> tuple[Cell, ...]:
     counts = test.counts
     return (
         name(test.candidate),
+        *([name(test.baseline)] if with_baseline else []),
         name(test.metric),
         Cell(
             f"{test.difference:+.3f}",
@@ -134,6 +139,7 @@ def _test_row(test: PairedComparison) -> tuple[Cell, ...]:
         Cell(f"{test.effect_size:+.2f}", test.effect_size),
         Cell(f"{counts.wins} / {counts.ties} / {counts.losses}", counts.wins - counts.losses),
         number(test.questions_needed, 0) if test.questions_needed is not None else Cell("—"),
+        number(test.detectable, 3) if test.detectable is not None else Cell("—"),
         number(test.questions, 0),
     )
 

@@ -11,7 +11,19 @@ from odqa.comparison.frames import paired_frame, stage_frame
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
 
-_TEST_HEADS = ("metric", "pipeline", "difference", "p", "p (Holm)", "d", "w / t / l", "needed")
+_TEST_HEADS = (
+    "metric",
+    "pipeline",
+    "difference",
+    "p",
+    "p (Holm)",
+    "d",
+    "w / t / l",
+    "needed",
+    "detectable",
+)
+#: What two columns of tests mean.
+POWER = "with 80 % power, needed: questions, detectable: difference"
 #: Characters of offline work at most; report and frame have the full text.
 _LONGEST = 40
 _STAGE_FIGURES = {
@@ -27,32 +39,36 @@ _STAGE_FIGURES = {
     "p99": "p99 ms",
     "peak MB": "peak MB",
     "J": "J / question",
+    "tokens": "tokens / question",
     "lost": "lost",
 }
 
 
 def paired_lines(comparison: Comparison) -> list[str]:
-    """Every paired test; empty with a single pipeline."""
+    """Every paired test, a table a baseline; empty with a single pipeline."""
     frame = paired_frame(comparison)
     if frame.empty:
         return []
-    rows = [
-        [
+    rows = {baseline: [_TEST_HEADS] for baseline in frame["baseline"]}
+    for test in frame.to_dict("records"):
+        cells = [
             *(test["metric"], test["pipeline"]),
             f"{test['difference']:+.3f} [{test['low']:+.3f}, {test['high']:+.3f}]",
             *(f"{test['p']:.3g}", f"{test['p (Holm)']:.3g}", f"{test['d']:+.2f}"),
             f"{test['wins']} / {test['ties']} / {test['losses']}",
             _figure(test["needed"], 0),
+            _figure(test["detectable"], 3),
         ]
-        for test in frame.to_dict("records")
-    ]
+        rows[test["baseline"]].append(tuple(cells))
     test_names = {str(test): None for test in frame["test"]}
     by_metric = frame.groupby("metric", sort=False)["test"].first()
     names = ", ".join(
         test_names if len(test_names) == 1 else [f"{m}: {t}" for m, t in by_metric.items()]
     )
-    title = f"against {comparison.baseline} ({names}; needed: questions for 80 % power)"
-    return [title, *aligned([_TEST_HEADS, *rows], texts=2)]
+    lines: list[str] = []
+    for baseline, table in rows.items():
+        lines += ["", f"against {baseline} ({names}; {POWER})", *aligned(table, texts=2)]
+    return lines[1:]
 
 
 def stage_lines(comparison: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.all_pairs import LEVEL
 from odqa.comparison.table import tested_metrics
-from odqa.report.terminal.lines import aligned
+from odqa.report.terminal.lines import POWER, aligned
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -18,19 +18,20 @@ def pair_lines(comparison: Comparison) -> list[str]:
     lines: list[str] = []
     for metric in (metric for metric in tested_metrics(comparison) if metric in measured):
         pairs = comparison.pairs(metric)
-        rows = [["better", "than", "difference", "p", "p (Holm)", "needed", ""]]
+        rows = [["better", "than", "difference", "p", "p (Holm)", "needed", "detectable", ""]]
         for row in pairs.frame().to_dict("records"):
             interval = f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-            needed = row["needed"]
+            needed, shown = row["needed"], row["detectable"]
             rows.append(
                 [
                     *(row["better"], row["worse"], f"{row['difference']:+.3f} {interval}"),
                     *(f"{row['p']:.3g}", f"{row['p (Holm)']:.3g}"),
                     "-" if needed is None or needed != needed else f"{needed:.0f}",
+                    "-" if shown is None or shown != shown else f"{shown:.3f}",
                     "*" if row["p (Holm)"] < LEVEL else "",
                 ]
             )
-        title = f"{metric}, every pair (*: p < {LEVEL}, Holm; needed: questions for 80 % power)"
+        title = f"{metric}, every pair (*: p < {LEVEL}, Holm; {POWER})"
         lines += ["", title, *aligned(rows, texts=2)]
     return lines[1:]
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from odqa.comparison.costs import NOT_REPORTED, joules_of
 from odqa.comparison.verdict import notices, verdict
 from odqa.escapes import one_line, visible
+from odqa.report.terminal.effects import grid_lines
 from odqa.report.terminal.lines import paired_lines, stage_lines
 from odqa.report.terminal.sets import set_lines
 from odqa.report.terminal.specs import spec_lines
 from odqa.report.terminal.summary import Style, summary_lines
+from odqa.report.terminal.usage import usage_lines
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -23,8 +25,10 @@ def render(comparison: Comparison) -> str:
         [verdict(comparison)],
         summary_lines(comparison),
         set_lines(comparison),
+        grid_lines(comparison),
         paired_lines(comparison),
         stage_lines(comparison),
+        usage_lines(comparison),
         spec_lines(comparison),
         _notes(comparison),
     ]
@@ -43,6 +47,7 @@ def render_summary(
         [visible(verdict(comparison, metric))],
         summary_lines(comparison, metrics, width, bold),
         set_lines(comparison),
+        grid_lines(comparison),
         _notes(comparison),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from odqa.comparison.cost_totals import COST_NAMES, cost_totals
 from odqa.comparison.quality import QualityColumn, quality_columns
+from odqa.comparison.usage import price_text
 from odqa.comparison.verdict import deciding_metric
 from odqa.escapes import one_line
 from odqa.report.terminal.lines import aligned
@@ -29,6 +30,8 @@ _COSTS = {
     "load s": "load s",
     "MB": "stored MB",
     "p50 ms": "p50 ms",
+    "tokens": "tokens / question",
+    "price": "price / question",
 }
 #: Where no width is given, lines of text are wrapped here.
 _WIDE = 100
@@ -131,7 +134,14 @@ def _costs(comparison: Comparison) -> list[_Column]:
         for key, head in zip(COST_NAMES, _COSTS, strict=True)
     ]
     return [
-        _Column("cost", head, {name: _figure(value) for name, value in values.items()})
+        _Column(
+            "cost",
+            head,
+            {
+                name: price_text(value) if head == "price" else _figure(value)
+                for name, value in values.items()
+            },
+        )
         for head, values in columns
         if any(values.values())
     ]

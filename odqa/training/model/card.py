@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from odqa.checkpoints.base_model import file_sha256
 from odqa.training.recipes import Recipe
 
 # Source -> what it is and its licence; text of none of them is in the package.
@@ -63,7 +64,6 @@ def write_card(
         )
         title = f"Cross-validated figures (mean and standard error over {folds} folds)"
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
-    sources = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
     optim, lora = recipe.optim, recipe.lora
     stored = weights or _LOW_RANK.format(r=lora.r, alpha=lora.alpha)
     lines = [
@@ -73,14 +73,7 @@ def write_card(
         "",
         f"`delta.safetensors`, sha256 `{sha256}`",
         "",
-        "## Trained on",
-        *(
-            f"- {LICENCES.get(source, source)}: weight {weight:g}"
-            for source, weight in sources.items()
-        ),
-        "",
-        "No text of these sources is part of the package.",
-        "",
+        *_sources(recipe),
         "## How",
         f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
         *_stages(recipe),
@@ -96,6 +89,71 @@ def write_card(
         "",
     ]
     (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_whole_card(
+    folder: Path,
+    name: str,
+    recipe: Recipe,
+    curve: Sequence[Mapping[str, float]],
+    metric: str,
+    *,
+    smaller_is_better: bool = False,
+    limits: Sequence[str] = (),
+) -> None:
+    """Write ``card.md`` of a model that was trained whole, beside its checkpoint.
+
+    Args:
+        folder: holds the checkpoint already.
+        name: of the model.
+        recipe: what trained it.
+        curve: figures on the validation split by step.
+        metric: the one the checkpoint was chosen by.
+        smaller_is_better: whether it is to be small.
+        limits: lines about what it cannot do.
+    """
+    sign = -1.0 if smaller_is_better else 1.0
+    rows = [row for row in curve if metric in row]
+    best = max(rows, key=lambda row: sign * row[metric], default={})
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    weights, optim = folder / "model.safetensors", recipe.optim
+    lines = [
+        f"# {name}",
+        "",
+        recipe.description or f"Trained by the recipe of the same name, task `{recipe.task}`.",
+        "",
+        f"`model.safetensors`, sha256 `{file_sha256(weights)}`, {weights.stat().st_size:,} bytes, "
+        f"float16; architecture {', '.join(config['architectures'])}",
+        "",
+        *_sources(recipe),
+        "## How",
+        f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
+        f"- from scratch, {optim.steps} steps of {optim.batch * optim.accumulate} items at most; "
+        f"the kept checkpoint is the one with the best held-out {metric}: step "
+        f"{int(best.get('step', 0))}",
+        "",
+        f"## Held-out figures ({recipe.data.held_out} questions cut from the training part)",
+        *_table(curve),
+        "",
+        "## Limits",
+        *(f"- {line}" for line in limits),
+        "",
+    ]
+    (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _sources(recipe: Recipe) -> list[str]:
+    weights = {source: weight for source, weight in recipe.data.weights.items() if weight > 0}
+    return [
+        "## Trained on",
+        *(
+            f"- {LICENCES.get(source, source)}: weight {weight:g}"
+            for source, weight in weights.items()
+        ),
+        "",
+        "No text of these sources is part of the package.",
+        "",
+    ]
 
 
 def _stages(recipe: Recipe) -> list[str]:

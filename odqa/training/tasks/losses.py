@@ -100,6 +100,16 @@ def in_batch_with_distillation(
     return loss + weight * distillation(own, teacher, temperature)
 
 
+def flops(weights: Tensor) -> Tensor:
+    """Sum over words of the squared mean weight (Paria et al. 2020, equation 4): what the multiply-
+    adds of an inverted index grow with, so that words which many texts have become rarer.
+
+    Args:
+        weights: [texts, vocabulary], none negative.
+    """
+    return weights.float().mean(0).square().sum()
+
+
 def own_passages(scores: Tensor, width: int) -> Tensor:
     """Scores of each question's own passages, [questions, width].
 

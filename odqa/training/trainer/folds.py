@@ -10,7 +10,8 @@ from statistics import fmean, stdev
 from odqa.checkpoints.trained import CURVE, RECIPE
 from odqa.errors import RunError, SpecError
 from odqa.training.recipes import Recipe
-from odqa.training.trainer.run import recipe_content, train_recipe
+from odqa.training.trainer.fold_start import start_of_fold
+from odqa.training.trainer.run_recipe import recipe_content, train_recipe
 
 #: Stands behind a figure's name for the standard error of its mean over folds.
 SPREAD = " se"
@@ -25,8 +26,9 @@ def train_by_folds(
 ) -> Path:
     """Choose the number of steps by cross-validation, then train on all questions.
 
-    Every question of the data is validated once, by a training that did not see it. The folds lie
-    in ``OUT/folds/N``; one that has ended is not trained again.
+    Every question of the data is validated once, by a training that did not see it: where the
+    recipe starts from a run with the same folds, each fold from its like. The folds lie in
+    ``OUT/folds/N``; one that has ended is not trained again.
 
     Args:
         recipe: with ``data.folds``, their number.
@@ -75,7 +77,9 @@ def cross_validate(recipe: Recipe, out: Path, folds: int, resume: bool) -> None:
     for fold in range(1, folds + 1):
         folder = out / _FOLDS / str(fold)
         if not (folder / CURVE).is_file():
-            train_recipe(recipe.in_fold(fold, folds), folder, resume)
+            part = recipe.in_fold(fold, folds)
+            start = start_of_fold(part)
+            train_recipe(part.model_copy(update={"start": start}), folder, resume)
         elif not resume:
             raise RunError(
                 "holds a fold that has ended", where=str(folder), cure="go on with --resume"

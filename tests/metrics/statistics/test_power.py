@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from odqa.metrics.statistics.power import power_of, questions_needed
+from odqa.metrics.statistics.power import power_of, questions_needed, smallest_effect
 
 
 @pytest.mark.parametrize("effect", [0.05, 0.1, 0.2, -0.5, 1.0])
@@ -14,6 +14,21 @@ def test_equals_statsmodels(effect: float) -> None:
     power = pytest.importorskip("statsmodels.stats.power")
     peer = power.TTestPower().solve_power(effect_size=abs(effect), alpha=0.05, power=0.8)
     assert questions_needed(effect) == math.ceil(peer)
+
+
+@pytest.mark.parametrize("questions", [3, 5, 34, 150, 500, 3610, 120_000])
+def test_smallest_effect_equals_statsmodels(questions: int) -> None:
+    power = pytest.importorskip("statsmodels.stats.power")
+    peer = power.TTestPower().solve_power(nobs=questions, alpha=0.05, power=0.8)
+    assert smallest_effect(questions) == pytest.approx(float(peer), rel=1e-4)
+
+
+@pytest.mark.parametrize("questions", [3, 10, 199, 1000])
+def test_the_smallest_effect_needs_just_these_questions(questions: int) -> None:
+    effect = smallest_effect(questions)
+    assert effect is not None
+    assert questions_needed(effect * (1 + 1e-6)) == questions
+    assert smallest_effect(1) is smallest_effect(2) is None
 
 
 def test_medium_effect_takes_34_questions() -> None:

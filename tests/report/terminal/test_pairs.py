@@ -12,7 +12,7 @@ def test_a_line_a_pair_of_each_tested_metric() -> None:
     assert lines[0].startswith("em, every pair")
     assert (
         sum(
-            line.endswith("every pair (*: p < 0.05, Holm; needed: questions for 80 % power)")
+            "every pair (*: p < 0.05, Holm; with 80 % power, needed: questions" in line
             for line in lines
         )
         == 2
@@ -21,6 +21,7 @@ def test_a_line_a_pair_of_each_tested_metric() -> None:
     first = pairs.iloc[0]
     assert lines[2].split()[:2] == [first["better"], first["worse"]]
     assert f"{first['difference']:+.3f} [" in lines[2]
+    assert f"{first['detectable']:.3f}" in lines[2].split()
     assert len(lines) == 2 * (2 + 6) + 1
 
 

@@ -99,3 +99,22 @@ def test_a_gold_passage_outside_the_corpus_is_an_error(data: DataPart) -> None:
 def test_holding_out_everything_is_an_error(data: DataPart) -> None:
     with pytest.raises(DataError, match="hold out fewer"):
         load_training_data(data.model_copy(update={"held_out": 3}), 0)
+
+
+def test_last_rows_of_a_reading_source_are_validated_and_never_trained_on(data: DataPart) -> None:
+    part = data.model_copy(update={"validation": {"reading": 2}})
+    loaded = load_training_data(part, 0)
+    apart = [row.question.text for row in loaded.validation if row.source == "reading"]
+    assert apart == ["Where is Oslo?", "Where is Lima?"]
+    assert [row.source for row in loaded.validation] == ["nq", "reading", "reading"]
+    trained = {row.question.text for row in loaded.train["reading"]}
+    assert not trained & set(apart)
+    # A training on all questions leaves them out too, so that a later stage may validate on them.
+    whole = load_training_data(part.model_copy(update={"held_out": 0}), 0)
+    assert whole.validation == []
+    assert {row.question.text for row in whole.train["reading"]} == {
+        "Where is Rome?",
+        "Where is Bonn?",
+    }
+    with pytest.raises(DataError, match="4 rows, 4 to be set apart"):
+        load_training_data(data.model_copy(update={"validation": {"reading": 4}}), 0)

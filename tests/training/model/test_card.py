@@ -10,7 +10,7 @@ from odqa.checkpoints.delta import (
     write_delta,
 )
 from odqa.training.model.card import LICENCES, write_card
-from odqa.training.recipes import DataPart, NegativePart, OptimPart, Recipe
+from odqa.training.recipes import DataPart, LoraPart, NegativePart, OptimPart, Recipe
 
 NOWHERE = Path("nowhere")
 
@@ -73,3 +73,16 @@ def test_a_card_tells_how_retro_learnt(tmp_path: Path) -> None:
     card = (tmp_path / "card.md").read_text("utf-8")
     assert "other questions are negatives too, 2 each time" in card
     assert "rank by itself (weight 0.5), and together with 20 times the cosine" in card
+
+
+def test_a_card_tells_what_folds_have_chosen_and_how_far_they_are_apart(tmp_path: Path) -> None:
+    data = DataPart(root=NOWHERE, corpus=NOWHERE, folds=3)
+    recipe = _recipe(data, name="sentence", task="sentence", lora=LoraPart(keep=0.5))
+    write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "sentence"})
+    curve = [{"step": 0, "MRR@10": 0.5, "MRR@10 se": 0.01}, {"step": 8, "MRR@10": 0.6}]
+    write_card(tmp_path, "sentence", recipe, curve, "MRR@10")
+    card = (tmp_path / "card.md").read_text("utf-8")
+    assert "8 steps of 2 questions, the fewest that 3 folds do not tell from the best" in card
+    assert "## Cross-validated figures (mean and standard error over 3 folds)" in card
+    assert "| step | MRR@10 |\n|---|---|\n| 0 | 0.500 ± 0.010 |\n| 8 | 0.600 |" in card
+    assert "0.5 of the low-rank change is kept" in card

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from odqa.checkpoints.delta import merge
 from odqa.errors import CheckpointError
-from odqa.training.model.lora import attach, extract, load
+from odqa.training.model.lora import attach, extract, kept, load
 from odqa.training.recipes import LoraPart
 
 LORA = LoraPart(r=4, alpha=8.0, dropout=0.0, encoder_dropout=0.0)
@@ -98,3 +98,16 @@ def test_merging_by_hand() -> None:
     weights = {"a.weight": torch.tensor([[1.0, 0.0], [0.0, 1.0]])}
     change = {"a.lora_A": torch.tensor([[1.0, 2.0]]), "a.lora_B": torch.tensor([[3.0], [0.0]])}
     assert merge(weights, change, 0.5)["a.weight"].tolist() == [[2.5, 3.0], [0.0, 1.0]]
+
+
+def test_a_share_of_the_change_lies_between_base_and_trained_model() -> None:
+    changed = _changed()
+    before = extract(changed)
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    with kept(changed, 0.25):
+        share = {name: tensor.clone() for name, tensor in extract(changed).items()}
+    for name, tensor in before.items():
+        factor = 0.25 if name.endswith("lora_B") else 1.0
+        assert torch.equal(share[name], factor * tensor)
+    after = extract(changed)
+    assert all(torch.equal(after[name], before[name]) for name in before)

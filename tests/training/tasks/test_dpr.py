@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.training_data import TrainingData
 from odqa.training.recipes import DataPart, LoraPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import task_class
 from odqa.training.tasks.dpr import DprTask
+from odqa.types import Hit
 
 NOWHERE = Path("nowhere")
 
@@ -59,3 +61,27 @@ def test_one_encoder_changes_for_questions_and_passages_alike(data: TrainingData
             question, passage = (task._vectors(model, side, text)[0] for side in task.sides)
         changed[name] = torch.equal(question, passage)
     assert changed == {"dpr": False, "sentence": True}
+
+
+def test_sources_have_pools_and_figures_of_their_own(data: TrainingData) -> None:
+    first, second = data.validation
+    data.validation = [first, LabelledQuestion(second.question, second.gold_id, "reading")]
+    data.candidates = {
+        first.question.id: [Hit("c0", 1.0), Hit(first.gold_id, 0.9)],
+        second.question.id: [Hit("p0", 1.0), Hit("p1", 0.9)],
+    }
+    task = make_task("sentence", data)
+    model = task.build().eval()
+    with torch.no_grad():
+        ranked = task.rank_all(model, data.validation, 9)
+    found = {question: {hit.passage_id for hit in hits} for question, hits in ranked.items()}
+    assert found[first.question.id] == {"c0", first.gold_id}
+    assert found[second.question.id] == {"p0", "p1", second.gold_id}
+    # The gold passage first for one of the two, second for the other.
+    orders = {
+        first.question.id: [Hit(first.gold_id, 2.0), Hit("c0", 1.0)],
+        second.question.id: [Hit("p0", 2.0), Hit(second.gold_id, 1.0)],
+    }
+    figures = task.figures(orders)
+    assert figures["MRR@10"] == 0.75
+    assert (figures["nq MRR@10"], figures["reading MRR@10"]) == (1.0, 0.5)

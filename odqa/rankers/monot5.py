@@ -1,0 +1,136 @@
+"""monoT5 (Nogueira et al. 2020): an encoder-decoder says whether a document is relevant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from odqa.bounds import PathText
+from odqa.encoders.batches import equal_batches
+from odqa.encoders.seq2seq import Seq2Seq, load_seq2seq
+from odqa.errors import CheckpointError
+from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
+from odqa.prepared_component import Opened, PreparedComponent
+from odqa.rankers.pairs import Pair, rank_pairs
+from odqa.types import Hit, Query
+
+if TYPE_CHECKING:
+    from odqa.cache import Cache
+    from odqa.data.corpus import Corpus
+
+
+class MonoT5Config(RankerConfig, ModelConfig):
+    """Parameters of the monoT5 ranker."""
+
+    checkpoint: PathText = Field(
+        description="Folder or hub id of an encoder-decoder that was trained to say true or false."
+    )
+    true_token: str = Field(
+        "▁true",
+        min_length=1,
+        max_length=100,
+        description="Token of the vocabulary that says relevant; ▁yes for some checkpoints.",
+    )
+    false_token: str = Field(
+        "▁false", min_length=1, max_length=100, description="The one that says not relevant."
+    )
+    max_length: int = Field(
+        512, ge=8, le=1_000_000, description="Tokens per pair; the rest is cut at its end."
+    )
+    batch_size: int = Field(16, ge=1, le=65_536, description="Pairs per forward pass.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A model, and its two answers."""
+
+    model: Seq2Seq
+    true: int
+    false: int
+
+
+class MonoT5Ranker(Ranker[MonoT5Config], PreparedComponent[MonoT5Config, _Loaded, None]):
+    """Reorders hits by ``log softmax(z_true, z_false)`` of the first decoded token's logits.
+
+    The input is ``Query: q Document: d Relevant:`` (section 3), cut at its end where it is longer
+    than ``max_length``, as in pygaggle.
+    """
+
+    Config = MonoT5Config
+    type_name = "monot5"
+    representation = "all-to-all dynamic"
+    interaction = "all-to-all"
+
+    def rank(
+        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
+    ) -> list[list[Hit]]:
+        return rank_pairs(
+            questions, hits, k, texts=self._texts, score=self._score, label="monoT5 ranks"
+        )
+
+    def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
+        """Each pair encoded, and one token decoded."""
+        model = self._model.model
+        rows = self._rows([(question.text, text) for text in self._texts(hits)])
+        parts = [model.cost([len(row)], 1).gflop for row in rows]
+        known = [part for part in parts if part is not None]
+        return Cost(model.parameters, sum(known) if len(known) == len(parts) else None)
+
+    def describe(self) -> dict[str, str]:
+        return {
+            **self._model.model.facts(),
+            "answers": f"{self.config.true_token}, {self.config.false_token}",
+            "pair tokens (at most)": str(self.config.max_length),
+        }
+
+    def _load(self, cache: Cache) -> _Loaded:
+        config = self.config
+        model = load_seq2seq(
+            config.checkpoint,
+            cache,
+            max_length=config.max_length,
+            max_new=1,
+            device=config.device,
+            precision=config.precision,
+        )
+        return _Loaded(
+            model,
+            _token(model.tokenizer, "true_token", config.true_token, config.checkpoint),
+            _token(model.tokenizer, "false_token", config.false_token, config.checkpoint),
+        )
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
+        return Opened(None)
+
+    def _texts(self, hits: Sequence[Hit]) -> list[str]:
+        corpus = self._corpus
+        return [corpus.get(hit.passage_id).full_text for hit in hits]
+
+    def _rows(self, pairs: Sequence[Pair]) -> list[list[int]]:
+        texts = [f"Query: {question} Document: {text} Relevant:" for question, text in pairs]
+        return self._model.model.tokenise(texts, self.config.max_length)
+
+    def _score(self, pairs: Sequence[Pair]) -> Mapping[Pair, float]:
+        rows = self._rows(pairs)
+        loaded = self._model
+        scores: dict[Pair, float] = {}
+        for batch in equal_batches([len(row) for row in rows], self.config.batch_size):
+            states = loaded.model.encode([rows[i] for i in batch], self.config.batch_size)
+            logits = loaded.model.first_logits(states)[:, [loaded.true, loaded.false]]
+            for i, score in zip(batch, logits.log_softmax(1)[:, 0].tolist(), strict=True):
+                scores[pairs[i]] = score
+        return scores
+
+
+def _token(tokenizer: Any, key: str, token: str, checkpoint: str) -> int:
+    number = tokenizer.get_vocab().get(token)
+    if number is None:
+        raise CheckpointError(
+            f"its vocabulary has no token '{token}'",
+            where=checkpoint,
+            cure=f"set {key} to the token that it was trained to say",
+        )
+    return int(number)
