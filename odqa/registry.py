@@ -77,6 +77,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "bm25": "odqa.retrievers.bm25:Bm25Retriever",
         "colbert": "odqa.retrievers.colbert:ColbertRetriever",
         "dpr": "odqa.retrievers.dpr:DprRetriever",
+        "dssm": "odqa.retrievers.dssm:DssmRetriever",
         "oracle": "odqa.retrievers.oracle:OracleRetriever",
         "retro": "odqa.retrievers.retro:RetroRetriever",
         "run": "odqa.retrievers.run_file:RunFileRetriever",

@@ -36,6 +36,7 @@ EMBEDDED: dict[str, str] = {
     "retro-decoder": "RETRO ranker whose decoder ranks, with and without its cosine",
     "retro-reader": "RETRO that generates answers",
     "knrm": "ranker of kernels over cosines of word vectors, to be added to BM25's score",
+    "dssm": "one vector a text from its letter trigrams",
     "drmm": "ranker of histograms of cosines of word vectors, to be added to BM25's score",
 }
 

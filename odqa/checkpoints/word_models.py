@@ -29,8 +29,8 @@ def build_word_model(base: Path, delta: Delta, folder: Path) -> None:
 
     Args:
         base: folder of the base model, whose word vectors and tokenizer are taken.
-        delta: ``config["settings"]`` becomes ``config.json``; ``config["trigrams"]``, if any, the
-            file of trigrams.
+        delta: ``config["settings"]`` becomes ``config.json``; ``config["trigrams"]``, if any, one
+            after the other in a single text, the file of trigrams.
         folder: an existing folder.
 
     Raises:
@@ -51,7 +51,8 @@ def build_word_model(base: Path, delta: Delta, folder: Path) -> None:
         for name in _TOKENIZER:
             shutil.copyfile(base / name, folder / name)
     if (trigrams := delta.config.get("trigrams")) is not None:
-        (folder / TRIGRAMS).write_text("\n".join(trigrams) + "\n", encoding="utf-8")
+        lines = [trigrams[i : i + 3] for i in range(0, len(trigrams), 3)]
+        (folder / TRIGRAMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     save_file(
         {name: tensors[name].contiguous() for name in sorted(tensors)},
         folder / "model.safetensors",

@@ -73,7 +73,7 @@ class DssmTask(WordRetrieverTask):
         return listwise(self.settings.gamma * torch.einsum("nd,nmd->nm", questions, passages))
 
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
-        known = [trigram for trigram, _ in self._frequencies]
+        known = "".join(trigram for trigram, _ in self._frequencies)
         return {
             name: TrainedModel(kept.tensors, {**kept.config, "trigrams": known})
             for name, kept in super().trained(model).items()

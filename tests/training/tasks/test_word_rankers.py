@@ -10,7 +10,7 @@ from odqa.checkpoints.base_model import base_model_dir
 from odqa.checkpoints.build import build_checkpoint
 from odqa.checkpoints.delta import read_delta
 from odqa.training.data.training_data import TrainingData
-from odqa.training.model.trained_weights import load_trained
+from odqa.training.model.trained_weights import initialise_from, load_trained
 from odqa.training.recipes import DataPart, NegativePart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import task_class
 from odqa.training.tasks.word_ranker import WordRankerTask
@@ -95,3 +95,15 @@ def test_the_retrievers_score_counts_beside(data: TrainingData) -> None:
         ranked = [hit.passage_id for hit in task.rank(model, data.validation[0], hits)]
     assert ranked == [hit.passage_id for hit in hits]
     assert task.rank(model, data.validation[0], []) == []
+
+
+def test_a_training_goes_on_from_another(data: TrainingData, tmp_path: Path) -> None:
+    task = make_task("knrm", data)
+    torch.manual_seed(3)
+    (trained,) = task.trained(task.build()).values()
+    task.write(tmp_path, "knrm", trained, [])
+    torch.manual_seed(4)
+    model = task.build()
+    initialise_from(task, model, tmp_path)
+    for key, tensor in task.tensors(model).items():
+        assert torch.equal(tensor, trained.tensors[key].half().float())

@@ -141,7 +141,7 @@ def test_snrm_pays_for_length(data: TrainingData) -> None:
         batch = task.collate([task.schedule()[0]])
         losses.append(task.loss(model, batch).item())
         questions, passages = task.vectors(model, batch)
-    length = questions.abs().sum(-1).mean() + passages.abs().sum(-1).mean()
-    assert losses[1] - losses[0] == pytest.approx(0.5 * float(length), rel=1e-5)
+    length = (questions.abs().sum(-1).mean() + passages.abs().sum(-1).mean()).item()
+    assert losses[1] - losses[0] == pytest.approx(0.5 * length, rel=1e-5)
     figures = task.evaluate(model)
     assert 0 < figures["question density"] < 1
