@@ -48,10 +48,12 @@ PINS = Path(__file__).parent / "pinned" / "components.json"
 #: Those that are named no model by default are pinned with the ones that ship with odqa.
 TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
+    ("reader", "rag_sequence"): {"checkpoint": "embedded:fid"},
+    ("reader", "rag_token"): {"checkpoint": "embedded:fid"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
 }
-#: Types that need an encoder-decoder, of which odqa ships none.
-SEQ2SEQ = ("fid", "rag_sequence", "rag_token")
+#: Types that need an encoder-decoder and are named none by default.
+SEQ2SEQ = ("rag_sequence", "rag_token")
 #: Processors round what models compute differently; passages whose scores are as near as this may
 #: change places.
 TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5
