@@ -103,6 +103,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "upr": "odqa.rankers.upr:UprRanker",
     },
     "reader": {
+        "dpr": "odqa.readers.dpr:DprReader",
         "extractive": "odqa.readers.extractive:ExtractiveReader",
         "fid": "odqa.readers.fid:FidReader",
         "lm": "odqa.readers.lm:LmReader",

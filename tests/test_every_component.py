@@ -35,7 +35,7 @@ from odqa.testing.conformance import (
     check_retriever,
     check_rewriter,
 )
-from odqa.testing.tiny_checkpoints import tiny_bert
+from odqa.testing.tiny_checkpoints import tiny_bert, tiny_dpr_reader
 from odqa.testing.tiny_generators import tiny_generator
 <<<<<<< HEAD
 from odqa.testing.tiny_language_models import tiny_lm
@@ -52,10 +52,12 @@ PINS = Path(__file__).parent / "pinned" / "components.json"
 #: Those that are named no model by default are pinned with the ones that ship with odqa.
 TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
+    ("reader", "rag_sequence"): {"checkpoint": "embedded:fid"},
+    ("reader", "rag_token"): {"checkpoint": "embedded:fid"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
 }
-#: Types that need an encoder-decoder, of which odqa ships none.
-SEQ2SEQ = ("fid", "rag_sequence", "rag_token")
+#: Types that need an encoder-decoder and are named none by default.
+SEQ2SEQ = ("rag_sequence", "rag_token")
 #: Processors round what models compute differently; passages whose scores are as near as this may
 #: change places.
 TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5
@@ -110,6 +112,8 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name in SEQ2SEQ:
         return {"checkpoint": str(tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0))}
+    if (entry.role, entry.name) == ("reader", "dpr"):
+        return {"checkpoint": str(tiny_dpr_reader(folder / "tiny"))}
     if entry.name == "monot5":
         tiny = tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0)
         return {"checkpoint": str(tiny), "true_token": "t", "false_token": "f"}

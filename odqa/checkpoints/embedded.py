@@ -30,6 +30,7 @@ EMBEDDED: dict[str, str] = {
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
     "cross-encoder": "relevance of a question-passage pair, one logit",
     "reader": "extractive reader: start and end of the answer span",
+    "fid": "Fusion-in-Decoder, tiny: an encoder-decoder that reads several passages at once",
     "lm": "causal language model, tiny: prompts, likelihood of a question given a passage",
     "retro": "RETRO ranker whose neighbour encoder sees the question",
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from odqa.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from odqa.readers.dpr import DprReader, DprReaderConfig
     from odqa.readers.extractive import ExtractiveConfig, ExtractiveReader
     from odqa.readers.fid import FidConfig, FidReader
     from odqa.readers.lm import LmReader, LmReaderConfig
@@ -17,6 +18,7 @@ else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
+            "dpr": ("DprReader", "DprReaderConfig"),
             "extractive": ("ExtractiveConfig", "ExtractiveReader"),
             "fid": ("FidConfig", "FidReader"),
             "lm": ("LmReader", "LmReaderConfig"),
@@ -27,6 +29,8 @@ else:
     )
 
 __all__ = [
+    "DprReader",
+    "DprReaderConfig",
     "ExtractiveConfig",
     "ExtractiveReader",
     "FidConfig",

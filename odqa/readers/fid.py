@@ -27,7 +27,8 @@ class FidConfig(ModelConfig):
     """Parameters of the Fusion-in-Decoder reader."""
 
     checkpoint: PathText = Field(
-        description="Folder, embedded:NAME or hub id of an encoder-decoder (T5, BART)."
+        "embedded:fid",
+        description="Folder, embedded:NAME or hub id of an encoder-decoder (T5, BART).",
     )
     passages: int = Field(
         10, ge=1, le=100_000, description="How many of the best passages are read (n)."

@@ -55,7 +55,7 @@ def make_windows(
     ]
     if not answerable:
         return []
-    word_spans = {i: _word_spans(context_encodings[i]) for i in answerable}
+    words = {i: word_spans(context_encodings[i]) for i in answerable}
     special = tokenizer.num_special_tokens_to_add(pair=True)
     encoded = tokenizer(
         [_cut(tokenizer, question, max_length - special - 2 * doc_stride)] * len(answerable),
@@ -73,7 +73,7 @@ def make_windows(
         sequence = np.array([-1 if s is None else s for s in window.sequence_ids])
         offsets = np.array(window.offsets)
         allowed = (sequence == 1) & (offsets[:, 0] >= shift) & (offsets[:, 1] > offsets[:, 0])
-        firsts, starts, ends = word_spans[source]
+        firsts, starts, ends = words[source]
         word_indices = np.searchsorted(firsts, offsets[:, 0], side="right") - 1
         ids = encoded["input_ids"][number]
         null = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
@@ -97,7 +97,7 @@ def _cut(tokenizer: Any, question: str, room: int) -> str:
     return question if len(offsets) <= room else question[: offsets[room - 1][1]]
 
 
-def _word_spans(encoding: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def word_spans(encoding: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per token: its first character, and the first and last of the whole word it belongs to.
 
     The best token is sometimes a piece inside a word; an answer is made of whole words.

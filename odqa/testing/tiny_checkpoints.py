@@ -66,6 +66,27 @@ def tiny_bert(
     return folder
 
 
+def tiny_dpr_reader(folder: Path, *, seed: int = 0, spread: float = 0.3) -> Path:
+    """A reader in the layout of facebook/dpr-reader-*, of 2 layers and width 32."""
+    import torch
+    from transformers import DPRConfig, DPRReader
+
+    tokenizer = tiny_tokenizer(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        config = DPRConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            initializer_range=spread,
+        )
+        model = DPRReader(config)
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
 def tiny_colbert(
     folder: Path, *, dim: int = 16, seed: int = 0, metadata: Mapping[str, object] | None = None
 ) -> Path:
