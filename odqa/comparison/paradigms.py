@@ -31,10 +31,10 @@ _NOT_PLACED: tuple[Role, ...] = ("fusion", "rewriter")
 #: Which metric of a stage's hits, and of a reader's answers, where none was chosen: the first.
 _OF_HITS = ("mrr@10", "has_answer@1", "has_answer@20")
 _OF_ANSWERS = ("em", "f1")
-#: Columns of text of `map_frame`.
+#: Columns of `map_frame` that are no numbers.
 _TEXTS = (
     *("representation", "interaction", "role", "component", "parameters", "after"),
-    *("pipelines", "metric"),
+    *("pipelines", "metric", "ceiling"),
 )
 
 
@@ -45,7 +45,8 @@ class MapEntry:
     ``parameters`` are those that differ from their defaults, ``after`` the ids of the stages that
     feed it, ``pipelines`` those that have it. ``quality`` is `None` where nothing was scored;
     ``online_ms`` and ``gflop`` are per question, ``offline_s`` and ``stored_mb`` per corpus, `None`
-    where a run kept no costs or no formula is known.
+    where a run kept no costs or no formula is known. A stage that sees accepted answers or gold
+    passages ``is_ceiling``, and so is every stage after it.
     """
 
     representation: Representation
@@ -61,6 +62,7 @@ class MapEntry:
     gflop: float | None
     offline_s: float | None
     stored_mb: float | None
+    is_ceiling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def map_frame(comparison: ComparisonData) -> pd.DataFrame:
                 "after": " + ".join(entry.after),
                 "pipelines": ", ".join(entry.pipelines),
                 "metric": entry.metric,
+                "ceiling": entry.is_ceiling,
                 "value": None if quality is None else quality.mean,
                 "low": None if quality is None else quality.interval.low,
                 "high": None if quality is None else quality.interval.high,
@@ -182,7 +185,14 @@ def _entry(
         None if cost is None else cost.gflop,
         None if cost is None else cost.offline_seconds,
         None if cost is None else cost.stored_bytes / 1e6,
+        _is_ceiling(graph, stage),
     )
+
+
+def _is_ceiling(graph: Graph, stage: str) -> bool:
+    node = graph[stage]
+    sees = node.stage.config.sees_answers
+    return sees or any(_is_ceiling(graph, source) for source in node.inputs)
 
 
 def _quality(comparison: ComparisonData, pipeline: str, stage: str) -> tuple[str, Summary | None]:
@@ -224,4 +234,9 @@ def _keys(graph: Graph) -> Mapping[str, str]:
 
 
 def _best_first(stages: list[MapEntry]) -> tuple[MapEntry, ...]:
-    return tuple(sorted(stages, key=lambda stage: -(stage.quality.mean if stage.quality else -1)))
+    """By falling quality; ceilings, which are no results, come last."""
+
+    def place(stage: MapEntry) -> tuple[bool, float]:
+        return stage.is_ceiling, -(stage.quality.mean if stage.quality else -1)
+
+    return tuple(sorted(stages, key=place))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,27 @@ def test_what_stood_elsewhere_in_this_run_is_shown_there() -> None:
     assert place.representation == "intra-passage dynamic" and place.used_by == ("sbert-retro",)
     (declared,) = (e for e in map_entries(whole) if e.type == "retro")
     assert declared.representation == "all-to-all dynamic"
+
+
+def test_what_follows_an_oracle_is_a_ceiling_and_never_the_best(tmp_path: Path) -> None:
+    texts = (PIPELINES[0], "{name: oracle, retriever: {type: oracle}, reader: {type: first_word}}")
+    specs = [parse_pipeline(text) for text in texts]
+    result = run_comparison(specs, toy_dataset(), Cache(tmp_path))
+    ceilings = {(e.type, e.pipelines): e.is_ceiling for e in map_entries(result)}
+    assert ceilings == {
+        ("overlap", ("plain",)): False,
+        ("first_word", ("plain",)): False,
+        ("oracle", ("oracle",)): True,
+        ("first_word", ("oracle",)): True,
+    }
+    (reader,) = (c for c in placed_components(result) if c.type == "first_word")
+    assert [stage.is_ceiling for stage in reader.stages] == [False, True]
+    assert list(result.map()["ceiling"]) == [False, False, True, True]
+    assert "1.000], ceiling" in paradigm_map(result)
+    assert any("ceiling: MRR@10" in line for line in map_lines(result))
+    table = map_table(result)
+    assert table is not None
+    assert [cell.badge for row in table.rows for cell in row if cell.badge] == ["ceiling"] * 2
 
 
 def test_what_was_not_measured_is_said(ran: Comparison) -> None:

@@ -85,7 +85,8 @@ def quality_text(entry: MapEntry) -> str:
     if entry.quality is None:
         return "not scored"
     low, high = entry.quality.interval
-    return f"{heading(entry.metric)[1]} {entry.quality.mean:.3f} [{low:.3f}, {high:.3f}]"
+    ceiling = ", ceiling" if entry.is_ceiling else ""
+    return f"{heading(entry.metric)[1]} {entry.quality.mean:.3f} [{low:.3f}, {high:.3f}]{ceiling}"
 
 
 def cost_text(entry: MapEntry) -> str:

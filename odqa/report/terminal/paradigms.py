@@ -44,6 +44,7 @@ def _row(entry: MapEntry) -> list[str]:
     if entry.quality is not None:
         low, high = entry.quality.interval
         quality = f"{heading(entry.metric)[1]} {entry.quality.mean:.3f} [{low:.3f}, {high:.3f}]"
+        quality = f"ceiling: {quality}" if entry.is_ceiling else quality
     costs = (entry.online_ms, entry.gflop, entry.offline_s, entry.stored_mb)
     name = one_line(f"{entry.type} {entry.role}")
     parameters = shortened(one_line(entry.parameters), _LONGEST)
