@@ -37,10 +37,6 @@ from odqa.testing.conformance import (
 )
 from odqa.testing.tiny_checkpoints import tiny_bert, tiny_dpr_reader
 from odqa.testing.tiny_generators import tiny_generator
-<<<<<<< HEAD
-from odqa.testing.tiny_language_models import tiny_lm
-=======
->>>>>>> endpoints
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Query
 
@@ -92,18 +88,13 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
-<<<<<<< HEAD
     if entry.name == "splade":
         return {"checkpoint": str(tiny_bert(folder / "tiny", "BertForMaskedLM"))}
-    if issubclass(entry.load().Config, LanguageModelConfig):
-        return {"checkpoint": str(tiny_lm(folder / "tiny", context=4096))}
-=======
     if entry.name in ("hyde", "multi_query"):
         return {"max_answer_tokens": 12}
     if entry.name == "llm_listwise":
         # The embedded model takes 512 tokens.
         return {"window": 4, "step": 2, "passage_words": 30}
->>>>>>> endpoints
     if entry.name == "queries":
         lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
         (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
