@@ -10,7 +10,6 @@ import typer
 from odqa.cli.options import CacheFolder
 from odqa.cli.output import echo
 
-
 # `odqa.interfaces` has it too, but loads pydantic, which `odqa --help` must not wait for.
 Precision = Literal["auto", "float32", "bfloat16"]
 
