@@ -9,7 +9,9 @@ import typer
 
 from odqa.cli.options import CacheFolder
 from odqa.cli.output import echo
-from odqa.interfaces import Precision
+
+# `odqa.interfaces` has it too, but loads pydantic, which `odqa --help` must not wait for.
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def mine(

@@ -10,6 +10,7 @@ from odqa.training.data.training_data import TrainingData, load_training_data
 from odqa.training.load_recipe import load_recipe
 from odqa.training.recipes import Recipe
 from odqa.training.trainer.evaluate import EvaluationSet, evaluate
+from odqa.training.trainer.interpolation import interpolated_curves
 from odqa.training.trainer.run import train
 from odqa.training.trainer.teacher_scores import write_teacher_scores
 
@@ -18,6 +19,7 @@ __all__ = [
     "Recipe",
     "TrainingData",
     "evaluate",
+    "interpolated_curves",
     "load_recipe",
     "load_training_data",
     "mine_hard_negatives",
