@@ -82,6 +82,7 @@ _BUILT_IN: dict[Role, dict[str, str]] = {
         "retro": "odqa.retrievers.retro:RetroRetriever",
         "run": "odqa.retrievers.run_file:RunFileRetriever",
         "sentence": "odqa.retrievers.sentence:SentenceRetriever",
+        "snrm": "odqa.retrievers.snrm:SnrmRetriever",
         "splade": "odqa.retrievers.splade:SpladeRetriever",
     },
     "fusion": {

@@ -38,6 +38,7 @@ EMBEDDED: dict[str, str] = {
     "retro-reader": "RETRO that generates answers",
     "knrm": "ranker of kernels over cosines of word vectors, to be added to BM25's score",
     "dssm": "one vector a text from its letter trigrams",
+    "snrm": "latent terms of a text, most of them 0, for an inverted index",
     "drmm": "ranker of histograms of cosines of word vectors, to be added to BM25's score",
 }
 

@@ -56,14 +56,14 @@ class WordRanker(Ranker[C], PreparedComponent[C, "MatchingModel", None]):
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
     ) -> list[list[Hit]]:
         out: list[list[Hit]] = []
-        asked = self._model.words.ids([question.text for question in questions])
+        question_words = self._model.words.ids([question.text for question in questions])
         bar = progress(range(len(questions)), f"{self.type_name} ranks", len(questions))
         for i in bar:
             texts = self._texts(hits[i])
             # Each text once, in a fixed order: the order of the hits cannot change a score even by
             # rounding, and equal texts have equal scores.
             unique = sorted(set(texts))
-            scores = dict(zip(unique, self._scores(asked[i], unique), strict=True))
+            scores = dict(zip(unique, self._scores(question_words[i], unique), strict=True))
             out.append(reranked(hits[i], [scores[text] for text in texts], k, questions[i].id))
         return out
 
@@ -79,9 +79,9 @@ class WordRanker(Ranker[C], PreparedComponent[C, "MatchingModel", None]):
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """A cosine for every pair of words, and what makes a score of them."""
         model = self._model
-        (asked,) = model.words.ids([question.text])
+        (question_words,) = model.words.ids([question.text])
         lengths = map(len, model.words.ids(self._texts(hits)))
-        gflop = sum(model.gflop(len(asked), length) for length in lengths)
+        gflop = sum(model.gflop(len(question_words), length) for length in lengths)
         return Cost(parameters=model.parameters, gflop=gflop)
 
     def describe(self) -> dict[str, str]:
@@ -120,12 +120,12 @@ class WordRanker(Ranker[C], PreparedComponent[C, "MatchingModel", None]):
 
     def _alignments(self, question: str, hits: Sequence[Hit]) -> list[Explanation]:
         words = self._model.words
-        (asked,) = words.ids([question])
+        (question_words,) = words.ids([question])
         explanations = []
         for hit, text in zip(hits, self._texts(hits), strict=True):
             (ids,) = words.ids([text])
-            if asked and ids:
-                similarity = self._model.similarity(asked, ids)
-                names = words.names(asked)
+            if question_words and ids:
+                similarity = self._model.similarity(question_words, ids)
+                names = words.names(question_words)
                 explanations.append(alignment(hit.passage_id, names, words.spans(text), similarity))
         return explanations

@@ -54,8 +54,8 @@ class SnrmRetriever(Retriever[SnrmConfig], PreparedComponent[SnrmConfig, "SnrmMo
 
     def __init__(self, config: SnrmConfig) -> None:
         super().__init__(config)
-        # Latent terms of the questions so far, and how many questions.
-        self._asked = np.zeros(2, np.int64)
+        # Latent terms of all questions so far, and how many questions.
+        self._question_terms = np.zeros(2, np.int64)
 
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         return [self._best(vector, k) for vector in self._vectors(queries)]
@@ -71,10 +71,10 @@ class SnrmRetriever(Retriever[SnrmConfig], PreparedComponent[SnrmConfig, "SnrmMo
     def describe(self) -> dict[str, str]:
         """Among others the densities: mean shares of latent terms that are not 0."""
         index, terms = self._store, self._model.settings.terms
-        asked, questions = self._asked.tolist()
+        terms_so_far, questions = self._question_terms.tolist()
         density = {"passage density": f"{index.postings / (index.items * terms):.4f}"}
         if questions:
-            density["question density"] = f"{asked / (questions * terms):.4f}"
+            density["question density"] = f"{terms_so_far / (questions * terms):.4f}"
         return {**self._model.facts(), **density}
 
     def _load(self, cache: Cache) -> SnrmModel:
@@ -109,7 +109,7 @@ class SnrmRetriever(Retriever[SnrmConfig], PreparedComponent[SnrmConfig, "SnrmMo
 
     def _vectors(self, queries: Sequence[Query]) -> list[np.ndarray]:
         vectors = self._encoded(queries)
-        self._asked += (sum(map(len, vectors)), len(vectors))
+        self._question_terms += (sum(map(len, vectors)), len(vectors))
         return vectors
 
     def _encoded(self, queries: Sequence[Query]) -> list[np.ndarray]:

@@ -76,13 +76,13 @@ def read_weights(
         what = f"has no tensor '{key}'" if key in shapes else f"has an unknown tensor '{key}'"
         raise CheckpointError(what, where=str(path), cure="name a checkpoint of this kind")
     for key, shape in shapes.items():
-        found = tuple(tensors[key].shape)
-        if len(found) != len(shape) or any(
-            size not in (None, has) for size, has in zip(shape, found, strict=True)
+        stored = tuple(tensors[key].shape)
+        if len(stored) != len(shape) or any(
+            size not in (None, has) for size, has in zip(shape, stored, strict=True)
         ):
             wanted = " × ".join("any" if size is None else str(size) for size in shape)
             raise CheckpointError(
-                f"tensor '{key}' is {' × '.join(map(str, found))}, expected {wanted}",
+                f"tensor '{key}' is {' × '.join(map(str, stored))}, expected {wanted}",
                 where=str(path),
                 cure="check that config.json and weights belong together",
             )
