@@ -83,8 +83,6 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
-    if entry.name == "splade":
-        return {"checkpoint": str(tiny_bert(folder / "tiny", "BertForMaskedLM"))}
     if entry.name == "queries":
         lines = (json.dumps({"id": q.id, "queries": [q.text, "x"]}) for q in data.questions)
         (folder / "queries.jsonl").write_text("\n".join(lines), encoding="utf-8")
