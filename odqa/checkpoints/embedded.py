@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EMBEDDED: dict[str, str] = {
     "minilm": "sentence encoder: all-MiniLM-L6-v2 itself, mean pooling, unit length",
     "sentence": "one encoder for questions and passages, trained like the two towers",
+    "splade": "learned sparse vectors: words of the vocabulary and their weights, a SparseEncoder",
     "colbert": "late interaction: 128 dimensions a token, colbert-ai's format",
     "dpr-question": "question side of the two-tower retriever, mean pooling, inner product",
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
