@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from odqa.encoders.flops import _warn_of_no_formula, encoder_gflop, linear_gflop
+from odqa.encoders.flops import encoder_gflop, linear_gflop, warn_of_no_formula
 
 
 def config(**changes: object) -> SimpleNamespace:
@@ -68,7 +68,7 @@ def test_models_that_name_their_sizes_otherwise_have_no_formula(
 ) -> None:
     import transformers
 
-    _warn_of_no_formula.cache_clear()
+    warn_of_no_formula.cache_clear()
     for kind in (transformers.XLNetConfig, transformers.T5Config, transformers.GPT2Config):
         assert encoder_gflop(kind(), 2) is None
         assert encoder_gflop(kind(), 3) is None
