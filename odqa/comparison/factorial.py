@@ -176,7 +176,18 @@ class Factorial:
         present = {self.grid.points[name][number] for name in self.pipelines}
         return [level for level in self.grid.factors[number].levels if level in present]
 
+    @cached_property
+    def _cells(self) -> dict[tuple[str, ...], Cell]:
+        return {}
+
     def _cell(self, levels: tuple[str, ...], members: Sequence[int]) -> Cell:
+        """The mean of some pipelines; computed once, as every view asks for it."""
+        names = tuple(self.pipelines[n] for n in members)
+        if names not in self._cells:
+            self._cells[names] = self._averaged(names, members)
+        return replace(self._cells[names], levels=levels)
+
+    def _averaged(self, names: tuple[str, ...], members: Sequence[int]) -> Cell:
         column, costs = self.values[:, members].mean(axis=1), [self.costs[n] for n in members]
         cost = TotalCost(
             float(np.mean([c.online_ms for c in costs])),
@@ -184,8 +195,7 @@ class Factorial:
             float(np.mean([c.offline_s for c in costs])),
             float(np.mean([c.stored_mb for c in costs])),
         )
-        names = tuple(self.pipelines[n] for n in members)
-        return Cell(levels, names, float(column.mean()), mean_interval(column), cost)
+        return Cell((), names, float(column.mean()), mean_interval(column), cost)
 
     def _effect(self, number: int, factor: Factor, level: str) -> Effect | None:
         reference = self._levels(number)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, repr=False)
 class Comparison(ComparisonData):
     """Pipelines over one question set, with the views of them that a notebook wants."""
+
+    @cached_property
+    def _effects(self) -> dict[str | None, Effects]:
+        """Every view asks for the same effects."""
+        return {}
 
     def table(self) -> pd.DataFrame:
         """Quality with confidence intervals and costs: one row a pipeline."""
@@ -93,7 +99,9 @@ class Comparison(ComparisonData):
         """
         from odqa.comparison.effects import effects
 
-        return effects(self, metric)
+        if metric not in self._effects:
+            self._effects[metric] = effects(self, metric)
+        return self._effects[metric]
 
     def choice(self, metric: str | None = None, seed: int = SEED) -> Choice:
         """The best pipeline, chosen on one half of the questions and judged on the other.

@@ -89,7 +89,7 @@ def grid_params(comparison: Comparison) -> dict[str, str]:
     """Factor of a grid -> its levels, under ``grid.``; empty where there is no grid."""
     grid = comparison.grid
     factors = () if grid is None else grid.factors
-    return {f"grid.{f.key}": ", ".join(f.levels)[:LONGEST_PARAM] for f in factors}
+    return {metric_name(f"grid.{f.key}"): ", ".join(f.levels)[:LONGEST_PARAM] for f in factors}
 
 
 def level_params(comparison: Comparison, name: str) -> dict[str, str]:
@@ -98,7 +98,7 @@ def level_params(comparison: Comparison, name: str) -> dict[str, str]:
     if grid is None or name not in grid.points:
         return {}
     pairs = zip(grid.factors, grid.points[name], strict=True)
-    return {f"grid.{factor.key}": level for factor, level in pairs if level is not None}
+    return {metric_name(f"grid.{f.key}"): level for f, level in pairs if level is not None}
 
 
 def grid_metrics(comparison: Comparison) -> dict[str, float]:

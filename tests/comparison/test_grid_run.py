@@ -140,6 +140,8 @@ def test_the_command_line_says_what_a_factor_buys(
     table(folder, effects=True)
     only = capsys.readouterr().out
     assert only.startswith("main effects on ranked_mrr@10") and "chosen on one half" in only
+    table(folder, paradigms=True)
+    assert "overlap ranker" in capsys.readouterr().out
     with pytest.raises(RunError, match="--pairs and --effects do not go together"):
         table(folder, pairs=True, effects=True)
 

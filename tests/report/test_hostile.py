@@ -37,6 +37,9 @@ def poison(value: Any) -> Any:
 def hostile() -> Comparison:
     comparison = synthetic_comparison(3, 2, explained=2)
     manifest = poison(comparison.manifest) | {"started": "2025-01-02T03:04:05+00:00"}
+    factors = [{"key": HOSTILE, "levels": [HOSTILE, "b"]}, {"key": "x", "levels": [HOSTILE]}]
+    points = dict(zip(comparison.pipelines, ([HOSTILE, HOSTILE], ["b", HOSTILE]), strict=True))
+    manifest["grid"] = {"factors": factors, "pipelines": points}
     return replace(
         comparison,
         name=HOSTILE,

@@ -101,6 +101,7 @@ def test_every_table_and_figure_is_there(outline: Outline) -> None:
             "online",
             "stages",
             "changes",
+            "map",
         ),
     ]
     figures = [a["aria-label"] or "" for tag, a in outline.tags if tag == "svg"]

@@ -76,12 +76,12 @@ def cell_lines(effects: Effects) -> list[str]:
     a, b = effects.pair
     cells = {cell.levels: cell for cell in effects.cells(a, b)}
     columns = list(dict.fromkeys(cell.levels[0] for cell in effects.levels(b)))
-    rows = [[f"{a} x {b}", *map(one_line, columns)]]
+    rows = [[one_line(f"{a} x {b}"), *map(one_line, columns)]]
     for cell in effects.levels(a):
         (level,) = cell.levels
         found = [cells.get((level, column)) for column in columns]
         rows.append([one_line(level), *("" if each is None else _mean(each) for each in found)])
-    return [f"{effects.metric} by {a} and {b}", *aligned(rows, texts=1)]
+    return [one_line(f"{effects.metric} by {a} and {b}"), *aligned(rows, texts=1)]
 
 
 def interaction_lines(effects: Effects, most: int = 20) -> list[str]:
