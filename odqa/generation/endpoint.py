@@ -100,6 +100,9 @@ class Endpoint(LanguageModel):
         for key, body in distinct.items():
             if (completion := find_completion(self._cache, self._identity(body))) is not None:
                 found[key] = completion
+        # As long as they took together, when so many were under way at a time.
+        at_a_time = min(self._config.parallel, len(found)) or 1
+        found = {key: replace(c, seconds=c.seconds / at_a_time) for key, c in found.items()}
         missing = {key: body for key, body in distinct.items() if key not in found}
         if missing:
             self.require_key()
@@ -174,6 +177,7 @@ class Endpoint(LanguageModel):
                     key.headers(),
                     config.timeout,
                     int(config.response_mb * 1e6),
+                    proxied=not config.is_loopback,
                 )
             except TransportFailure as failure:
                 if not failure.was_sent:

@@ -30,7 +30,8 @@ class Prompt:
 class Completion:
     """What a model wrote after one prompt, and what that cost.
 
-    ``price`` as in `Usage`. ``seconds``: of the request when it was sent, for endpoints.
+    ``price`` as in `Usage`. ``seconds``: of the request when it was sent, for endpoints, its
+    part of the time of all of a call where they come from the cache.
     ``is_cut``: the model was stopped at the most tokens that it may write. ``first_token``: the
     likeliest first tokens with their log-probabilities, where they were asked for.
     ``estimated``: the endpoint did not say how many tokens there were, and they are at most these.

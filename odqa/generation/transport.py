@@ -51,13 +51,21 @@ class TransportFailure(Exception):
 
 
 def post_json(
-    url: str, content: Mapping[str, Any], headers: Mapping[str, str], timeout: float, most: int
+    url: str,
+    content: Mapping[str, Any],
+    headers: Mapping[str, str],
+    timeout: float,
+    most: int,
+    *,
+    proxied: bool = True,
 ) -> Response:
     """Send ``content``, return what comes back whatever its status is.
 
     Args:
         timeout: seconds from connecting to the last byte.
         most: bytes of a body; of a failure's body only the beginning is read.
+        proxied: by the proxy that the environment names, if any. Never to this machine: a key for
+            it would go unencrypted to another.
 
     Raises:
         TransportFailure: no connection, no answer in time, a broken or too large one.
@@ -68,7 +76,10 @@ def post_json(
     )
     watchdog = _Watchdog(timeout)
     opener = urllib.request.build_opener(
-        _NoRedirects, _Http(watchdog.watch), _Https(watchdog.watch)
+        urllib.request.ProxyHandler(None if proxied else {}),
+        _NoRedirects,
+        _Http(watchdog.watch),
+        _Https(watchdog.watch),
     )
     with watchdog:
         try:

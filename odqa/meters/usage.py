@@ -19,8 +19,9 @@ class Usage:
 
     ``price`` is in the currency of the spec's prices; `None` where the spec has none for an
     endpoint, 0 for models that run here. An answer from the cache counts as when it was asked for:
-    ``from_cache`` requests of all cost nothing this time, and took ``seconds_then`` when they were
-    sent. ``counts`` are occasions that a reader of the figures must know, such as parse failures.
+    ``from_cache`` requests of all cost nothing this time, and would take about ``seconds_then``, as
+    their times were when they were sent. ``counts`` are occasions that a reader of the figures must
+    know, such as parse failures.
     """
 
     requests: int = 0

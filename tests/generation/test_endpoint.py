@@ -377,3 +377,33 @@ def test_half_a_pair_of_surrogates_is_kept_as_text(tmp_path: Path) -> None:
     with language_server(lambda request: Reply(body=body)) as server:
         (completion,) = asking(server.url, tmp_path).complete(PROMPTS[:1], max_tokens=5)
     assert completion.text == "a?b"
+
+
+def test_a_proxy_of_the_environment_gets_nothing_that_is_for_this_machine(
+    echo: LanguageServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with language_server(lambda request: "stolen") as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("A_KEY", KEY)
+        model = asking(echo.url, tmp_path, key_variable="A_KEY")
+        (completion,) = model.complete(PROMPTS[:1], max_tokens=5)
+        assert completion.text == "answer 0"
+        assert proxy.requests == []
+
+
+def test_answers_of_the_cache_took_the_time_of_so_many_at_once(
+    echo: LanguageServer, tmp_path: Path
+) -> None:
+    asking(echo.url, tmp_path).complete(PROMPTS[:4], max_tokens=5)
+
+    def seconds(parallel: int) -> float:
+        with Meter() as meter:
+            asking(echo.url, tmp_path, parallel=parallel).complete(PROMPTS[:4], max_tokens=5)
+        assert meter.spent.usage is not None
+        return meter.spent.usage.seconds_then
+
+    assert seconds(1) == pytest.approx(4 * seconds(4))
+    assert seconds(1) == pytest.approx(4 * seconds(9))
