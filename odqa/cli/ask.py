@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from odqa.cli.options import CacheFolder, Data, Set
+from odqa.cli.options import CacheFolder, Corpus, Data, Set
 from odqa.cli.output import echo
 
 
@@ -20,6 +20,7 @@ def ask(
     set_: Set = None,
     evidence: Annotated[int, typer.Option(min=1, help="Passages to show per pipeline.")] = 3,
     cache: CacheFolder = None,
+    corpus_name: Corpus = None,
 ) -> None:
     """Answer one question with evidence."""
     from odqa.api import open_dataset, resolve_pipelines
@@ -32,7 +33,10 @@ def ask(
         raise DataError("the question is empty", cure='write one: odqa ask "who wrote …"')
     specs = resolve_pipelines(pipelines or (), set_ or ())
     store = Cache(cache)
-    corpus = open_dataset(data, store).corpus
+    corpus = open_dataset(data, store, corpus=corpus_name).corpus
+    if not len(corpus) and any(spec.retriever is not None for spec in specs):
+        what = f"{data} has no passages to search"
+        raise DataError(what, where="--data", cure="name some: --corpus FILE")
     query = Question("asked", question)
     for spec in specs:
         pipeline = Pipeline(spec)

@@ -18,11 +18,15 @@ def index(
     """Build indexes and stores; interrupted, it goes on where it stopped."""
     from odqa.api import open_dataset, resolve_pipelines
     from odqa.cache import Cache
+    from odqa.errors import DataError
     from odqa.execution.components import make_component
 
     pipelines = resolve_pipelines(specs or (), set_ or ())
     store = Cache(cache)
     dataset = open_dataset(data, store, corpus=corpus)
+    if not len(dataset.corpus):
+        what = f"{data} has no passages to index"
+        raise DataError(what, where="--data", cure="name some: --corpus FILE")
     for spec in pipelines:
         for node in spec.graph.nodes:
             component = make_component(node.stage)

@@ -66,6 +66,17 @@ def test_nothing_is_fetched_without_being_asked(monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@pytest.mark.usefixtures("data")
+def test_without_a_corpus_nothing_is_searched_or_indexed() -> None:
+    line = "--data: hotpotqa has no passages to search; name some: --corpus FILE"
+    assert refused("ask", "who", "-p", "embedded/bm25", "--data", "hotpotqa") == line
+    line = "--data: hotpotqa has no passages to index; name some: --corpus FILE"
+    assert refused("index", "embedded/bm25", "--data", "hotpotqa") == line
+    assert "pipeline 'bm25' retrieves, and there is no corpus" in refused(
+        *("run", "embedded/bm25", "--data", "hotpotqa", "--mlflow", "off")
+    )
+
+
 def test_fetching(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = printed("data", "hotpotqa", "--fetch")
     assert str(data / "hotpotqa" / "dev.jsonl") in text
