@@ -37,12 +37,42 @@ HOMES = {
 KINDS = list(HOMES)
 
 
+BEAMS, SCALE = (1, 3), 2.0
+
+
 @pytest.fixture(scope="module", params=["bart", "t5"])
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "t5":
-        return tiny_generator(folder, "t5", seed=2, spread=1.0)
-    return tiny_generator(folder, "bart", seed=2, forced_bos_token_id=0)
+    """The first random generator that says something in every way; versions of transformers draw
+    other weights."""
+    for seed in range(2, 40):
+        folder = tmp_path_factory.mktemp(request.param)
+        if request.param == "t5":
+            tiny_generator(folder, "t5", seed=seed, spread=1.0)
+        else:
+            tiny_generator(folder, "bart", seed=seed, forced_bos_token_id=0)
+        if all(_speaks(kind, folder, beams) for kind in KINDS for beams in BEAMS):
+            return folder
+    raise AssertionError("no seed makes a generator that says something")
+
+
+def _speaks(kind: type[RagReader], folder: Path, beams: int) -> bool:
+    rag, tokenizer = home(kind, folder)
+    for question, hits in zip(QUESTIONS, HITS, strict=True):
+        said = answered(kind, rag, inputs(tokenizer, question, hits, SCALE), beams)[0, 1:].tolist()
+        if len(said) < 3 or tokenizer.pad_token_id in said:
+            return False
+    return True
+
+
+def answered(
+    kind: type[RagReader], rag: Any, arguments: dict[str, Any], beams: int
+) -> torch.Tensor:
+    """What transformers' RAG generates."""
+    settings = rag.generator.generation_config.to_dict() | {"max_length": 8, "num_beams": beams}
+    rag.generation_config = transformers.GenerationConfig.from_dict(settings)
+    options = {} if kind is RagTokenReader else {"max_length": 8, "num_beams": beams}
+    out: torch.Tensor = rag.generate(**arguments, **options, n_docs=3, num_return_sequences=1)
+    return out
 
 
 def reader(kind: type[RagReader], checkpoint: Path, tmp_path: Path, **settings: Any) -> RagReader:
@@ -63,6 +93,11 @@ def home(kind: type[RagReader], checkpoint: Path) -> tuple[Any, Any]:
     )
     config.bos_token_id = generator.config.bos_token_id
     rag = getattr(transformers, HOMES[kind])(config, question_encoder=encoder, generator=generator)
+    # RAG's thorough decoding passes no mask; transformers 5 then no longer leaves padding out.
+    generate, pad = generator.generate, generator.config.pad_token_id
+    generator.generate = lambda ids, **options: generate(
+        ids, **options | {"attention_mask": (ids != pad).long()}
+    )
     return rag.eval(), AutoTokenizer.from_pretrained(checkpoint)
 
 
@@ -79,22 +114,16 @@ def inputs(tokenizer: Any, question: Query, hits: list[Hit], scale: float = 1.0)
     }
 
 
-@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("beams", BEAMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_answers_and_scores_as_transformers(
     kind: type[RagReader], checkpoint: Path, tmp_path: Path, beams: int
 ) -> None:
     rag, tokenizer = home(kind, checkpoint)
-    generation = rag.generator.generation_config
-    rag.generation_config = transformers.GenerationConfig.from_dict(
-        generation.to_dict() | {"max_length": 8, "num_beams": beams}
-    )
-    options = {} if kind is RagTokenReader else {"max_length": 8, "num_beams": beams}
-    scale = 2.0
-    ours = reader(kind, checkpoint, tmp_path, beams=beams, score_scale=scale)
+    ours = reader(kind, checkpoint, tmp_path, beams=beams, score_scale=SCALE)
     for question, hits in zip(QUESTIONS, HITS, strict=True):
-        arguments = inputs(tokenizer, question, hits, scale)
-        out = rag.generate(**arguments, **options, n_docs=3, num_return_sequences=1)
+        arguments = inputs(tokenizer, question, hits, SCALE)
+        out = answered(kind, rag, arguments, beams)
         (answer,) = ours.read([question], [hits])
         expected = tokenizer.decode(out[0], skip_special_tokens=True).strip()
         assert answer.text.lower() == expected.lower()
@@ -109,7 +138,6 @@ def test_it_answers_and_scores_as_transformers(
                 start = rag(**arguments, labels=out[:, :2], n_docs=3, reduce_loss=False)
             scored["loss"] = scored["loss"] - start["loss"]
         assert answer.score == pytest.approx(-float(scored["loss"]), abs=1e-4)
-        assert out.shape[1] > 3, "an empty answer would prove nothing"
 
 
 def test_the_two_marginalise_differently(checkpoint: Path, tmp_path: Path) -> None:
