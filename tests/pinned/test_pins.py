@@ -55,8 +55,8 @@ def results(name: str, cache: odqa.Cache) -> dict[str, Any]:
     for question in comparison.questions:
         answer = (result.answers or {})[question.id]
         kept[question.id] = {
-            "retrieved": _hits(result.retrieved[question.id]),
-            "ranked": _hits(result.ranked[question.id]),
+            "retrieved": _hits(result.retrieved.get(question.id, [])),
+            "ranked": _hits(result.ranked.get(question.id, [])),
             "answer": [answer.text, answer.passage_id, answer.start, answer.end],
             "metrics": rows[question.id],
         }
