@@ -152,7 +152,10 @@ SPECS = """
 """
 
 
-def test_tokens_and_price_are_columns_of_a_comparison(toys: None, tmp_path: Path) -> None:
+def test_tokens_and_price_are_columns_of_a_comparison(
+    toys: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from odqa.cli.table import table
     from odqa.comparison.result import Comparison
     from odqa.report.page import render_page
     from odqa.report.terminal.render import render, render_summary
@@ -194,6 +197,8 @@ def test_tokens_and_price_are_columns_of_a_comparison(toys: None, tmp_path: Path
     assert usage is not None
     assert usage.from_cache == 3
     line = usage_lines(again)[-1]
+    table(tmp_path / "run", usage=True)
+    assert capsys.readouterr().out.splitlines()[-1] == usage_lines(comparison)[-1]
     assert line.split()[:2] == ["asked", "lm"]
     # A rerun's latency is that of the requests when they were sent, not of reading a file.
     latency = again.pipelines["asked"].latency
