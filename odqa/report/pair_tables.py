@@ -129,5 +129,6 @@ def _markdown_cell(pairs: AllPairs, row: str, column: str) -> str:
 
 def _difference(pairs: AllPairs, row: str, column: str) -> tuple[float, float, float, bool]:
     test, sign = pairs.test(row, column)
-    low, high = sorted((sign * test.interval.low, sign * test.interval.high))
-    return sign * test.difference, low, high, test.p_corrected < LEVEL
+    # Plus nothing: a difference of none has no sign.
+    low, high = sorted(sign * end + 0.0 for end in test.interval)
+    return sign * test.difference + 0.0, low, high, test.p_corrected < LEVEL

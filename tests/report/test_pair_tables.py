@@ -49,10 +49,9 @@ def test_latex_by_hand(comparison: Comparison) -> None:
     ]
     assert body[1].strip().startswith("& ") or body[1].strip().startswith(" & ")
     pairs = comparison.pairs("em")
-    low, high = pairs.test(b, a)[0].interval
-    assert (
-        f"[${-high:+.3f}$, ${-low:+.3f}$]" in body[1] or f"[${low:+.3f}$, ${high:+.3f}$]" in body[1]
-    )
+    test, sign = pairs.test(a, b)
+    low, high = sorted(sign * end + 0.0 for end in test.interval)
+    assert f"[${low:+.3f}$, ${high:+.3f}$]" in body[1]
     assert body[4].strip().split(" & ")[1:] == ["", "", "0.250 \\\\"]
     assert "\\label{tab:synthetic-em-pairs}" in text
     assert c in pairs.means
@@ -64,6 +63,18 @@ def test_markdown_by_hand(comparison: Comparison) -> None:
     assert {row.count("|") for row in rows} == {6}
     assert "**+0.500** [" in rows[2] and "**-0.500** [" in rows[4]
     assert "+0.050 [" in rows[2] and "**+0.050" not in rows[2]
+
+
+def test_no_difference_has_no_sign(comparison: Comparison) -> None:
+    first, second, _ = comparison.pipelines
+    same = {row.question_id: row.value for row in comparison.rows if row.pipeline == first}
+    rows = tuple(
+        replace(row, value=same[row.question_id]) if row.pipeline == second else row
+        for row in comparison.rows
+    )
+    equal = replace(comparison, rows=rows)
+    for text in (pairs_to_latex(equal), pairs_to_markdown(equal)):
+        assert "+0.000" in text and "-0.000" not in text
 
 
 def test_a_table_a_metric_and_none_without_a_pair() -> None:
