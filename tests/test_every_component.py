@@ -88,8 +88,6 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
     if (entry.role, entry.name) == ("ranker", "cross_encoder"):
         head = "BertForSequenceClassification"
         return {"checkpoint": str(tiny_bert(folder / "tiny", head, num_labels=1))}
-    if entry.name == "splade":
-        return {"checkpoint": str(tiny_bert(folder / "tiny", "BertForMaskedLM"))}
     if entry.name in ("hyde", "multi_query"):
         return {"max_answer_tokens": 12}
     if entry.name == "llm_listwise":
