@@ -48,6 +48,12 @@ PINS = Path(__file__).parent / "pinned" / "components.json"
 #: Those that are named no model by default are pinned with the ones that ship with odqa.
 TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
+    # Trained to say neither, but the same in every version of transformers.
+    ("ranker", "monot5"): {
+        "checkpoint": "embedded:fid",
+        "true_token": "Ġthe",
+        "false_token": "Ġno",
+    },
     ("reader", "rag_sequence"): {"checkpoint": "embedded:fid"},
     ("reader", "rag_token"): {"checkpoint": "embedded:fid"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},

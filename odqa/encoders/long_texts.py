@@ -1,13 +1,8 @@
 """The beginning of very long texts, so that a tokenizer need not read a book for its first page.
 
 Fast tokenizers tokenise a whole text before they cut it at a length limit: for 5 MB that is 9
-<<<<<<< HEAD
-seconds and 0.9 GB, in every call. So of a text far beyond the limit only so much is passed that
-the tokens up to the limit are certain: those of a beginning, and of another twice as long, agree.
-=======
 seconds and 0.9 GB, in every call. So of a text far beyond the limit only a beginning is passed: one
 whose tokens up to the limit are those of a beginning half as long.
->>>>>>> reliability
 """
 
 from __future__ import annotations

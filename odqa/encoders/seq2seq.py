@@ -215,7 +215,8 @@ class Seq2Seq:
         settings = copy.deepcopy(self.model.generation_config)
         settings.update(
             max_new_tokens=max_new,
-            max_length=20,
+            # Its default; another value beside max_new_tokens is warned of.
+            max_length=type(settings)().max_length,
             num_beams=beams,
             num_return_sequences=returned,
             do_sample=False,

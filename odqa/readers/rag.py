@@ -232,7 +232,7 @@ class RagSequenceReader(RagReader):
         import torch
 
         model = self._model
-        pad, bos = model.tokenizer.pad_token_id, model.config.bos_token_id
+        pad, bos = model.tokenizer.pad_token_id, getattr(model.config, "bos_token_id", None)
         skipped = int(bos is not None and all(ids[0] == bos for ids in answers))
         out = []
         for ids in answers:
