@@ -249,7 +249,20 @@ def differ(found: dict[str, Any], expected: dict[str, Any], tolerance: float) ->
     names = [key for key in expected if key != "scores"]
     if any(near(a, b) for a, b in pairwise(before)):
         return any(sorted(found[key]) != sorted(expected[key]) for key in names)
-    return any(found[key] != expected[key] for key in names)
+    fixed = _beginning if tolerance == TOLERANCE else list
+    return any(fixed(found[key]) != fixed(expected[key]) for key in names)
+
+
+def _beginning(value: Sequence[Any]) -> list[Any]:
+    """What of ids, texts or an answer is the same on all processors.
+
+    A word that a model generates decides those after it, and rounding may decide a word.
+    """
+    if len(value) == 4 and value[1:] == [None, None, None]:
+        return [value[0].split()[:1]]
+    return [" ".join(text.split()[:3]) for text in value if isinstance(text, str)] + [
+        other for other in value if not isinstance(other, str)
+    ]
 
 
 @pytest.mark.parametrize("entry", BUILT_IN, ids=lambda e: f"{e.role}-{e.name}")
@@ -277,6 +290,7 @@ def test_pins_are_of_the_types_and_versions_that_there_are() -> None:
 HITS = {"passages": ["a", "b", "c"], "scores": [3.0, 2.0, 1.0]}
 TIED = {"passages": ["a", "b"], "scores": [3.0, 3.0]}
 ANSWER = {"answer": ["x", "p", 0, 1], "scores": [1.0]}
+SAID = {"answer": ["the bird", None, None, None], "scores": [1.0]}
 
 
 @pytest.mark.parametrize(
@@ -294,6 +308,8 @@ ANSWER = {"answer": ["x", "p", 0, 1], "scores": [1.0]}
         ({"texts": ["x"]}, {"texts": ["x", "y"]}, True),
         (ANSWER, ANSWER, False),
         ({**ANSWER, "answer": ["x", "q", 0, 1]}, ANSWER, True),
+        ({**SAID, "answer": ["the sea", None, None, None]}, SAID, False),
+        ({**SAID, "answer": ["a bird", None, None, None]}, SAID, True),
         ({**ANSWER, "scores": [1.1]}, ANSWER, True),
     ],
 )
