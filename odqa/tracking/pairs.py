@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from odqa.comparison.table import tested_metrics
-from odqa.escapes import markdown
+from odqa.escapes import markdown, spreadsheet
 from odqa.tracking.values import metric_name
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def pair_texts(comparison: Comparison) -> dict[str, str]:
     texts: dict[str, str] = {}
     for pairs in _all(comparison):
         stem = f"pairs/{metric_name(pairs.metric).replace('/', '_')}"
-        texts[f"{stem}.csv"] = pairs.frame().to_csv(index=False)
+        frame = pairs.frame()
+        for column in ("better", "worse"):
+            frame[column] = frame[column].map(spreadsheet)
+        texts[f"{stem}.csv"] = frame.to_csv(index=False)
         texts[f"{stem}.md"] = _matrix(pairs)
     return texts
 

@@ -10,6 +10,7 @@ from odqa.comparison.result import Comparison
 from odqa.errors import RunError
 from odqa.report.csv_table import to_csv
 from odqa.testing.synthetic import synthetic_comparison
+from odqa.tracking.pairs import pair_texts
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,20 @@ def test_a_name_is_no_formula(comparison: Comparison) -> None:
     name = '=HYPERLINK("http://example.org";"x")'
     (row,) = rows(to_csv(replace(comparison, pipelines={name: result})))
     assert row["pipeline"] == f"'{name}"
+
+
+def test_pairs_for_mlflow_have_no_formula_either(comparison: Comparison) -> None:
+    results = list(comparison.pipelines.values())[:2]
+    named = dict(zip(("=1+1", "bm25"), results, strict=True))
+    rows_of = [
+        replace(row, pipeline=new)
+        for old, new in zip(comparison.pipelines, named, strict=False)
+        for row in comparison.rows
+        if row.pipeline == old
+    ]
+    texts = pair_texts(replace(comparison, pipelines=named, rows=tuple(rows_of), baseline="bm25"))
+    (row,) = rows(texts["pairs/em.csv"])
+    assert "'=1+1" in (row["better"], row["worse"])
 
 
 def test_unknown_metric(comparison: Comparison) -> None:
