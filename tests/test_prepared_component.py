@@ -12,7 +12,7 @@ from odqa import registry
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
 from odqa.errors import ComponentError
-from odqa.interfaces import ComponentConfig, Ranker, Reader, Retriever, Stored
+from odqa.interfaces import ComponentConfig, Ranker, Reader, Retriever, Rewriter, Stored
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Answer, Hit, Passage, Query
 
@@ -70,13 +70,17 @@ def online(component: Any) -> Any:
             return component.retrieve([QUERY], 1)
         case Ranker():
             return component.rank([QUERY], [[HIT]], 1)
+        case Rewriter():
+            return component.rewrite([QUERY])
         case _:
             return component.read([QUERY], [[HIT]])
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: f"{e.role}-{e.name}")
 def test_whoever_is_not_prepared_says_so_by_its_type(entry: registry.Entry) -> None:
-    component = entry.load()(entry.load().Config())
+    kind = entry.load()
+    is_required = (field := kind.Config.model_fields.get("checkpoint")) and field.is_required()
+    component = kind(kind.Config(**({"checkpoint": "none"} if is_required else {})))
     with pytest.raises(ComponentError) as caught:
         online(component)
     assert caught.value.line() == f"{entry.name}: not prepared; call prepare first"
@@ -89,13 +93,30 @@ def test_all_with_a_model_or_an_index_have_the_base() -> None:
     assert sorted(names) == [
         ("ranker", "colbert"),
         ("ranker", "cross_encoder"),
+        ("ranker", "drmm"),
+        ("ranker", "knrm"),
+        ("ranker", "llm_listwise"),
+        ("ranker", "llm_pointwise"),
+        ("ranker", "monot5"),
         ("ranker", "retro"),
+        ("ranker", "upr"),
+        ("reader", "dpr"),
         ("reader", "extractive"),
+        ("reader", "fid"),
+        ("reader", "lm"),
+        ("reader", "rag_sequence"),
+        ("reader", "rag_token"),
         ("reader", "retro"),
         ("retriever", "bm25"),
+        ("retriever", "colbert"),
         ("retriever", "dpr"),
+        ("retriever", "dssm"),
         ("retriever", "retro"),
         ("retriever", "sentence"),
+        ("retriever", "snrm"),
+        ("retriever", "splade"),
+        ("rewriter", "hyde"),
+        ("rewriter", "multi_query"),
     ]
 
 

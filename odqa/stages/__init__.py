@@ -11,8 +11,9 @@
         retriever.search("who designed the eiffel tower")
 
 Every registered type is an attribute under its name; a type of several roles has its role appended
-(``retro_retriever``, ``retro_ranker``, ``retro_reader``). Types registered at run time are
-attributes too; other characters than letters and digits become underscores.
+(``retro_retriever``, ``retro_ranker``, ``retro_reader``). Where a second role came later the first
+keeps the name alone too: ``colbert`` is the ranker, ``dpr`` the retriever. Types registered at run
+time are attributes too; other characters than letters and digits become underscores.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from odqa.registry import SLOTS, Slot, entries
 from odqa.stages.part import Part, fuse, stage
 
 __all__ = ["Part", "fuse", "stage"]
+
+#: Types that had one role in version 0.1.0: their name alone still means it.
+_FIRST_ROLES: dict[str, Slot] = {"colbert": "ranker", "dpr": "retriever"}
 
 
 def __getattr__(name: str) -> Callable[..., Part]:
@@ -60,4 +64,6 @@ def _names() -> dict[str, tuple[Slot, str]]:
         plain = re.sub(r"\W", "_", type_name)
         for slot in slots:
             names[plain if len(slots) == 1 else f"{plain}_{slot}"] = (slot, type_name)
+            if _FIRST_ROLES.get(type_name) == slot:
+                names[plain] = (slot, type_name)
     return names

@@ -147,7 +147,7 @@ def test_a_problem_anywhere_is_one_line(tmp_path: Path, old: str, new: str, line
         ("retriever: {fuse: []}", "2: retriever.fuse: expected a list of two retrievers or more"),
         ("retriever: {fuse: {type: bm25}}", "2: retriever.fuse: expected a list of two retrievers"),
         ("retriever: [{type: bm25}, {type: bm25}]", "2: retriever.1.type: unknown ranker type"),
-        ("retriever: [{type: colbert}]", "2: retriever.0.type: unknown retriever type 'colbert'"),
+        ("retriever: [{type: knrm}]", "2: retriever.0.type: unknown retriever type 'knrm'"),
         ("retriever: {retriever: null}", "2: retriever.retriever: no retriever; add one"),
         (
             "retriever: {retriever: {type: bm25}, ranker: {type: colbert}, k: 5}",
