@@ -26,7 +26,7 @@ from odqa.registry import SLOTS
 from odqa.spec.factors import BASE, Factor, Grid
 from odqa.spec.level_names import pipeline_name, slot_labels, value_labels
 from odqa.spec.locate import find_spec
-from odqa.spec.merge import parse_overrides, read_with_parents, with_value
+from odqa.spec.merge import item_index, parse_overrides, read_with_parents, with_value
 from odqa.spec.pipeline import PipelineSpec, parse_pipelines
 from odqa.spec.source import KeyPath, Source, parse_value
 from odqa.suggest import did_you_mean
@@ -309,10 +309,11 @@ def _path_in(path: KeyPath, data: Any) -> tuple[KeyPath, int] | None:
     for position, part in enumerate(path):
         is_last = position == len(path) - 1
         if isinstance(data, list):
-            if not (str(part).isdecimal() and int(part) < len(data)):
+            index = item_index(part, data)
+            if index is None:
                 return None
-            parts.append(int(part))
-            data = data[int(part)]
+            parts.append(index)
+            data = data[index]
         else:
             has_it = isinstance(data, dict) and part in data and data[part] is not None
             if str(part).isdecimal() or (part in _COMPOSED and not has_it and not is_last):

@@ -16,6 +16,8 @@ from odqa.spec.source import KeyPath, Source, read_source
 from odqa.spec.text_keys import value_of
 
 _MOST_PARENTS = 50
+#: Of the number of an item in a list.
+_MOST_DIGITS = 9
 #: The keys that tell what a slot holds: a stage, a fusion, or a retriever with its own rewriter.
 _KINDS = ("type", "fuse", "retriever")
 #: What survives of a stage under one of another type: it means the same for every one of them.
@@ -173,6 +175,15 @@ def with_value(source: Source, path: KeyPath, depth: int, value: Any, where: str
     return lay_over(source, Source(data, dict.fromkeys([*added, path], where), source.origin))
 
 
+def item_index(part: str | int, items: list[Any]) -> int | None:
+    """The number of an item, counted from 0, that a part of a key means; `None`: it means none."""
+    text = str(part)
+    # More digits than any list has items; Python refuses to convert thousands of them.
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) >= len(items):
+        return None
+    return int(text)
+
+
 def _resolve(override: Override, data: Any) -> tuple[KeyPath, int]:
     """The path, with numbers for items of lists, and how many of its parts the spec has.
 
@@ -183,14 +194,15 @@ def _resolve(override: Override, data: Any) -> tuple[KeyPath, int]:
     depth = 0
     for part in override.path:
         if isinstance(data, list):
-            if not (str(part).isdecimal() and int(part) < len(data)):
+            index = item_index(part, data)
+            if index is None:
                 raise SpecError(
                     f"{'.'.join(map(str, path))}: a list of {len(data)}, which has no '{part}'",
                     where=override.where,
                     cure=f"count its items from 0 to {len(data) - 1}" if data else "give it whole",
                 )
-            path.append(int(part))
-            data = data[int(part)]
+            path.append(index)
+            data = data[index]
         else:
             path.append(part)
             data = data.get(part) if isinstance(data, dict) else None

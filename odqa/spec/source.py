@@ -157,6 +157,9 @@ def _parse(text: str, origin: str, places: dict[KeyPath, str]) -> Any:
         ) from None
     except yaml.YAMLError as error:
         raise SpecError(f"broken YAML: {error}", where=origin) from None
+    except ValueError as error:
+        # The version of a %YAML directive may have more digits than Python turns into a number.
+        raise SpecError(f"broken YAML: {error}", where=origin) from None
     except _TooDeep as error:
         what = f"nested too deeply, more than {_MOST_LEVELS} levels"
         raise SpecError(what, where=f"{origin}:{error.line}") from None

@@ -439,3 +439,8 @@ def test_a_word_that_misses_a_composition_is_one_line(
 ) -> None:
     (said,) = refusal([composed[name]], word)
     assert said.startswith(f"--set {word}: {line}")
+
+
+def test_a_number_of_thousands_of_digits_is_no_item(composed: dict[str, Path]) -> None:
+    (line,) = refusal([composed["listed"]], f"ranker.{'5' * 5000}.k=20")
+    assert "ranker: a list of 2, which has no '555" in line

@@ -59,6 +59,7 @@ def laughs() -> str:
         ("a: 1\n---\nb: 2", "f.yaml:2: broken YAML: but found another document"),
         ("a:\n\tb: 1", "f.yaml:2: broken YAML: found character '\\t' that cannot start any token"),
         ("a: \x00", "f.yaml: broken YAML: unacceptable character #x0000"),
+        (f"%YAML {'5' * 5000}.1\n---\na: 1", "f.yaml: broken YAML: Exceeds the limit (4300 digits"),
         ("a: *b", "f.yaml:1: broken YAML: found undefined alias 'b'"),
         ("a: &a {b: *a}", "f.yaml:1: an alias that holds itself"),
         ("a: {<<: 3}", "f.yaml:1: '<<' merges keys, found none"),
