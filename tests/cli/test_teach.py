@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import odqa.training.trainer.reader_scores
 import odqa.training.trainer.teacher_scores
 from odqa.cli.main import main
 from odqa.training.load_recipe import load_recipe
@@ -31,3 +32,29 @@ def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPa
         assert not caught.value.code
     pupil = load_recipe(RECIPES / "sentence.yaml").data
     assert paths == [pupil.mined / run for run in pupil.teacher]
+
+
+def test_a_readers_scores_go_where_the_recipes_of_pupils_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def write(*values: Any) -> Path:
+        calls.append(values)
+        return Path(values[2])
+
+    monkeypatch.setattr(odqa.training.trainer.reader_scores, "write_reader_scores", write)
+    for name, score in (("attention", "attention"), ("emdr2", "likelihood")):
+        path = RECIPES / f"sentence-{name}.yaml"
+        args = ["odqa", "teach", str(path), "embedded:fid", "--score", score]
+        monkeypatch.setattr(sys, "argv", args)
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert not caught.value.code
+        pupil = load_recipe(path)
+        recipe, checkpoint, out, given, _cache, depth, sources = calls[-1]
+        assert (recipe, checkpoint, given) == (path, "embedded:fid", score)
+        assert [out] == [pupil.data.mined / run for run in pupil.data.teacher]
+        # Every negative that may be drawn is scored.
+        assert depth >= pupil.negatives.depth
+        assert set(sources) == set(pupil.data.weights)

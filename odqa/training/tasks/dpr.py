@@ -6,7 +6,7 @@ cosines times a scale; a teacher's scores can be added as a soft target.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from odqa.errors import DataError
 from odqa.training.data.instances import (
     InstanceSchedule,
     TrainingInstance,
@@ -27,11 +28,12 @@ from odqa.training.data.length_buckets import (
     restore_order,
     tokenise,
 )
+from odqa.training.data.training_data import TrainingData
 from odqa.training.model.base_encoder import base_encoder
 from odqa.training.model.lora import attach, extract
-from odqa.training.recipes import Part
+from odqa.training.recipes import Part, Recipe
 from odqa.training.tasks.base import RankingTask, TrainedModel
-from odqa.training.tasks.losses import in_batch_with_distillation
+from odqa.training.tasks.losses import Objective, in_batch_with_distillation
 from odqa.types import Hit
 
 
@@ -41,8 +43,19 @@ class DprSettings(Part):
     max_length: int = Field(192, ge=16, le=1_000_000, description="Tokens per passage.")
     query_length: int = Field(48, ge=8, le=1_000_000, description="Tokens per question.")
     scale: float = Field(20.0, gt=0, description="Cosines are multiplied by this.")
-    distill: float = Field(0.5, ge=0, description="Weight of the distillation loss.")
+    distill: float = Field(0.5, ge=0, description="Weight of what is learnt from a teacher.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
+    objective: Objective = Field(
+        "distillation",
+        description="distillation: to order passages as a teacher does. marginal: the likelihood "
+        "of the answer over all passages (EMDR2); the teacher's scores are log p(answer | "
+        "question, passage), of odqa teach --score likelihood.",
+    )
+    labels: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of the loss by annotated passages; 0: a teacher alone is learnt from.",
+    )
     evaluated: int = Field(
         20,
         ge=2,
@@ -74,6 +87,10 @@ class DprTask(RankingTask):
     kind: ClassVar[str] = "dpr"
     #: What reads questions, and what reads passages.
     sides: ClassVar[tuple[str, str]] = ("question", "passage")
+
+    def __init__(self, recipe: Recipe, data: TrainingData) -> None:
+        super().__init__(recipe, data)
+        _check_teacher(self.settings, recipe, data)
 
     def build(self) -> nn.Module:
         dropout = self.recipe.lora.encoder_dropout
@@ -110,6 +127,8 @@ class DprTask(RankingTask):
             batch["teacher_scores"],
             weight=self.settings.distill,
             temperature=self.settings.temperature,
+            objective=self.settings.objective,
+            labels=self.settings.labels,
         )
 
     def rank_all(
@@ -173,3 +192,38 @@ class DprTask(RankingTask):
     def _vectors(self, model: nn.Module, side: str, encoded: LengthBuckets) -> Tensor:
         parts = [model(side, **bucket) for bucket in encoded["buckets"]]
         return restore_order(parts, encoded["order"])
+
+
+def _check_teacher(settings: DprSettings, recipe: Recipe, data: TrainingData) -> None:
+    """Refuse a training that would learn nothing from its teacher, or something else.
+
+    Raises:
+        DataError: no training question has a teacher's scores and they are all that counts, or the
+            objective needs log-likelihoods and they are none.
+    """
+    needed = settings.labels == 0 or settings.objective == "marginal"
+    scores = [
+        data.teacher_scores[labelled.question.id]
+        for source, weight in recipe.data.weights.items()
+        for labelled in data.train.get(source, [])
+        if weight > 0 and labelled.question.id in data.teacher_scores
+    ]
+    where = ", ".join(str(path) for path in recipe.data.teacher) or "data.teacher"
+    if needed and not (scores and settings.distill > 0):
+        raise DataError(
+            "a teacher is to be learnt from (settings.labels, settings.objective), and there is "
+            + ("none of any training question" if not scores else "no weight for it"),
+            where=where,
+            cure="name the run that odqa teach writes in data.teacher, with settings.distill above "
+            "0",
+        )
+    if settings.objective == "marginal" and max(map(_highest, scores)) > 0:
+        raise DataError(
+            "has scores above 0, which are no logarithms of probabilities",
+            where=where,
+            cure="for settings.objective: marginal write it with odqa teach --score likelihood",
+        )
+
+
+def _highest(scores: Mapping[str, float]) -> float:
+    return max(scores.values(), default=0.0)

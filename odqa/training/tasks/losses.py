@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+#: What is made of a teacher's scores.
+Objective = Literal["distillation", "marginal"]
 
 
 def listwise(scores: Tensor) -> Tensor:
@@ -29,6 +34,26 @@ def distillation(scores: Tensor, teacher: Tensor, temperature: float = 1.0) -> T
     target = F.log_softmax(teacher[is_scored].float() / temperature, dim=1)
     student = F.log_softmax(scores[is_scored].float(), dim=1)
     return F.kl_div(student, target, reduction="batchmean", log_target=True)
+
+
+def marginal(scores: Tensor, likelihoods: Tensor, temperature: float = 1.0) -> Tensor:
+    """Negative log-likelihood of the answer, summed over what may have been retrieved.
+
+    ``-log Σ_z p(answer | question, z) p(z | question)``, where ``p(z | question)`` is the softmax
+    of the retriever's scores: EMDR²'s objective of the retriever (Sachan et al. 2021, section 2.3),
+    in which the reader's likelihoods have no gradient.
+
+    Args:
+        scores: [questions, passages] of the retriever.
+        likelihoods: ``log p(answer | question, z)``, like ``scores``; rows with a NaN do not count.
+        temperature: divides them.
+    """
+    is_scored = ~likelihoods.isnan().any(dim=1)
+    if not bool(is_scored.any()):
+        return scores.sum() * 0.0
+    retrieved = F.log_softmax(scores[is_scored].float(), dim=1)
+    read = likelihoods[is_scored].float() / temperature
+    return -(retrieved + read).logsumexp(dim=1).mean()
 
 
 def in_batch(scores: Tensor, gold: Tensor, excluded: Tensor | None = None) -> Tensor:
@@ -61,12 +86,12 @@ def span(
         allowed: 0/1 [windows, tokens], what may be chosen, [CLS] for "no answer" included.
     """
 
-    def marginal(logits: Tensor, targets: Tensor) -> Tensor:
+    def negative_log(logits: Tensor, targets: Tensor) -> Tensor:
         logits = logits.float().masked_fill(allowed == 0, float("-inf"))
         target_logits = logits.masked_fill(targets == 0, float("-inf"))
         return (logits.logsumexp(1) - target_logits.logsumexp(1)).mean()
 
-    return (marginal(start, start_targets) + marginal(end, end_targets)) / 2
+    return (negative_log(start, start_targets) + negative_log(end, end_targets)) / 2
 
 
 def in_batch_with_distillation(
@@ -77,8 +102,10 @@ def in_batch_with_distillation(
     weight: float,
     temperature: float,
     prior: Tensor | None = None,
+    objective: Objective = "distillation",
+    labels: float = 1.0,
 ) -> Tensor:
-    """`in_batch` plus ``weight`` times `distillation` on every question's own passages.
+    """`in_batch` plus ``weight`` times an objective on every question's own passages.
 
     With a prior, it is added to their scores there, and a `listwise` loss asks for their right
     order; the in-batch scores stay as they are.
@@ -87,17 +114,21 @@ def in_batch_with_distillation(
         scores: [questions, questions * width]; passages stand instance by instance, gold first.
         excluded: bool [questions, questions * width], passages that are no negatives there.
         teacher: [questions, width], NaN where there is no score.
-        weight: of the distillation.
+        weight: of the objective.
         temperature: divides the teacher's scores.
         prior: [questions, width], the scores of another ranking.
+        objective: `distillation`, or `marginal` where a teacher's scores are log-likelihoods.
+        labels: weight of `in_batch`; at 0 nothing is learnt from which passage is annotated.
     """
     rows, width = teacher.shape
-    loss = in_batch(scores, torch.arange(rows, device=scores.device) * width, excluded)
+    gold = torch.arange(rows, device=scores.device) * width
+    loss = labels * in_batch(scores, gold, excluded)
     own = own_passages(scores, width)
     if prior is not None:
         own = own + prior
         loss = loss + listwise(own)
-    return loss + weight * distillation(own, teacher, temperature)
+    taught = marginal if objective == "marginal" else distillation
+    return loss + weight * taught(own, teacher, temperature)
 
 
 def flops(weights: Tensor) -> Tensor:

@@ -111,6 +111,8 @@ class SpladeTask(DprTask):
             batch["teacher_scores"],
             weight=settings.distill,
             temperature=settings.temperature,
+            objective=settings.objective,
+            labels=settings.labels,
         )
         rise: Tensor = (batch["progress"] / settings.flops_rise).clamp(max=1.0) ** 2
         penalty = settings.query_flops * flops(questions) + settings.passage_flops * flops(passages)

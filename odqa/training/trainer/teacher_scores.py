@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from odqa.cache.kept import note_kept
-from odqa.data.trec import write_run
 from odqa.errors import SpecError
-from odqa.progress import progress
-from odqa.training.data.instances import retriever_scores
-from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.load_recipe import load_recipe
 from odqa.training.recipes import Recipe
-from odqa.types import Hit
+from odqa.training.trainer.candidate_scores import write_candidate_scores
 
 
 def write_teacher_scores(
@@ -57,58 +50,24 @@ def write_teacher_scores(
         raise SpecError(
             f"task '{recipe.task}' is no teacher",
             where=str(recipe_path),
-            cure="use the recipe of a cross-encoder or retro-ranker",
+            cure="use the recipe of a cross-encoder or retro-ranker, or a reader's scores with "
+            "--score attention or likelihood",
         )
     task = kind.load(recipe)
     model = task.build()
     sha256 = load_trained(task, model, weights)
     model.eval()
-    partial = out.with_name(f"{out.name}.partial-{_digest(recipe, sha256, depth, sources)}")
-    scores = _read_partial(partial)
-    questions = list(_questions_of(task.data.train, sources))
-    remaining = [labelled for labelled in questions if labelled.question.id not in scores]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        torch.no_grad(),
-        forward_precision(recipe.optim),
-        partial.open("a", encoding="utf-8") as file,
-    ):
-        for labelled in progress(remaining, "teacher scores", unit="question"):
-            mined = task.data.candidates.get(labelled.question.id, [])[:depth]
-            ids = list(dict.fromkeys([labelled.gold_id, *(hit.passage_id for hit in mined)]))
-            # The retriever's scores go along: a task may add them to its own.
-            retrieved = zip(ids, retriever_scores(mined, ids), strict=True)
-            hits = task.rank(model, labelled, [Hit(pid, score) for pid, score in retrieved])
-            scores[labelled.question.id] = hits
-            row = [labelled.question.id, [[hit.passage_id, hit.score] for hit in hits]]
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            note_kept(partial)
-    run = {labelled.question.id: scores[labelled.question.id] for labelled in questions}
-    write_run(out, run, "teacher")
-    partial.unlink()
-    return out
-
-
-def _read_partial(partial: Path) -> dict[str, list[Hit]]:
-    """What an interrupted call has scored; the line it was writing does not count."""
-    if not partial.is_file():
-        return {}
-    text = partial.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    if complete != text:
-        partial.write_text(complete, encoding="utf-8")
-    rows = (json.loads(line) for line in complete.splitlines())
-    return {question: [Hit(pid, score) for pid, score in hits] for question, hits in rows}
+    with torch.no_grad(), forward_precision(recipe.optim):
+        return write_candidate_scores(
+            task.data,
+            out,
+            lambda labelled, hits: task.rank(model, labelled, hits),
+            depth=depth,
+            sources=sources,
+            digest=_digest(recipe, sha256, depth, sources),
+        )
 
 
 def _digest(recipe: Recipe, weights: str, depth: int, sources: tuple[str, ...]) -> str:
     content = recipe.model_dump_json(exclude={"data": {"root", "mined"}})
     return hashlib.sha256(f"{content}{weights}{depth}{sources}".encode()).hexdigest()[:12]
-
-
-def _questions_of(
-    train: Mapping[str, Sequence[LabelledQuestion]], sources: tuple[str, ...]
-) -> Iterator[LabelledQuestion]:
-    for source in sources:
-        yield from train.get(source, [])

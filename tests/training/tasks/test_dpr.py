@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +11,13 @@ from odqa.training.data.training_data import TrainingData
 from odqa.training.recipes import DataPart, LoraPart, OptimPart, Recipe, TaskName
 from odqa.training.tasks import task_class
 from odqa.training.tasks.dpr import DprTask
+from odqa.training.tasks.losses import marginal, own_passages
 from odqa.types import Hit
 
 NOWHERE = Path("nowhere")
 
 
-def make_task(name: TaskName, data: TrainingData) -> DprTask:
+def make_task(name: TaskName, data: TrainingData, **settings: Any) -> DprTask:
     recipe = Recipe(
         name=name,
         task=name,
@@ -23,7 +25,7 @@ def make_task(name: TaskName, data: TrainingData) -> DprTask:
         data=DataPart(root=NOWHERE, corpus=NOWHERE),
         lora=LoraPart(r=2, alpha=4, dropout=0, encoder_dropout=0),
         optim=OptimPart(steps=1, batch=2, lr=0.1, evaluate_every=1),
-        settings=task_class(name).Settings().model_dump(),
+        settings=task_class(name).Settings(**settings).model_dump(),
     )
     task = task_class(name)(recipe, data)
     assert isinstance(task, DprTask)
@@ -85,3 +87,26 @@ def test_sources_have_pools_and_figures_of_their_own(data: TrainingData) -> None
     figures = task.figures(orders)
     assert figures["MRR@10"] == 0.75
     assert (figures["nq MRR@10"], figures["reading MRR@10"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("name", ["dpr", "sentence", "splade"])
+def test_a_marginal_without_labels_is_all_that_is_learnt(
+    name: TaskName, data: TrainingData
+) -> None:
+    data.teacher_scores = {
+        row.question.id: {pid: -float(i) for i, pid in enumerate(sorted(data.passages), 1)}
+        for row in data.train["nq"]
+    }
+    penalty = {"query_flops": 0.0, "passage_flops": 0.0, "sampled": 32} if name == "splade" else {}
+    task = make_task(name, data, objective="marginal", labels=0.0, distill=3.0, **penalty)
+    model = task.build().eval()
+    schedule = task.schedule()
+    batch = task.collate([schedule[0], schedule[1]])
+    assert not batch["teacher_scores"].isnan().any()
+    with torch.no_grad():
+        sides = zip(task.sides, ("questions", "passages"), strict=True)
+        questions, passages = (task._vectors(model, side, batch[part]) for side, part in sides)
+        scores = task.settings.scale * (questions @ passages.T)
+        own = own_passages(scores, batch["teacher_scores"].shape[1])
+        expected = 3.0 * float(marginal(own, batch["teacher_scores"]))
+        assert float(task.loss(model, batch)) == pytest.approx(expected, rel=1e-4)

@@ -12,6 +12,7 @@ from odqa.training.tasks.losses import (
     in_batch,
     in_batch_with_distillation,
     listwise,
+    marginal,
     own_passages,
     pairwise_hinge,
     span,
@@ -94,3 +95,53 @@ def test_pairwise_hinge_by_hand() -> None:
     scores = torch.tensor([[0.5, 0.7, -1.0], [0.9, 0.2, 0.1]])
     # 1 - 0.5 + 0.7 = 1.2, 1 - 0.5 - 1 < 0, 1 - 0.9 + 0.2 = 0.3, 1 - 0.9 + 0.1 = 0.2.
     assert float(pairwise_hinge(scores, 1.0)) == pytest.approx((1.2 + 0 + 0.3 + 0.2) / 4)
+
+
+def test_marginal_is_the_likelihood_of_the_answer_over_all_passages() -> None:
+    # p(z) is (3/4, 1/4), p(answer | z) is (1/2, 1/10): 3/8 + 1/40 = 2/5.
+    scores = torch.tensor([[math.log(3.0), 0.0]], requires_grad=True)
+    likelihoods = torch.tensor([[math.log(0.5), math.log(0.1)]])
+    loss = marginal(scores, likelihoods)
+    assert loss.item() == pytest.approx(-math.log(0.4))
+    loss.backward()
+    # p(z) less the posterior of z given the answer, (3/8, 1/40) / (2/5).
+    assert scores.grad is not None
+    assert scores.grad.tolist()[0] == pytest.approx([0.75 - 0.9375, 0.25 - 0.0625])
+
+
+def test_marginal_leaves_out_rows_without_a_teacher() -> None:
+    nan = float("nan")
+    scores = torch.tensor([[math.log(3.0), 0.0], [9.0, -9.0]], requires_grad=True)
+    likelihoods = torch.tensor([[math.log(0.5), math.log(0.1)], [nan, nan]])
+    assert marginal(scores, likelihoods).item() == pytest.approx(-math.log(0.4))
+    loss = marginal(scores, torch.full((2, 2), nan))
+    loss.backward()
+    assert loss.item() == 0.0
+
+
+def test_a_temperature_divides_the_log_likelihoods() -> None:
+    scores, likelihoods = torch.zeros(1, 2), torch.tensor([[math.log(0.25), math.log(0.01)]])
+    # Roots: (1/2 + 1/10) / 2.
+    assert marginal(scores, likelihoods, 2.0).item() == pytest.approx(-math.log(0.3))
+
+
+def test_labels_and_a_teacher_have_their_weights() -> None:
+    scores = torch.zeros(2, 4)
+    nothing = torch.zeros(2, 4, dtype=torch.bool)
+    nan = float("nan")
+    teacher = torch.tensor([[math.log(0.5), math.log(0.1)], [nan, nan]])
+
+    def loss(labels: float) -> float:
+        return in_batch_with_distillation(
+            scores,
+            nothing,
+            teacher,
+            weight=2.0,
+            temperature=1.0,
+            objective="marginal",
+            labels=labels,
+        ).item()
+
+    # Equal scores: (1/2 + 1/10) / 2 of the first question's own, ln 4 by the labels.
+    assert loss(0.0) == pytest.approx(-2.0 * math.log(0.3))
+    assert loss(0.5) == pytest.approx(0.5 * math.log(4.0) - 2.0 * math.log(0.3))
