@@ -31,7 +31,7 @@ def test_question_sets() -> None:
     values = comparison.values("bm25", "em")
     first = [values[q.id] for q in comparison.questions[:20]]
     assert table.rows[0][1].text == f"{sum(first) / 20:.3f}"
-    assert "Kendall" in table.caption
+    assert "Kendall" in table.note
 
 
 def test_specs() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from odqa.comparison.all_pairs import LEVEL
 from odqa.comparison.quality import LETTERS_FROM, LETTERS_UP_TO
 from odqa.comparison.verdict import deciding_metric
-from odqa.report.sections.table import Cell, Column, Table, name, number
+from odqa.report.sections.table import Cell, Column, Table, name, number, p_value
 from odqa.report.terminal.sets import first_text, rank_text
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def sets_table(comparison: Comparison) -> Table | None:
                 name(pipeline, "baseline" if pipeline in comparison.baselines else ""),
                 *(number(sum(values) / len(values), 3) for values in sets.values()),
                 number(mean, 3, f"{low:.3f} to {high:.3f}"),
-                *(number(table.macro_p[base].get(pipeline), 3) for base in heads),
+                *(p_value(table.macro_p[base].get(pipeline)) for base in heads),
             )
         )
-    order = ""
+    note = ""
     if len(rows) > 1:
-        order = (
-            f"; order of pipelines (Kendall's tau, 95 % interval): {rank_text(table)}; first in "
-            f"resamples: {first_text(table)}. {table.conclusion()}"
+        note = (
+            f"{table.conclusion()} Order of pipelines (Kendall's tau, 95 % interval): "
+            f"{rank_text(table)}. First in resamples: {first_text(table)}."
         )
-    return Table("sets", f"{metric} by question set{order}", tuple(columns), tuple(rows))
+    return Table("sets", f"{metric} by question set", tuple(columns), tuple(rows), note)

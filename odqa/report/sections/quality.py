@@ -8,7 +8,7 @@ from odqa.comparison.quality import QualityColumn, quality_columns
 from odqa.comparison.table import tested_metrics, tests_for
 from odqa.errors import RunError
 from odqa.metrics.catalogue import describe, in_order, stage_of
-from odqa.report.sections.table import Cell, Column, Table, name, number
+from odqa.report.sections.table import Cell, Column, Table, name, number, p_value
 
 if TYPE_CHECKING:
     from odqa.comparison.result import Comparison
@@ -133,8 +133,8 @@ def _test_row(test: PairedComparison, with_baseline: bool) -> tuple[Cell, ...]:
             test.difference,
             f"{test.interval.low:+.3f} to {test.interval.high:+.3f}",
         ),
-        _p(test.p_corrected),
-        _p(test.p_value),
+        p_value(test.p_corrected),
+        p_value(test.p_value),
         name(test.test),
         Cell(f"{test.effect_size:+.2f}", test.effect_size),
         Cell(f"{counts.wins} / {counts.ties} / {counts.losses}", counts.wins - counts.losses),
@@ -142,7 +142,3 @@ def _test_row(test: PairedComparison, with_baseline: bool) -> tuple[Cell, ...]:
         number(test.detectable, 3) if test.detectable is not None else Cell("—"),
         number(test.questions, 0),
     )
-
-
-def _p(value: float) -> Cell:
-    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value)

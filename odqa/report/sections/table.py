@@ -30,12 +30,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The first cell of every row names it."""
+    """The first cell of every row names it; ``note`` stands below."""
 
     id: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
 
 
 def name(text: str, badge: str = "") -> Cell:
@@ -46,6 +47,13 @@ def name(text: str, badge: str = "") -> Cell:
 def number(value: float | None, digits: int, small: str = "") -> Cell:
     """A cell with a number; empty for `None`."""
     return Cell("") if value is None else Cell(f"{value:,.{digits}f}", value, small)
+
+
+def p_value(value: float | None) -> Cell:
+    """A cell with a p-value; empty for `None`."""
+    if value is None:
+        return Cell("")
+    return Cell("< 0.001" if value < 0.001 else f"{value:.3f}", value)
 
 
 def significant(value: float | None) -> Cell:
