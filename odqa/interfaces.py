@@ -45,7 +45,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -195,6 +195,16 @@ class Cost:
 
     parameters: int = 0
     gflop: float | None = None
+
+    @classmethod
+    def of_parts(cls, parameters: int, parts: Iterable[float | None]) -> Cost:
+        """The sum of GFLOP; `None` as soon as there is no formula for one of them."""
+        total = 0.0
+        for part in parts:
+            if part is None:
+                return cls(parameters)
+            total += part
+        return cls(parameters, total)
 
 
 C_co = TypeVar("C_co", bound=ComponentConfig, covariant=True)

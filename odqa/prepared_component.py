@@ -37,7 +37,7 @@ class PreparedComponent(Component[C_co], Generic[C_co, ModelT, StoreT]):
     """A base beside `Retriever`, `Ranker` or `Reader`; ``None`` stands for no model or no store.
 
     A subclass defines how to load and open them; the base keeps them as ``_model``, ``_store`` and
-    ``_corpus``.
+    ``_corpus``. One without a store derives from `ModelComponent`.
     """
 
     #: The type's registered name, used in messages.
@@ -104,3 +104,10 @@ class PreparedComponent(Component[C_co], Generic[C_co, ModelT, StoreT]):
         if part is None:
             raise ComponentError("not prepared", where=self.type_name, cure="call prepare first")
         return part
+
+
+class ModelComponent(PreparedComponent[C_co, ModelT, None], Generic[C_co, ModelT]):
+    """A component with a model alone: it opens nothing of a corpus, and looks passages up."""
+
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
+        return Opened(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from odqa.checkpoints.load import (
     check_length,
@@ -14,28 +14,22 @@ from odqa.checkpoints.load import (
     position_limit,
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
-from odqa.devices import device_and_dtype, device_facts
+from odqa.devices import device_and_dtype
 from odqa.encoders.batches import padded
 from odqa.encoders.generator_flops import causal_gflop
+from odqa.encoders.loaded_model import LoadedModel
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, Device, Precision
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from odqa.cache import Cache
 
 
 @dataclass(frozen=True, slots=True)
-class CausalScorer:
+class CausalScorer(LoadedModel):
     """A model on its device, and its tokenizer; made by `load_causal`."""
-
-    model: Any
-    tokenizer: Any
-    device: torch.device
-    dtype: torch.dtype
-    parameters: int
 
     def log_probabilities(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
@@ -73,13 +67,8 @@ class CausalScorer:
 
     def cost(self, lengths: Sequence[tuple[int, int]]) -> Cost:
         """Cost of texts of these token counts: all, and how many of them are read out."""
-        parts = [causal_gflop(self.model.config, tokens, read) for tokens, read in lengths]
-        known = [part for part in parts if part is not None]
-        return Cost(self.parameters, sum(known) if len(known) == len(parts) else None)
-
-    def facts(self) -> dict[str, str]:
-        """Device and number format, for reports."""
-        return device_facts(self.device, self.dtype)
+        parts = [causal_gflop(self.config, tokens, read) for tokens, read in lengths]
+        return Cost.of_parts(self.parameters, parts)
 
 
 def load_causal(

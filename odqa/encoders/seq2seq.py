@@ -16,14 +16,14 @@ from odqa.checkpoints.load import (
     position_limit,
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
-from odqa.devices import device_and_dtype, device_facts
+from odqa.devices import device_and_dtype
 from odqa.encoders.batches import equal_batches, padded
 from odqa.encoders.generator_flops import encoder_decoder_gflop
+from odqa.encoders.loaded_model import LoadedModel
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, Device, Precision
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from odqa.cache import Cache
@@ -51,19 +51,8 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
-class Seq2Seq:
+class Seq2Seq(LoadedModel):
     """A model on its device, and its tokenizer; made by `load_seq2seq`."""
-
-    model: Any
-    tokenizer: Any
-    device: torch.device
-    dtype: torch.dtype
-    parameters: int
-
-    @property
-    def config(self) -> Any:
-        """The model's Hugging Face configuration."""
-        return self.model.config
 
     def tokenise(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Token ids with the markers of the model; longer texts are cut at their end."""
@@ -206,10 +195,6 @@ class Seq2Seq:
     def cost(self, sources: Sequence[int], new: int) -> Cost:
         """Cost of encoding texts of these token counts and decoding ``new`` tokens over all."""
         return Cost(self.parameters, encoder_decoder_gflop(self.config, sources, new))
-
-    def facts(self) -> dict[str, str]:
-        """Device and number format, for reports."""
-        return device_facts(self.device, self.dtype)
 
     def _decoding(self, max_new: int, beams: int, returned: int) -> Any:
         settings = copy.deepcopy(self.model.generation_config)

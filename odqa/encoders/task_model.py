@@ -16,31 +16,19 @@ from odqa.checkpoints.load import (
     position_limit,
 )
 from odqa.checkpoints.resolve import resolve_checkpoint
-from odqa.devices import device_and_dtype, device_facts
+from odqa.devices import device_and_dtype
 from odqa.encoders.flops import encoder_gflop
+from odqa.encoders.loaded_model import LoadedModel
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, Device, Precision
 
 if TYPE_CHECKING:
-    import torch
-
     from odqa.cache import Cache
 
 
 @dataclass(frozen=True, slots=True)
-class TaskModel:
+class TaskModel(LoadedModel):
     """A model on its device, and its tokenizer; made by `load_task_model`."""
-
-    model: Any
-    tokenizer: Any
-    device: torch.device
-    dtype: torch.dtype
-    parameters: int
-
-    @property
-    def config(self) -> Any:
-        """The model's Hugging Face configuration."""
-        return self.model.config
 
     def forward(self, features: Sequence[Mapping[str, Any]]) -> Any:
         """The model's output for tokenised inputs, padded to the longest."""
@@ -54,12 +42,7 @@ class TaskModel:
         """Cost of one forward pass over inputs of these token counts; without GFLOP where no
         formula is known."""
         parts = [encoder_gflop(self.config, tokens) for tokens in lengths]
-        known = [part for part in parts if part is not None]
-        return Cost(self.parameters, sum(known) if len(known) == len(parts) else None)
-
-    def facts(self) -> dict[str, str]:
-        """Device and number format, for reports."""
-        return device_facts(self.device, self.dtype)
+        return Cost.of_parts(self.parameters, parts)
 
 
 def load_task_model(

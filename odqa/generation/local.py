@@ -79,8 +79,7 @@ class LocalModel(LanguageModel):
             causal_gflop(config, self.prompt_tokens(prompt) + max_tokens - 1, max_tokens)
             for prompt in prompts
         ]
-        known = [part for part in parts if part is not None]
-        return Cost(self.parameters, sum(known) if len(known) == len(parts) else None)
+        return Cost.of_parts(self.parameters, parts)
 
     def _complete(
         self, prompts: Sequence[Prompt], max_tokens: int, stop: tuple[str, ...]

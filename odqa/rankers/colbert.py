@@ -146,9 +146,7 @@ class ColbertRanker(
         encoded = [query_tokens, *(lengths if self._store is None else ())]
         parts = [encoder.gflop(tokens) for tokens in encoded]
         parts.append(linear_gflop(query_tokens, encoder.dim, sum(lengths)))
-        known = [part for part in parts if part is not None]
-        gflop = sum(known) if len(known) == len(parts) else None
-        return Cost(parameters=encoder.parameters, gflop=gflop)
+        return Cost.of_parts(encoder.parameters, parts)
 
     def describe(self) -> dict[str, str]:
         facts = self._model.facts()

@@ -17,20 +17,14 @@ from odqa.encoders.batches import equal_batches
 from odqa.encoders.long_texts import beginnings
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError
-from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
-from odqa.prepared_component import Opened, PreparedComponent
-from odqa.progress import progress
-from odqa.ranking import reranked
+from odqa.interfaces import Cost, ModelConfig, RankerConfig
+from odqa.rankers.pairs import Pair, PairRanker
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
-
-# Questions whose pairs are sorted by length together: enough for full batches, bounded memory.
-_GROUP = 16
 
 
 class CrossEncoderConfig(RankerConfig, ModelConfig):
@@ -55,9 +49,7 @@ class CrossEncoderConfig(RankerConfig, ModelConfig):
     batch_size: int = Field(32, ge=1, le=65_536, description="Pairs per forward pass.")
 
 
-class CrossEncoderRanker(
-    Ranker[CrossEncoderConfig], PreparedComponent[CrossEncoderConfig, TaskModel, None]
-):
+class CrossEncoderRanker(PairRanker[CrossEncoderConfig, TaskModel]):
     """Reorders hits by the score that sentence-transformers' CrossEncoder predicts.
 
     That is the logit after the checkpoint's activation; with two labels the score of the second
@@ -66,30 +58,14 @@ class CrossEncoderRanker(
 
     Config = CrossEncoderConfig
     type_name = "cross_encoder"
+    label = "cross-encoder"
     representation = "all-to-all dynamic"
     interaction = "all-to-all"
 
-    def rank(
-        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
-    ) -> list[list[Hit]]:
-        out: list[list[Hit]] = []
-        groups = range(0, len(questions), _GROUP)
-        for start in progress(groups, "cross-encoder ranks", len(groups), unit="group"):
-            group = range(start, min(start + _GROUP, len(questions)))
-            pairs = [[(questions[i].text, text) for text in self._texts(hits[i])] for i in group]
-            # Each distinct pair once: equal texts get equal scores, whatever their ids.
-            scores = self._score(
-                sorted({pair for question_pairs in pairs for pair in question_pairs})
-            )
-            for i, question_pairs in zip(group, pairs, strict=True):
-                own = [scores[pair] for pair in question_pairs]
-                out.append(reranked(hits[i], own, k, questions[i].id))
-        return out
-
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One forward pass over the tokens of each question-passage pair."""
-        pairs = [(question.text, text) for text in self._texts(hits)]
-        return self._model.cost(len(ids) for ids in self._encode(pairs)["input_ids"])
+        encoded = self._encode(self._pairs(question, hits))
+        return self._model.cost(len(ids) for ids in encoded["input_ids"])
 
     def describe(self) -> dict[str, str]:
         return {
@@ -115,14 +91,7 @@ class CrossEncoderRanker(
         _check_label(config, model.config)
         return model
 
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
-
-    def _texts(self, hits: Sequence[Hit]) -> list[str]:
-        corpus = self._corpus
-        return [corpus.get(hit.passage_id).full_text for hit in hits]
-
-    def _encode(self, pairs: Sequence[tuple[str, str]]) -> Any:
+    def _encode(self, pairs: Sequence[Pair]) -> Any:
         if not pairs:
             return {"input_ids": []}
         tokenizer, limit = self._model.tokenizer, self.config.max_length
@@ -133,10 +102,10 @@ class CrossEncoderRanker(
             max_length=limit,
         )
 
-    def _score(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    def _score(self, pairs: Sequence[Pair]) -> dict[Pair, float]:
         encoded = self._encode(pairs)
         lengths = [len(ids) for ids in encoded["input_ids"]]
-        scores: dict[tuple[str, str], float] = {}
+        scores: dict[Pair, float] = {}
         for batch in equal_batches(lengths, self.config.batch_size):
             features = [{name: encoded[name][i] for name in encoded} for i in batch]
             logits = self._model.forward(features).logits.float()

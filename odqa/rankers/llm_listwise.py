@@ -16,7 +16,7 @@ from odqa.generation import LanguageModel, Prompt, open_language_model
 from odqa.generation.templates import check_template, fill
 from odqa.interfaces import Cost, Ranker
 from odqa.meters.usage import note_count
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.rankers.permutation import Permutation, parse_permutation, reordered, windows
 from odqa.rankers.prompted import PromptedConfig, shown_texts
 from odqa.ranking import reranked
@@ -24,7 +24,6 @@ from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 #: Tokens that one number with brackets and ``>`` takes at most.
 _TOKENS_PER_PASSAGE = 8
@@ -67,7 +66,7 @@ class LlmListwiseConfig(PromptedConfig):
 
 
 class LlmListwiseRanker(
-    Ranker[LlmListwiseConfig], PreparedComponent[LlmListwiseConfig, LanguageModel, None]
+    Ranker[LlmListwiseConfig], ModelComponent[LlmListwiseConfig, LanguageModel]
 ):
     """Reorders hits as a language model writes; scores are reciprocal ranks.
 
@@ -126,9 +125,6 @@ class LlmListwiseRanker(
 
     def _load(self, cache: Cache) -> LanguageModel:
         return open_language_model(self.config, cache)
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _max_tokens(self) -> int:
         return self.config.max_answer_tokens or _TOKENS_PER_PASSAGE * self.config.window

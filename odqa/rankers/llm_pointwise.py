@@ -16,14 +16,13 @@ from odqa.generation.templates import check_template, fill
 from odqa.generation.yes_no import bare, parse_yes_no
 from odqa.interfaces import Cost, Ranker
 from odqa.meters.usage import note_count
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.rankers.prompted import PromptedConfig, shown_texts
 from odqa.ranking import reranked
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 
 class LlmPointwiseConfig(PromptedConfig):
@@ -59,7 +58,7 @@ class LlmPointwiseConfig(PromptedConfig):
 
 
 class LlmPointwiseRanker(
-    Ranker[LlmPointwiseConfig], PreparedComponent[LlmPointwiseConfig, LanguageModel, None]
+    Ranker[LlmPointwiseConfig], ModelComponent[LlmPointwiseConfig, LanguageModel]
 ):
     """Reorders hits by how sure a language model is that they answer the question.
 
@@ -96,9 +95,6 @@ class LlmPointwiseRanker(
 
     def _load(self, cache: Cache) -> LanguageModel:
         return open_language_model(self.config, cache)
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _prompts(self, question: Query, hits: Sequence[Hit]) -> list[Prompt]:
         config = self.config

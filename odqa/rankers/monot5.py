@@ -12,14 +12,12 @@ from odqa.bounds import PathText
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.seq2seq import Seq2Seq, load_seq2seq
 from odqa.errors import CheckpointError
-from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
-from odqa.prepared_component import Opened, PreparedComponent
-from odqa.rankers.pairs import Pair, rank_pairs
+from odqa.interfaces import Cost, ModelConfig, RankerConfig
+from odqa.rankers.pairs import Pair, PairRanker
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 
 class MonoT5Config(RankerConfig, ModelConfig):
@@ -52,7 +50,7 @@ class _Loaded:
     false: int
 
 
-class MonoT5Ranker(Ranker[MonoT5Config], PreparedComponent[MonoT5Config, _Loaded, None]):
+class MonoT5Ranker(PairRanker[MonoT5Config, _Loaded]):
     """Reorders hits by ``log softmax(z_true, z_false)`` of the first decoded token's logits.
 
     The input is ``Query: q Document: d Relevant:`` (section 3), cut at its end where it is longer
@@ -61,23 +59,16 @@ class MonoT5Ranker(Ranker[MonoT5Config], PreparedComponent[MonoT5Config, _Loaded
 
     Config = MonoT5Config
     type_name = "monot5"
+    label = "monoT5"
     representation = "all-to-all dynamic"
     interaction = "all-to-all"
-
-    def rank(
-        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
-    ) -> list[list[Hit]]:
-        return rank_pairs(
-            questions, hits, k, texts=self._texts, score=self._score, label="monoT5 ranks"
-        )
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """Each pair encoded, and one token decoded."""
         model = self._model.model
-        rows = self._rows([(question.text, text) for text in self._texts(hits)])
+        rows = self._rows(self._pairs(question, hits))
         parts = [model.cost([len(row)], 1).gflop for row in rows]
-        known = [part for part in parts if part is not None]
-        return Cost(model.parameters, sum(known) if len(known) == len(parts) else None)
+        return Cost.of_parts(model.parameters, parts)
 
     def describe(self) -> dict[str, str]:
         return {
@@ -101,13 +92,6 @@ class MonoT5Ranker(Ranker[MonoT5Config], PreparedComponent[MonoT5Config, _Loaded
             _token(model.tokenizer, "true_token", config.true_token, config.checkpoint),
             _token(model.tokenizer, "false_token", config.false_token, config.checkpoint),
         )
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
-
-    def _texts(self, hits: Sequence[Hit]) -> list[str]:
-        corpus = self._corpus
-        return [corpus.get(hit.passage_id).full_text for hit in hits]
 
     def _rows(self, pairs: Sequence[Pair]) -> list[list[int]]:
         texts = [f"Query: {question} Document: {text} Relevant:" for question, text in pairs]

@@ -14,16 +14,14 @@ from odqa.checkpoints.settings_file import SettingsFile
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.causal import CausalScorer, load_causal
 from odqa.encoders.seq2seq import Seq2Seq, load_seq2seq
-from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig
-from odqa.prepared_component import Opened, PreparedComponent
-from odqa.rankers.pairs import Pair, rank_pairs
+from odqa.interfaces import Cost, ModelConfig, RankerConfig
+from odqa.rankers.pairs import Pair, PairRanker
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 _PLACE = "{passage}"
 
@@ -58,7 +56,7 @@ class UprConfig(RankerConfig, ModelConfig):
         return value
 
 
-class UprRanker(Ranker[UprConfig], PreparedComponent[UprConfig, Seq2Seq | CausalScorer, None]):
+class UprRanker(PairRanker[UprConfig, Seq2Seq | CausalScorer]):
     """Reorders hits by the mean log-likelihood of the question's tokens given the passage.
 
     ``score = 1/|q| sum_t log p(q_t | q_<t, prompt)`` (section 3), the end of the question counted
@@ -67,15 +65,9 @@ class UprRanker(Ranker[UprConfig], PreparedComponent[UprConfig, Seq2Seq | Causal
 
     Config = UprConfig
     type_name = "upr"
+    label = "UPR"
     representation = "intra-passage dynamic"
     interaction = "query-document"
-
-    def rank(
-        self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], k: int
-    ) -> list[list[Hit]]:
-        return rank_pairs(
-            questions, hits, k, texts=self._texts, score=self._score, label="UPR ranks"
-        )
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """One pass over prompt and question for each passage; the question is read out."""
@@ -86,8 +78,7 @@ class UprRanker(Ranker[UprConfig], PreparedComponent[UprConfig, Seq2Seq | Causal
             read = [(len(prompt) + len(target), len(target)) for prompt in prompts]
             return model.cost(read)
         parts = [model.cost([len(prompt)], len(target)).gflop for prompt in prompts]
-        known = [part for part in parts if part is not None]
-        return Cost(model.parameters, sum(known) if len(known) == len(parts) else None)
+        return Cost.of_parts(model.parameters, parts)
 
     def describe(self) -> dict[str, str]:
         kind = "causal" if isinstance(self._model, CausalScorer) else "encoder-decoder"
@@ -117,13 +108,6 @@ class UprRanker(Ranker[UprConfig], PreparedComponent[UprConfig, Seq2Seq | Causal
             device=config.device,
             precision=config.precision,
         )
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
-
-    def _texts(self, hits: Sequence[Hit]) -> list[str]:
-        corpus = self._corpus
-        return [corpus.get(hit.passage_id).full_text for hit in hits]
 
     def _prompts(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompts, with the markers of the model."""

@@ -10,7 +10,7 @@ from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.devices import device_facts, pick_device
 from odqa.explanation import Explanation
 from odqa.interfaces import Cost, Ranker, RankerConfig
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.progress import progress
 from odqa.rankers.alignment import alignment
 from odqa.ranking import reranked
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import torch
 
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
     from odqa.word_models.matching import MatchingModel
 
 
@@ -39,7 +38,7 @@ class WordRankerConfig(RankerConfig, WordModelConfig):
 C = TypeVar("C", bound=WordRankerConfig, covariant=True)
 
 
-class WordRanker(Ranker[C], PreparedComponent[C, "MatchingModel", None]):
+class WordRanker(Ranker[C], ModelComponent[C, "MatchingModel"]):
     """Reorders hits by the matches between the words of question and passage.
 
     Words have one vector wherever they stand: nothing of a passage is encoded or stored.
@@ -97,9 +96,6 @@ class WordRanker(Ranker[C], PreparedComponent[C, "MatchingModel", None]):
         config = self.config
         device = pick_device(config.device)
         return self._read(resolve_checkpoint(config.checkpoint, cache), config.checkpoint, device)
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _texts(self, hits: Sequence[Hit]) -> list[str]:
         rows = self._corpus.rows([hit.passage_id for hit in hits])

@@ -16,14 +16,13 @@ from odqa.encoders.finite import not_finite_cure
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, ModelConfig, Reader
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.progress import progress
 from odqa.readers.windows import word_spans
 from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 # Questions whose passages are sorted by length together: full batches, bounded memory.
 _GROUP = 16
@@ -74,7 +73,7 @@ class DprSpan:
     span: float
 
 
-class DprReader(Reader[DprReaderConfig], PreparedComponent[DprReaderConfig, TaskModel, None]):
+class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskModel]):
     """Answers with the best span of the passage that its own relevance head finds the best.
 
     ``P_selected = softmax(P_hat^T w_r)`` over the passages read, ``P_start,i(s)`` and
@@ -122,9 +121,6 @@ class DprReader(Reader[DprReaderConfig], PreparedComponent[DprReaderConfig, Task
             device=config.device,
             precision=config.precision,
         )
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
         corpus = self._corpus

@@ -18,7 +18,7 @@ from odqa.encoders.finite import not_finite_cure
 from odqa.encoders.task_model import TaskModel, load_task_model
 from odqa.errors import CheckpointError, DataError
 from odqa.interfaces import Cost, ModelConfig, Reader
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.progress import progress
 from odqa.readers.merge import Compare, merged, passage_prior
 from odqa.readers.windows import Window, make_windows
@@ -26,7 +26,6 @@ from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 
 # Candidate spans kept per window; later steps merge equal ones.
@@ -98,9 +97,7 @@ class Span:
     null: float
 
 
-class ExtractiveReader(
-    Reader[ExtractiveConfig], PreparedComponent[ExtractiveConfig, TaskModel, None]
-):
+class ExtractiveReader(Reader[ExtractiveConfig], ModelComponent[ExtractiveConfig, TaskModel]):
     """Answers with a span of one of the first ``passages`` hits."""
 
     Config = ExtractiveConfig
@@ -142,9 +139,6 @@ class ExtractiveReader(
             device=config.device,
             precision=config.precision,
         )
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _n_best(
         self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]], n: int

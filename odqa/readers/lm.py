@@ -19,13 +19,12 @@ from odqa.generation.fitting import fitting
 from odqa.generation.templates import check_template, fill
 from odqa.interfaces import Cost, Reader
 from odqa.meters.usage import note_count
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.readers.evidence import with_evidence
 from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 
 class LmReaderConfig(LanguageModelConfig, ExtractionConfig):
@@ -74,7 +73,7 @@ class LmReaderConfig(LanguageModelConfig, ExtractionConfig):
         return self.passages > 0
 
 
-class LmReader(Reader[LmReaderConfig], PreparedComponent[LmReaderConfig, LanguageModel, None]):
+class LmReader(Reader[LmReaderConfig], ModelComponent[LmReaderConfig, LanguageModel]):
     """Answers with what a language model writes; its score is 0.
 
     Evidence is the first passage of the prompt that has the answer. A prompt that a local model
@@ -123,9 +122,6 @@ class LmReader(Reader[LmReaderConfig], PreparedComponent[LmReaderConfig, Languag
 
     def _load(self, cache: Cache) -> LanguageModel:
         return open_language_model(self.config, cache)
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
 
     def _stop(self) -> tuple[str, ...]:
         config = self.config

@@ -6,7 +6,6 @@ the softmax of the incoming scores over the passages that are read.
 
 from __future__ import annotations
 
-import math
 import string
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -14,31 +13,20 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from odqa.bounds import PathText
-from odqa.encoders.finite import not_finite_cure
-from odqa.encoders.seq2seq import Generated, Seq2Seq, load_seq2seq
-from odqa.errors import CheckpointError
-from odqa.interfaces import Cost, ModelConfig, Reader
-from odqa.prepared_component import Opened, PreparedComponent
-from odqa.progress import progress
-from odqa.readers.evidence import with_evidence
-from odqa.types import Answer, Hit, Passage, Query
+from odqa.encoders.seq2seq import Generated
+from odqa.interfaces import Cost
+from odqa.readers.generative import GenerativeConfig, GenerativeReader
+from odqa.types import Hit, Passage, Query
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
-
 _PLACES = ("question", "title", "text")
 
 
-class RagConfig(ModelConfig):
+class RagConfig(GenerativeConfig):
     """Parameters of both RAG readers."""
 
-    checkpoint: PathText = Field(
-        description="Folder, embedded:NAME or hub id of an encoder-decoder (BART, T5)."
-    )
     passages: int = Field(
         5, ge=1, le=100_000, description="How many of the best passages are read (K)."
     )
@@ -57,11 +45,6 @@ class RagConfig(ModelConfig):
     max_length: int = Field(
         300, ge=8, le=1_000_000, description="Tokens of this input; the rest is cut."
     )
-    max_answer_tokens: int = Field(
-        32, ge=1, le=1_000_000, description="Longest answer, its end included."
-    )
-    beams: int = Field(1, ge=1, le=100, description="Beams of the search; 1 is greedy.")
-    batch_size: int = Field(16, ge=1, le=65_536, description="Passages per forward pass.")
 
     @field_validator("input")
     @classmethod
@@ -79,18 +62,19 @@ class RagConfig(ModelConfig):
         return value
 
 
-class RagReader(Reader[RagConfig], PreparedComponent[RagConfig, Seq2Seq, None]):
+class RagReader(GenerativeReader[RagConfig]):
     """What both share; a subclass says how an answer's probability comes of its passages.
 
-    The score is log p(answer | question). Evidence is the first passage that holds the answer.
+    The score is log p(answer | question).
     """
 
     Config = RagConfig
-    representation = "all-to-all dynamic"
-    interaction = "all-to-all"
+    label = "RAG"
 
     @abstractmethod
-    def _best(self, states: list[list[Tensor]], priors: list[Tensor]) -> list[Generated]:
+    def _best(
+        self, states: Sequence[Sequence[Tensor]], priors: Sequence[Tensor]
+    ) -> list[Generated]:
         """One answer per question.
 
         Args:
@@ -98,22 +82,13 @@ class RagReader(Reader[RagConfig], PreparedComponent[RagConfig, Seq2Seq, None]):
             priors: question -> log p(z|x) [passages].
         """
 
-    def read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
-        answers = [Answer("", 0.0)] * len(questions)
-        answerable = [i for i, question_hits in enumerate(hits) if question_hits]
-        size = max(1, self.config.batch_size // self.config.passages)
-        starts = range(0, len(answerable), size)
-        for start in progress(starts, "RAG reads", len(starts), unit="batch"):
-            batch = answerable[start : start + size]
-            read = [hits[i][: self.config.passages] for i in batch]
-            found = self._read([questions[i] for i in batch], read)
-            for i, answer in zip(batch, found, strict=True):
-                answers[i] = answer
-        return answers
+    @abstractmethod
+    def _decodings(self, passages: int) -> int:
+        """How often a sequence is decoded over one of so many passages."""
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
         """Every passage encoded, and ``max_answer_tokens`` decoded over each by itself."""
-        rows = self._rows(question, self._passages(hits[: self.config.passages]))
+        rows = self._rows(question, self._passages(hits))
         new, gflop = self.config.max_answer_tokens, 0.0
         for row in rows:
             encoded = self._model.cost([len(row)], 0).gflop
@@ -124,43 +99,13 @@ class RagReader(Reader[RagConfig], PreparedComponent[RagConfig, Seq2Seq, None]):
             gflop += encoded + times * (decoded - encoded)
         return Cost(self._model.parameters, gflop)
 
-    def describe(self) -> dict[str, str]:
-        beams = self.config.beams
-        return {
-            **self._model.facts(),
-            "passages": str(self.config.passages),
-            "passage tokens (at most)": str(self.config.max_length),
-            "search": "greedy" if beams == 1 else f"{beams} beams",
-        }
+    def _text(self, question: str, passage: Passage) -> str:
+        return self.config.input.format(question=question, title=passage.title, text=passage.text)
 
-    @abstractmethod
-    def _decodings(self, passages: int) -> int:
-        """How often a sequence is decoded over one of so many passages."""
-
-    def _load(self, cache: Cache) -> Seq2Seq:
-        config = self.config
-        return load_seq2seq(
-            config.checkpoint,
-            cache,
-            max_length=config.max_length,
-            max_new=config.max_answer_tokens,
-            device=config.device,
-            precision=config.precision,
-        )
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
-
-    def _passages(self, hits: Sequence[Hit]) -> list[Passage]:
-        corpus = self._corpus
-        return [corpus.get(hit.passage_id) for hit in hits]
-
-    def _rows(self, question: Query, passages: Sequence[Passage]) -> list[list[int]]:
-        texts = [
-            self.config.input.format(question=question.text, title=p.title, text=p.text)
-            for p in passages
-        ]
-        return self._model.tokenise(texts, self.config.max_length)
+    def _generate(
+        self, states: Sequence[Sequence[Tensor]], hits: Sequence[Sequence[Hit]]
+    ) -> list[Generated]:
+        return self._best(states, [self._prior(question_hits) for question_hits in hits])
 
     def _prior(self, hits: Sequence[Hit]) -> Tensor:
         """log p(z|x) [passages], float32."""
@@ -169,26 +114,6 @@ class RagReader(Reader[RagConfig], PreparedComponent[RagConfig, Seq2Seq, None]):
         scores = torch.tensor([hit.score for hit in hits], dtype=torch.float64)
         prior = (self.config.score_scale * scores).log_softmax(0)
         return prior.to(self._model.device, torch.float32)
-
-    def _read(self, questions: Sequence[Query], hits: Sequence[Sequence[Hit]]) -> list[Answer]:
-        model = self._model
-        passages = [self._passages(question_hits) for question_hits in hits]
-        rows = [self._rows(*pair) for pair in zip(questions, passages, strict=True)]
-        flat = iter(model.encode([row for part in rows for row in part], self.config.batch_size))
-        states = [[next(flat) for _ in part] for part in rows]
-        found = self._best(states, [self._prior(question_hits) for question_hits in hits])
-        for question, one in zip(questions, found, strict=True):
-            if not math.isfinite(one.score):
-                raise CheckpointError(
-                    f"scores the answer to question '{question.id}' with no finite number (NaN or "
-                    "infinity)",
-                    where=self.config.checkpoint,
-                    cure=not_finite_cure(model.dtype),
-                )
-        return [
-            with_evidence(model.text(one.ids), one.score, read)
-            for one, read in zip(found, passages, strict=True)
-        ]
 
 
 class RagSequenceReader(RagReader):
@@ -204,7 +129,9 @@ class RagSequenceReader(RagReader):
         """The search, and at most as many scorings as all searches return."""
         return self.config.beams * (1 + passages)
 
-    def _best(self, states: list[list[Tensor]], priors: list[Tensor]) -> list[Generated]:
+    def _best(
+        self, states: Sequence[Sequence[Tensor]], priors: Sequence[Tensor]
+    ) -> list[Generated]:
         beams = self.config.beams
         flat = [state for part in states for state in part]
         proposed = iter(
@@ -222,7 +149,7 @@ class RagSequenceReader(RagReader):
         return out
 
     def _likelihoods(
-        self, states: list[Tensor], prior: Tensor, answers: list[list[int]]
+        self, states: Sequence[Tensor], prior: Tensor, answers: list[list[int]]
     ) -> list[float]:
         """log p(y|x) of every answer.
 
@@ -252,7 +179,9 @@ class RagTokenReader(RagReader):
     def _decodings(self, passages: int) -> int:
         return self.config.beams
 
-    def _best(self, states: list[list[Tensor]], priors: list[Tensor]) -> list[Generated]:
+    def _best(
+        self, states: Sequence[Sequence[Tensor]], priors: Sequence[Tensor]
+    ) -> list[Generated]:
         from odqa.encoders.marginal import Marginal
 
         flat = [state for part in states for state in part]

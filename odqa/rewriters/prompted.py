@@ -13,12 +13,11 @@ from odqa.generation.reasoning import without_reasoning
 from odqa.generation.templates import check_template, fill
 from odqa.interfaces import Cost, Rewriter, RewriterConfig
 from odqa.meters.usage import note_count
-from odqa.prepared_component import Opened, PreparedComponent
+from odqa.prepared_component import ModelComponent
 from odqa.types import Hit, Query
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-    from odqa.data.corpus import Corpus
 
 
 class PromptedRewriterConfig(RewriterConfig, LanguageModelConfig):
@@ -47,7 +46,7 @@ class PromptedRewriterConfig(RewriterConfig, LanguageModelConfig):
 P = TypeVar("P", bound=PromptedRewriterConfig, covariant=True)
 
 
-class PromptedRewriter(Rewriter[P], PreparedComponent[P, LanguageModel, None]):
+class PromptedRewriter(Rewriter[P], ModelComponent[P, LanguageModel]):
     """Asks a language model once for each question.
 
     Where it writes nothing that can be searched for, the question itself is, and that is counted.
@@ -87,6 +86,3 @@ class PromptedRewriter(Rewriter[P], PreparedComponent[P, LanguageModel, None]):
 
     def _load(self, cache: Cache) -> LanguageModel:
         return open_language_model(self.config, cache)
-
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[None]:
-        return Opened(None)
