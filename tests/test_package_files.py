@@ -11,7 +11,7 @@ import pytest
 
 from odqa import package_files
 from odqa.cache import Cache
-from odqa.checkpoints.embedded import EMBEDDED, delta_dir
+from odqa.checkpoints.embedded import EMBEDDED, model_dir
 from odqa.data.corpora import open_corpus
 from odqa.errors import EnvironmentProblem
 
@@ -50,10 +50,10 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["config.json", "delta.safetensors"])
 def test_a_flipped_bit_in_a_model_is_found_before_use(copy: Path, name: str) -> None:
-    assert delta_dir("colbert") == copy / "models" / "colbert"
+    assert model_dir("colbert") == copy / "models" / "colbert"
     flip(copy / "models" / "colbert" / name)
     with pytest.raises(EnvironmentProblem, match=f"{name}: is not the file that was shipped"):
-        delta_dir("colbert")
+        model_dir("colbert")
 
 
 def test_a_flipped_bit_in_the_data_is_found_before_use(copy: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
         )
     if model == "minilm":
         return base_model_dir()
-    folder = delta_dir(model)
+    folder = model_dir(model)
     if is_whole(folder):
         files = {file.name: checksums()[_listed(file)] for file in _data_files(folder)}
         return materialise_whole(folder, {"model": model, "files": files, "format": 1}, cache)
@@ -77,7 +77,7 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
     return materialise_delta(delta, identity, cache)
 
 
-def delta_dir(name: str) -> Path:
+def model_dir(name: str) -> Path:
     """Folder of what is shipped of a model: its change of the base model, or all of its weights.
 
     Raises:

@@ -140,14 +140,7 @@ def _layer(module: Module) -> LayerSettings:
 
 def _pooling(folder: Path) -> tuple[Pooling, bool]:
     """How token vectors become one, and whether the tokens of a prompt count."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise CheckpointError(
-            "the settings of its pooling are missing",
-            where=str(path),
-            cure="fetch the checkpoint again",
-        )
-    file = SettingsFile.read(path)
+    file = SettingsFile.read_module(folder / "config.json", "pooling")
     # The width is the encoder's whatever the file says.
     widths = ("word_embedding_dimension", "embedding_dimension")
     file.only((*widths, "pooling_mode", "include_prompt", *_OLD_MODES))

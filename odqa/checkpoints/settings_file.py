@@ -54,6 +54,19 @@ class SettingsFile:
         return cls(path, values)
 
     @classmethod
+    def read_module(cls, path: Path, what: str) -> SettingsFile:
+        """Of a file that a checkpoint cannot do without; ``what`` it is the settings of.
+
+        Raises:
+            CheckpointError: it is missing, not JSON, or not an object.
+        """
+        if not path.is_file():
+            raise CheckpointError(
+                f"the settings of its {what} are missing", where=str(path), cure=_AGAIN
+            )
+        return cls.read(path)
+
+    @classmethod
     def read_if_there(cls, path: Path) -> SettingsFile:
         """Of a file that may be absent; then without values."""
         return cls.read(path) if path.is_file() else cls(path, {})

@@ -96,13 +96,7 @@ def read_sparse_settings(folder: Path, name: str) -> SparseSettings:
 def _router(folder: Path, name: str) -> tuple[SparseRoute, SparseRoute]:
     """The routes of questions and of passages."""
     path = folder / ROUTER
-    if not path.is_file():
-        raise CheckpointError(
-            "the settings of its router are missing",
-            where=str(path),
-            cure="fetch the checkpoint again",
-        )
-    file = SettingsFile.read(path)
+    file = SettingsFile.read_module(path, "router")
     file.only(("types", "structure", "parameters"))
     parameters = SettingsFile(path, file.mapping("parameters") or {})
     parameters.only(("default_route", "allow_empty_key", "route_mappings"))
@@ -152,14 +146,7 @@ def _fills_masks(folder: Path) -> bool:
 
 
 def _pooling(folder: Path) -> tuple[str, str]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise CheckpointError(
-            "the settings of its pooling are missing",
-            where=str(path),
-            cure="fetch the checkpoint again",
-        )
-    file = SettingsFile.read(path)
+    file = SettingsFile.read_module(folder / "config.json", "pooling")
     # The width is the vocabulary's whatever the file says; a chunk is no part of the result.
     widths = ("embedding_dimension", "word_embedding_dimension")
     file.only((*widths, "pooling_strategy", "activation_function", "chunk_size"))

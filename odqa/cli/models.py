@@ -17,12 +17,12 @@ app = typer.Typer(help="The models that ship with odqa.", no_args_is_help=True)
 @app.command("list")
 def list_models() -> None:
     """Name, what it is, and whether this version ships it."""
-    from odqa.checkpoints.embedded import EMBEDDED, delta_dir
+    from odqa.checkpoints.embedded import EMBEDDED, model_dir
     from odqa.errors import CheckpointError
 
     for name, description in EMBEDDED.items():
         try:
-            size = sum(f.stat().st_size for f in delta_dir(name).iterdir()) / 1e6
+            size = sum(f.stat().st_size for f in model_dir(name).iterdir()) / 1e6
             state = f"{size:.1f} MB"
         except CheckpointError:
             state = "the base model" if name == "minilm" else "not shipped"

@@ -57,11 +57,11 @@ def teach(
     target = out or parsed_recipe.data.mined / f"teacher-{name}.run"
     sources = tuple(source or ("nq",))
     if score == "ranking":
-        from odqa.checkpoints.embedded import delta_dir
+        from odqa.checkpoints.embedded import model_dir
         from odqa.training.trainer.teacher_scores import write_teacher_scores
 
         embedded = weights.startswith("embedded:")
-        folder = delta_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
+        folder = model_dir(weights.removeprefix("embedded:")) if embedded else Path(weights)
         echo(write_teacher_scores(recipe, folder, target, depth, sources))
     else:
         from odqa.cache import Cache

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from odqa.bounds import PathText
 from odqa.encoders.flops import linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
+from odqa.encoders.late_interaction_config import LateInteractionConfig
 from odqa.explanation import Explanation
 from odqa.indexes.token_store import TokenStore, open_token_store
-from odqa.interfaces import Cost, ModelConfig, Ranker, RankerConfig, Stored
+from odqa.interfaces import Cost, Ranker, RankerConfig, Stored
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.progress import progress
 from odqa.rankers.alignment import alignment
@@ -33,34 +33,15 @@ if TYPE_CHECKING:
 _GROUP = 16
 
 
-class ColbertConfig(RankerConfig, ModelConfig):
+class ColbertConfig(RankerConfig, LateInteractionConfig):
     """Parameters of the ColBERT ranker."""
 
     #: Since version 0.1.0 its identity includes ``alpha``.
     later_fields = ()
 
-    checkpoint: PathText = Field(
-        "embedded:colbert",
-        description="Folder, embedded:NAME or hub id, in colbert-ai's format or PyLate's.",
-    )
-    query_maxlen: int | None = Field(
-        None,
-        ge=4,
-        le=1_000_000,
-        description="Tokens per question, [MASK] included; default: the checkpoint's.",
-    )
-    doc_maxlen: int | None = Field(
-        None,
-        ge=4,
-        le=1_000_000,
-        description="Tokens per passage, markers included; default: the checkpoint's.",
-    )
     store: Literal["offline", "online"] = Field(
         "offline",
         description="Encode all passages once and keep them (float16), or those asked for, anew.",
-    )
-    batch_size: int = Field(
-        32, ge=1, le=65_536, description="Questions, or passages of 128 tokens, per forward pass."
     )
 
 

@@ -38,10 +38,3 @@ class DrmmRanker(WordRanker[DrmmConfig]):
         from odqa.word_models.drmm import DrmmModel
 
         return DrmmModel.load(folder, name, device)
-
-    def describe(self) -> dict[str, str]:
-        from odqa.word_models.drmm import DrmmModel
-
-        model = self._model
-        assert isinstance(model, DrmmModel)
-        return {**super().describe(), "bins": str(model.settings.bins)}

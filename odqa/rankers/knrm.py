@@ -38,10 +38,3 @@ class KnrmRanker(WordRanker[KnrmConfig]):
         from odqa.word_models.knrm import KnrmModel
 
         return KnrmModel.load(folder, name, device)
-
-    def describe(self) -> dict[str, str]:
-        from odqa.word_models.knrm import KnrmModel
-
-        model = self._model
-        assert isinstance(model, KnrmModel)
-        return {**super().describe(), "kernels": str(len(model.settings.kernels))}

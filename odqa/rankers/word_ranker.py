@@ -90,6 +90,7 @@ class WordRanker(Ranker[C], ModelComponent[C, "MatchingModel"]):
         return {
             **device_facts(model.device, torch.float32),
             "vectors": f"{model.words.size:,} words × {model.dim}",
+            **model.facts(),
         }
 
     def _load(self, cache: Cache) -> MatchingModel:

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from odqa.bounds import PathText
 from odqa.cache.key import versioned
 from odqa.encoders.flops import linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
+from odqa.encoders.late_interaction_config import LateInteractionConfig
 from odqa.indexes.config import ExactTokens, ResidualTokens, TokenIndexConfig
 from odqa.indexes.maxsim_search import Scored, exact_maxsim
 from odqa.indexes.residual import ResidualIndex, build_residual_index, measure_recall
 from odqa.indexes.token_store import TokenStore, open_token_store
-from odqa.interfaces import Cost, ModelConfig, Retriever, StageConfig, Stored
+from odqa.interfaces import Cost, Retriever, StageConfig, Stored
 from odqa.prepared_component import Opened, PreparedComponent
 from odqa.types import Hit, Query
 
@@ -38,29 +38,10 @@ _SAMPLED, _FEWEST, _WORDS = 64, 4, 8
 _SAMPLED_TOKENS = 200_000_000
 
 
-class ColbertRetrieverConfig(StageConfig, ModelConfig):
+class ColbertRetrieverConfig(StageConfig, LateInteractionConfig):
     """Parameters of the ColBERT retriever."""
 
-    checkpoint: PathText = Field(
-        "embedded:colbert",
-        description="Folder, embedded:NAME or hub id, in colbert-ai's format or PyLate's.",
-    )
-    query_maxlen: int | None = Field(
-        None,
-        ge=4,
-        le=1_000_000,
-        description="Tokens per question, [MASK] included; default: the checkpoint's.",
-    )
-    doc_maxlen: int | None = Field(
-        None,
-        ge=4,
-        le=1_000_000,
-        description="Tokens per passage, markers included; default: the checkpoint's.",
-    )
     index: TokenIndexConfig = Field(ExactTokens(), description="How token vectors are searched.")
-    batch_size: int = Field(
-        32, ge=1, le=65_536, description="Questions, or passages of 128 tokens, per forward pass."
-    )
 
 
 class ColbertRetriever(

@@ -42,16 +42,10 @@ _CLASSES = {
 }
 
 
-def byte_tokenizer(family: str, vocabulary: int = 320) -> Any:
-    """A byte-level BPE tokenizer learnt on a few words, with the markers of a family.
+def trained_bpe(vocabulary: int, special: list[str], texts: list[str]) -> Any:
+    """A byte-level BPE tokenizer of tokenizers: any text has tokens and comes back from them."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2; T5 pads with 0 and begins decoding with it. Those of causal
-    models have no padding token, as GPT-2's.
-    """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<pad>", "<s>", "</s>"] if family == "t5" else ["<s>", "<pad>", "</s>"]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -61,7 +55,22 @@ def byte_tokenizer(family: str, vocabulary: int = 320) -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([WORDS, "true false relevant question passage"], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def byte_tokenizer(family: str, vocabulary: int = 320) -> Any:
+    """A byte-level BPE tokenizer learnt on a few words, with the markers of a family.
+
+    ``<s>`` 0, ``<pad>`` 1, ``</s>`` 2; T5 pads with 0 and begins decoding with it. Those of causal
+    models have no padding token, as GPT-2's.
+    """
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<pad>", "<s>", "</s>"] if family == "t5" else ["<s>", "<pad>", "</s>"]
+    texts = [WORDS, "true false relevant question passage"]
+    tokenizer = trained_bpe(vocabulary, special, texts)
     names = {"eos_token": "</s>"}
     if family in _TEMPLATES:
         single, pair = _TEMPLATES[family]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from odqa.testing.tiny_checkpoints import WORDS
+from odqa.testing.tiny_generators import trained_bpe
 
 #: A template with markers of its own, as chat models have.
 CHAT_TEMPLATE = (
@@ -65,20 +66,10 @@ def tiny_lm(
 
 
 def _tokenizer(chat_template: str | None) -> Any:
-    """Bytes and a few merges, so that any text has tokens and comes back from them."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<pad>", "<s>", "</s>"],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([f"{WORDS} Question: Answer: Yes No [1] [2]"] * 3, trainer)
+    texts = [f"{WORDS} Question: Answer: Yes No [1] [2]"] * 3
+    tokenizer = trained_bpe(400, ["<pad>", "<s>", "</s>"], texts)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
     )

@@ -134,6 +134,9 @@ class DrmmModel(MatchingModel):
         drmm.load_state_dict(tensors)
         return cls(words, table, idf, drmm, device)
 
+    def facts(self) -> dict[str, str]:
+        return {"bins": str(self.settings.bins)}
+
     def match_gflop(self, question: int, passage: int) -> float:
         """For each question word its two layers; counting is left out."""
         bins, hidden = self.settings.bins, self.settings.hidden

@@ -159,6 +159,9 @@ class KnrmModel(MatchingModel):
         knrm.load_state_dict(tensors)
         return cls(settings, words, table, knrm, device)
 
+    def facts(self) -> dict[str, str]:
+        return {"kernels": str(len(self.settings.kernels))}
+
     def match_gflop(self, question: int, passage: int) -> float:
         """Per kernel and pair five operations: two for the distance, its square, the exponential
         and the sum. Per kernel and question word a logarithm and a sum, and at the end two."""

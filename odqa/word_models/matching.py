@@ -48,6 +48,10 @@ class MatchingModel(ABC):
         """Scores [n] of word ids [1, q] and [n, p], with their cosines [n, q, p]."""
 
     @abstractmethod
+    def facts(self) -> dict[str, str]:
+        """Settings of its layers, for the report."""
+
+    @abstractmethod
     def match_gflop(self, question: int, passage: int) -> float:
         """GFLOP of scoring one passage once the cosines are known, by numbers of words."""
 

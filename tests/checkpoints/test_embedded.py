@@ -8,7 +8,7 @@ import pytest
 
 from odqa.cache import Cache
 from odqa.checkpoints.base_model import base_model_dir, file_sha256
-from odqa.checkpoints.embedded import EMBEDDED, delta_dir, materialise
+from odqa.checkpoints.embedded import EMBEDDED, materialise, model_dir
 from odqa.errors import CheckpointError
 
 
@@ -33,7 +33,7 @@ SHIPPED = [name for name in EMBEDDED if name != "minilm"]  # which is the base m
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_model_has_a_card_with_its_checksum(name: str) -> None:
-    folder = delta_dir(name)
+    folder = model_dir(name)
     (weights,) = folder.glob("*.safetensors")
     sha256 = file_sha256(weights)
     if weights.name == "delta.safetensors":
@@ -45,6 +45,6 @@ def test_every_shipped_model_has_a_card_with_its_checksum(name: str) -> None:
 
 def test_all_shipped_weights_together_are_small() -> None:
     total = sum(
-        path.stat().st_size for name in SHIPPED for path in delta_dir(name).glob("*.safetensors")
+        path.stat().st_size for name in SHIPPED for path in model_dir(name).glob("*.safetensors")
     )
     assert total < 60_000_000

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from odqa.cache import Cache
-from odqa.checkpoints.embedded import delta_dir, materialise
+from odqa.checkpoints.embedded import materialise, model_dir
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.checkpoints.trained import is_trained, materialise_trained, trained_models
 from odqa.cli.main import main
@@ -38,7 +38,7 @@ def run_of(folder: Path, *names: str) -> Path:
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
     for name in names:
-        shutil.copytree(delta_dir(name), folder / name)
+        shutil.copytree(model_dir(name), folder / name)
     (folder / "curve.json").write_text("[]")
     return folder
 
@@ -59,7 +59,7 @@ def test_other_weights_of_the_same_name_make_another_checkpoint(
     run = run_of(tmp_path / "run", "sentence")
     before = resolve_checkpoint(str(run), cache)
     shutil.rmtree(run / "sentence")
-    shutil.copytree(delta_dir("dpr-question"), run / "sentence")
+    shutil.copytree(model_dir("dpr-question"), run / "sentence")
     assert resolve_checkpoint(str(run), cache) != before
 
 

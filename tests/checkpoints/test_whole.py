@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from odqa import package_files
 from odqa.cache import Cache
-from odqa.checkpoints.embedded import delta_dir, materialise
+from odqa.checkpoints.embedded import materialise, model_dir
 from odqa.checkpoints.fingerprint import checkpoint_fingerprint
 from odqa.checkpoints.resolve import resolve_checkpoint
 from odqa.errors import CheckpointError, EnvironmentProblem
@@ -81,16 +81,16 @@ def test_a_flipped_bit_is_found_before_use(shipped: Path, tmp_path: Path, name: 
 
 
 def test_a_missing_or_an_added_file_is_found(shipped: Path) -> None:
-    assert delta_dir("tiny") == shipped
+    assert model_dir("tiny") == shipped
     (shipped / "generation_config.json").rename(shipped / "other.json")
     with pytest.raises(EnvironmentProblem, match=r"generation_config.json: cannot be read"):
-        delta_dir("tiny")
+        model_dir("tiny")
     (shipped / "generation_config.json").write_text((shipped / "other.json").read_text())
     with pytest.raises(EnvironmentProblem, match=r"other.json: is not the file"):
-        delta_dir("tiny")
+        model_dir("tiny")
 
 
 def test_a_folder_that_is_not_shipped(shipped: Path) -> None:
     (shipped / "config.json").unlink()
     with pytest.raises(CheckpointError, match="not shipped with this version"):
-        delta_dir("tiny")
+        model_dir("tiny")

@@ -97,19 +97,12 @@ def in_folder(named: NamedFile) -> Path | None:
 
 def in_hub_cache(named: NamedFile) -> Path | None:
     """The file in the hub's cache on this machine."""
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import errors
 
     try:
-        path = hf_hub_download(
-            str(named.place.hub),
-            str(named.file),
-            repo_type="dataset",
-            revision=named.place.revision,
-            local_files_only=True,
-        )
+        return _hub_file(named, local_files_only=True)
     except (errors.LocalEntryNotFoundError, OSError):
         return None
-    return Path(path)
 
 
 def in_own_cache(named: NamedFile, cache: Cache) -> Path | None:
@@ -176,18 +169,26 @@ def in_words(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
+def _hub_file(named: NamedFile, *, local_files_only: bool = False) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    path = hf_hub_download(
+        str(named.place.hub),
+        str(named.file),
+        repo_type="dataset",
+        revision=named.place.revision,
+        local_files_only=local_files_only,
+    )
+    return Path(path)
+
+
 def _from_hub(named: NamedFile) -> Path:
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import errors
 
     if not hub.reachable():
         raise _unreachable(named, "the Hugging Face hub cannot be reached")
     try:
-        path = hf_hub_download(
-            str(named.place.hub),
-            str(named.file),
-            repo_type="dataset",
-            revision=named.place.revision,
-        )
+        return _hub_file(named)
     except (
         errors.RepositoryNotFoundError,
         errors.RevisionNotFoundError,
@@ -197,7 +198,6 @@ def _from_hub(named: NamedFile) -> Path:
         raise DataError(what, where=named.url, cure=_put(named)) from None
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
         raise _unreachable(named, f"cannot be fetched ({type(error).__name__})") from None
-    return Path(path)
 
 
 def _from_server(named: NamedFile, cache: Cache) -> Path:

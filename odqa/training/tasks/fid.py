@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -22,11 +21,9 @@ from odqa.training.data.answer_spans import find_answers
 from odqa.training.data.instances import InstanceSchedule
 from odqa.training.data.lm_prompts import answer_in, cropped
 from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
-from odqa.training.model.card import write_whole_card
 from odqa.training.model.copying_t5 import start_copying
-from odqa.training.model.whole_model import train_byte_tokenizer, write_whole_model
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import Task, TrainedModel
+from odqa.training.tasks.whole_model import WholeModelTask
 from odqa.types import Passage
 
 
@@ -58,12 +55,11 @@ _LIMITS = (
 )
 
 
-class FidTask(Task):
+class FidTask(WholeModelTask):
     """A T5 with copying at the start; the checkpoint is chosen by held-out questions."""
 
     Settings = FidSettings
-    metric: ClassVar[str] = "nll"
-    smaller_is_better: ClassVar[bool] = True
+    limits = _LIMITS
 
     def build(self) -> nn.Module:
         import transformers
@@ -156,26 +152,9 @@ class FidTask(Task):
         answers = [t.strip() for t in self.tokenizer.batch_decode(out, skip_special_tokens=True)]
         return {"nll": loss, **answer_figures(answers, [row.question.answers for row in rows])}
 
-    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
-        return {self.recipe.name: TrainedModel(model.state_dict())}
-
-    def write(
-        self, folder: Path, name: str, trained: TrainedModel, curve: Sequence[Mapping[str, float]]
-    ) -> None:
-        """An ordinary checkpoint with its tokenizer and card; it changes no base model."""
-        model = self.build()
-        model.load_state_dict(dict(trained.tensors))
-        write_whole_model(folder, model, self.tokenizer)
-        write_whole_card(
-            folder, name, self.recipe, curve, self.metric, smaller_is_better=True, limits=_LIMITS
-        )
-
     @cached_property
     def tokenizer(self) -> Any:
-        """Learnt from the passages and the training questions."""
-        texts = [passage.full_text for passage in self.data.passages.values()]
-        texts += [row.question.text for rows in self.data.train.values() for row in rows]
-        return train_byte_tokenizer(texts, self.settings.vocabulary, of_encoder=True)
+        return self.train_tokenizer(of_encoder=True)
 
     def _stretch(self, gold: Passage, passage: Passage, answer: str, rng: random.Random) -> Passage:
         return cropped(passage, answer if passage.id == gold.id else "", self.settings.words, rng)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +15,9 @@ from torch import Tensor, nn
 from odqa.metrics.answers import answer_figures
 from odqa.training.data.lm_items import KINDS, Block, LmBlocks, tokenised
 from odqa.training.data.lm_prompts import PromptedText, answered, asked
-from odqa.training.model.card import write_whole_card
 from odqa.training.model.copying_lm import start_copying
-from odqa.training.model.whole_model import train_byte_tokenizer, write_whole_model
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import Task, TrainedModel
+from odqa.training.tasks.whole_model import WholeModelTask
 
 
 class LmSettings(Part):
@@ -60,12 +57,11 @@ _LIMITS = (
 )
 
 
-class LmTask(Task):
+class LmTask(WholeModelTask):
     """A GPT-2 with copying heads at the start; the checkpoint is chosen by held-out questions."""
 
     Settings = LmSettings
-    metric: ClassVar[str] = "nll"
-    smaller_is_better: ClassVar[bool] = True
+    limits = _LIMITS
 
     def build(self) -> nn.Module:
         import transformers
@@ -127,26 +123,9 @@ class LmTask(Task):
             **{f"{name} off": value for name, value in without.items()},
         }
 
-    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
-        return {self.recipe.name: TrainedModel(model.state_dict())}
-
-    def write(
-        self, folder: Path, name: str, trained: TrainedModel, curve: Sequence[Mapping[str, float]]
-    ) -> None:
-        """An ordinary checkpoint with its tokenizer and card; it changes no base model."""
-        model = self.build()
-        model.load_state_dict(dict(trained.tensors))
-        write_whole_model(folder, model, self.tokenizer)
-        write_whole_card(
-            folder, name, self.recipe, curve, self.metric, smaller_is_better=True, limits=_LIMITS
-        )
-
     @cached_property
     def tokenizer(self) -> Any:
-        """Learnt from the passages and the training questions."""
-        texts = [passage.full_text for passage in self.data.passages.values()]
-        texts += [row.question.text for rows in self.data.train.values() for row in rows]
-        tokenizer = train_byte_tokenizer(texts, self.settings.vocabulary)
+        tokenizer = self.train_tokenizer()
         tokenizer.model_max_length = self.settings.positions
         return tokenizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -39,9 +40,9 @@ class WordModelTask(RankingTask):
     )
     limits: ClassVar[tuple[str, ...]] = _LIMITS
 
+    @abstractmethod
     def model_settings(self) -> Mapping[str, Any]:
         """Content of the checkpoint's ``config.json``."""
-        raise NotImplementedError
 
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {"kind": self.kind, "settings": dict(self.model_settings())}
