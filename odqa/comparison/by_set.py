@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from odqa.comparison.verdict import SIGNIFICANT, deciding_metric
+from odqa.comparison.verdict import SIGNIFICANT, deciding_metric, listed
 from odqa.errors import RunError
 from odqa.html_view import html_table
 from odqa.metrics.rows import MetricRow
@@ -138,13 +138,15 @@ class BySet:
         settled = "no two pipelines change places significantly"
         everywhere = set.intersection(*map(set, self.best.values()))
         if everywhere:
-            name = next(pipeline for pipeline in self.values if pipeline in everywhere)
-            shares = [self.first[each][name] for each in self.tests]
+            names = [pipeline for pipeline in self.values if pipeline in everywhere]
+            if len(names) > 1:
+                return f"{listed(names)} share the best mean on every set, and {settled}."
+            shares = [self.first[each][names[0]] for each in self.tests]
             return (
-                f"{name} is the best on every set (first in {100 * min(shares):.0f} to "
+                f"{names[0]} is the best on every set (first in {100 * min(shares):.0f} to "
                 f"{100 * max(shares):.0f} % of resamples), and {settled}."
             )
-        bests = ", ".join(f"{' and '.join(best)} on {name}" for name, best in self.best.items())
+        bests = ", ".join(f"{listed(best)} on {name}" for name, best in self.best.items())
         return f"The best differs between sets ({bests}), but {settled}."
 
     @cached_property

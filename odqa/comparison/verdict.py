@@ -54,6 +54,12 @@ def deciding_metric(comparison: ComparisonData) -> str | None:
     return next((metric for metric in order if metric in measured), None)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def verdict(comparison: ComparisonData, metric: str | None = None) -> str:
     """Which pipeline is better, by how much, and the p-value, in one sentence."""
     metric = metric or deciding_metric(comparison)
@@ -77,7 +83,7 @@ def _best(comparison: ComparisonData, metric: str, cells: Mapping[str, Summary])
     tests = tests_for(comparison, metric)
     bases = [name for name in comparison.baselines if name in means and name not in equal]
     if len(equal) > 1:
-        names = " and ".join([", ".join(equal[:-1]), equal[-1]])
+        names = listed(equal)
         if not bases or comparison.baseline in equal:
             return f"{names} have the same {metric}, {means[best]:.3f}, {over}."
         return (

@@ -355,8 +355,9 @@ def _warn_of_korean(questions: QuestionSet) -> None:
     n = sum(any(map(_HANGUL.search, question.answers)) for question in questions)
     if n:
         _LOG.warning(
-            "%s: %d questions have answers in Korean; has_answer and what follows from it (oracle, "
-            "lost by) look for whole words, as DPR does, and miss one with a particle attached",
+            "%s: questions with answers in Korean: %d; has_answer and what follows from it "
+            "(oracle, lost by) look for whole words, as DPR does, and miss one with a particle "
+            "attached",
             questions.name,
             n,
         )

@@ -3,7 +3,7 @@
 ::
 
     grid:
-      retriever: [bm25, {type: sentence, checkpoint: "embedded:sentence"}]
+      retriever: [bm25, {type: sentence, checkpoint: "embedded:minilm"}]
       ranker: [null, {type: colbert, k: 20}, [{type: colbert, k: 20}, {type: cross_encoder, k: 10}]]
       ranker.k: [10, 20, 50]
 

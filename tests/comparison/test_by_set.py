@@ -113,6 +113,8 @@ def test_what_follows_for_the_order(comparison: Comparison) -> None:
     tied = changed(comparison, {"a": (9, 5), "b": (9, 6), "c": (8, 4)}).by_set()
     assert tied.best["A"] == (one, two)
     assert tied.conclusion().startswith(f"{two} is the best on every set")
+    shared = changed(comparison, {"a": (9, 6), "b": (9, 6), "c": (8, 4)}).by_set()
+    assert shared.conclusion().startswith(f"{one} and {two} share the best mean on every set, and")
     nothing = changed(comparison, {"a": (9, 5), "b": (9, 6), "c": (9, 4)}).by_set()
     assert nothing.rank_correlation["A", "B"] != nothing.rank_correlation["A", "B"]  # NaN
 

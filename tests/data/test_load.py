@@ -256,4 +256,4 @@ def test_answers_in_korean_are_reported(
     (folder / "my-dev.jsonl").write_text(lines, encoding="utf-8")
     load_dataset(config(), cache, folder)
     (line,) = caplog.messages
-    assert line.startswith("my-dev: 1 questions have answers in Korean; has_answer and")
+    assert line.startswith("my-dev: questions with answers in Korean: 1; has_answer and")
