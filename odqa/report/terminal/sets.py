@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Pipelines that come first less often than that are not named.
 _FREQUENT = 0.05
+#: Pipelines named for each set; of others the number is said.
+_NAMED = 3
 
 
 def set_lines(comparison: Comparison) -> list[str]:
@@ -58,9 +60,9 @@ def _p(value: float | None) -> str:
 
 
 def rank_text(table: BySet) -> str:
-    """``A and B 0.87 [0.60, 1.00]`` for every two sets."""
+    """``A and B 0.87 [0.60, 1.00]`` for every two sets; ``-`` where all pipelines are equal."""
     return ", ".join(
-        f"{a} and {b} {tau:.2f} [{low:.2f}, {high:.2f}]"
+        f"{a} and {b} {tau:.2f} [{low:.2f}, {high:.2f}]" if tau == tau else f"{a} and {b} -"
         for (a, b), tau in table.rank_correlation.items()
         for low, high in [table.rank_intervals[a, b]]
     )
@@ -74,5 +76,8 @@ def first_text(table: BySet) -> str:
             (item for item in shares.items() if item[1] >= _FREQUENT), key=lambda item: -item[1]
         )
         label = "macro average" if name == MACRO else name
-        parts.append(f"{label} {', '.join(f'{p} {share:.2f}' for p, share in frequent)}")
+        named = [f"{pipeline} {share:.2f}" for pipeline, share in frequent[:_NAMED]]
+        if others := len(frequent) - len(named):
+            named.append(f"{others} more")
+        parts.append(f"{label} {', '.join(named)}")
     return "; ".join(parts)
