@@ -110,4 +110,59 @@ class ResidualTokens(_Index):
     )
 
 
-TokenIndexConfig = Annotated[ExactTokens | ResidualTokens, Field(discriminator="type")]
+class PlaidTokens(_Index):
+    """colbert-ai's own PLAID (Santhanam et al. 2022), where that package is installed.
+
+    Keys are named as there; what is left open depends on the stage's ``k``, as in its ``Searcher``
+    (PLAID's table 2).
+    """
+
+    type: Literal["plaid"] = Field(
+        default="plaid", description="Approximate search by colbert-ai's PLAID."
+    )
+    nbits: Literal[1, 2, 4] = Field(2, description="Bits per number of a token vector.")
+    centroids: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Default: 16 times the root of the token count, rounded down to a power of 2.",
+    )
+    kmeans_niters: int = Field(4, ge=1, le=1_000, description="Iterations of k-means.")
+    seed: int = Field(
+        12_345, ge=0, le=2**32 - 1, description="Of the sample that the centroids are trained on."
+    )
+    # colbert-ai keeps 8 bytes on the stack for each cell of a question, as for `ndocs` below.
+    ncells: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Centroids visited per question token; default: 1, 2 or 4 by k.",
+    )
+    centroid_score_threshold: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Similarity to the question below which a centroid is left out of the first "
+        "estimate; default: 0.5, 0.45 or 0.4 by k.",
+    )
+    # 8 bytes for each passage that is scored, too: a million of them would end the process, since
+    # the stack usually ends at 8 MiB.
+    ndocs: int | None = Field(
+        None,
+        ge=4,
+        le=1_000_000,
+        description="Passages that are left after the first estimate, of which a quarter is scored "
+        "and can be found; default: 256, 1024 or 4096 by k, at least 4 k.",
+    )
+
+
+def plaid_defaults(k: int) -> tuple[int, float, int]:
+    """Centroids per question token, threshold and candidates for ``k`` hits (PLAID, table 2)."""
+    if k <= 10:
+        return 1, 0.5, 256
+    return (2, 0.45, 1024) if k <= 100 else (4, 0.4, max(4096, 4 * k))
+
+
+TokenIndexConfig = Annotated[
+    ExactTokens | ResidualTokens | PlaidTokens, Field(discriminator="type")
+]

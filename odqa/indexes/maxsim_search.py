@@ -62,7 +62,7 @@ def score_rows(query: np.ndarray, rows: np.ndarray, gather: Gather, similarity: 
     similarities = packed.astype(np.float64) @ query.T.astype(np.float64)
     starts = np.concatenate([[0], lengths.cumsum()[:-1]])
     sums = np.maximum.reduceat(similarities, starts, axis=0).sum(axis=1)
-    return _as_similarity(sums, len(query), similarity).astype(np.float32)
+    return as_similarity(sums, len(query), similarity).astype(np.float32)
 
 
 def best_scored(rows: np.ndarray, scores: np.ndarray, k: int) -> Scored:
@@ -74,7 +74,8 @@ def best_scored(rows: np.ndarray, scores: np.ndarray, k: int) -> Scored:
     return rows[order], scores[order]
 
 
-def _as_similarity(sums: np.ndarray, tokens: int, similarity: str) -> np.ndarray:
+def as_similarity(sums: np.ndarray, tokens: int, similarity: str) -> np.ndarray:
+    """Scores by ``cosine`` or ``l2`` of sums of cosines, [n], over so many question tokens."""
     # Between unit vectors the squared distance is 2 - 2 cos, so the nearest is the same token.
     return 2 * sums - 2 * tokens if similarity == "l2" else sums
 
@@ -92,7 +93,7 @@ def _search(store: TokenStore, queries: np.ndarray, k: int, similarity: str) -> 
             if len(rows) == len(store):
                 continue
             # Passages that were not fetched score at most this; could one tie with the k-th?
-            bound = _as_similarity(sums.min(), len(query), similarity)
+            bound = as_similarity(sums.min(), len(query), similarity)
             if bound >= best[1].min() - _TOLERANCE * len(query):
                 again.append(number)
         waiting, fetch = np.array(again, np.int64), 4 * fetch

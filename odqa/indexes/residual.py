@@ -2,38 +2,29 @@
 
 Santhanam et al. 2022, PLAID, section 4: passages that have a token near a question token's best
 centroids are estimated by their tokens' centroids alone, first those near the question, then all;
-the best are restored and scored by MaxSim. Beside the codec's files there are ``codes.npy`` (int32
-[tokens]), ``residuals.npy`` (uint8 [tokens, bytes]), ``offsets.npy`` and, for every centroid, the
-rows of the passages that have it: ``lists.npy`` with ``list_offsets.npy``.
+the best are restored and scored by MaxSim. The files are those of `odqa.indexes.compressed_files`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from odqa.cache.blocks import check_folder
 from odqa.encoders.flops import linear_gflop
-from odqa.errors import CacheError, ComponentError
-from odqa.indexes.config import ResidualTokens
-from odqa.indexes.faiss_threads import load_faiss, one_thread
-from odqa.indexes.maxsim_search import Scored, best_scored, exact_maxsim, score_rows
+from odqa.errors import ComponentError
+from odqa.indexes.compressed_files import CODEC, new_array, open_arrays, write_lists, write_recall
+from odqa.indexes.config import ResidualTokens, plaid_defaults
+from odqa.indexes.maxsim_search import Scored, best_scored, score_rows
 from odqa.indexes.residual_codec import ResidualCodec
+from odqa.indexes.token_centroids import train_centroids
 from odqa.indexes.token_store import TokenStore
 from odqa.progress import progress
 
-#: Most hits of a stage -> centroids per question token, threshold, candidates (PLAID, table 2).
-_DEFAULTS = ((10, 1, 0.5, 256), (100, 2, 0.45, 1024), (2**63, 4, 0.4, 4096))
 _BLOCK = 65_536
-_SEED, _ITERATIONS, _PER_CENTROID = 123, 4, 64
+_ITERATIONS, _PER_CENTROID = 4, 64
 _HELD_OUT, _HELD_OUT_SHARE = 50_000, 20
-_ARRAYS = ("centroids", "cutoffs", "values", "codes", "residuals", "offsets", "lists")
-_RECALL = "recall.json"
-_RECALL_AT = (10, 100)
 
 
 class ResidualIndex:
@@ -51,23 +42,10 @@ class ResidualIndex:
     """
 
     def __init__(self, folder: Path, config: ResidualTokens, k: int, similarity: str) -> None:
-        check_folder(folder)
-        try:
-            self._arrays = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r")
-                for name in (*_ARRAYS, "list_offsets")
-            }
-            recall = json.loads((folder / _RECALL).read_text(encoding="utf-8"))
-            #: Cut-off -> measured recall against exact search.
-            self.recall = {int(key): float(share) for key, share in recall.items()}
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise CacheError(
-                f"no readable index ({error})",
-                where=str(folder),
-                cure="delete the folder and run again",
-            ) from error
+        #: Cut-off -> measured recall against exact search.
+        self._arrays, self.recall = open_arrays(folder)
         self.config, self._k, self._similarity = config, k, similarity
-        self.codec = ResidualCodec(*(np.asarray(self._arrays[name]) for name in _ARRAYS[:3]))
+        self.codec = ResidualCodec(*(np.asarray(self._arrays[name]) for name in CODEC))
         self.offsets = np.asarray(self._arrays["offsets"])
 
     def __len__(self) -> int:
@@ -98,12 +76,22 @@ class ResidualIndex:
     def settings(self, k: int) -> tuple[int, float, int]:
         """Centroids per question token, threshold, and candidates, for ``k`` hits."""
         config, most = self.config, max(k, self._k)
-        _, probes, threshold, candidates = next(row for row in _DEFAULTS if most <= row[0])
+        probes, threshold, candidates = plaid_defaults(most)
         return (
             config.probes or probes,
             threshold if config.threshold is None else config.threshold,
-            config.candidates or max(candidates, 4 * most),
+            config.candidates or candidates,
         )
+
+    def facts(self) -> dict[str, str]:
+        """Its size and how it is searched for the stage's ``k``, for reports."""
+        probes, threshold, candidates = self.settings(self._k)
+        return {
+            "stored tokens": f"{self.tokens:,}",
+            "bits per number": str(self.codec.bits),
+            "centroids": f"{len(self.codec.centroids):,}",
+            "probes, threshold, candidates": f"{probes}, {threshold:g}, {candidates:,}",
+        }
 
     def gflop(self, query_tokens: int) -> float:
         """GFLOP of one question: all centroids, then MaxSim over the passages that are restored.
@@ -190,61 +178,19 @@ def build_residual_index(folder: Path, store: TokenStore, config: ResidualTokens
         )
     sample, held_out = _samples(store, count)
     codec = ResidualCodec.fit(_centroids(sample, count), held_out, config.bits)
-    codes = _array(folder, "codes", np.int32, (total,))
-    residuals = _array(folder, "residuals", np.uint8, (total, dim * config.bits // 8))
+    codes = new_array(folder, "codes", np.int32, (total,))
+    residuals = new_array(folder, "residuals", np.uint8, (total, dim * config.bits // 8))
     starts = range(0, total, _BLOCK)
     for start in progress(starts, "compressing token vectors", len(starts), unit="block"):
         part = slice(start, start + _BLOCK)
         codes[part], residuals[part] = codec.compress(store.vectors[part].astype(np.float32))
     codes.flush()
     residuals.flush()
-    for name, array in zip(_ARRAYS, (codec.centroids, codec.cutoffs, codec.values), strict=False):
+    for name, array in zip(CODEC, (codec.centroids, codec.cutoffs, codec.values), strict=True):
         np.save(folder / f"{name}.npy", array)
     np.save(folder / "offsets.npy", store.offsets)
-    _write_lists(folder, codes, store.offsets, count)
-    _write_recall(folder, {})
-
-
-def measure_recall(
-    folder: Path,
-    store: TokenStore,
-    config: ResidualTokens,
-    queries: np.ndarray,
-    own: np.ndarray,
-    similarity: str,
-) -> None:
-    """Share of the exact best passages that the index finds, into its folder, per cut-off.
-
-    Args:
-        folder: of the index.
-        store: what it was made of.
-        config: its parameters.
-        queries: float32 [n, q, dim].
-        own: int64 [n], the passage that each question was made of, which does not count.
-        similarity: ``cosine`` or ``l2``.
-    """
-    n = len(store)
-    cuts = sorted({min(k, n - 1) for k in _RECALL_AT} - {0})
-    recall = {}
-    true = exact_maxsim(store, queries, cuts[-1] + 1, similarity) if cuts else []
-    for k in cuts:
-        retrieved = ResidualIndex(folder, config, k + 1, similarity).search(queries, k + 1)
-        shared = [
-            len(_first(retrieved[i], k, own[i]) & _first(true[i], k, own[i]))
-            for i in range(len(own))
-        ]
-        recall[k] = sum(shared) / (k * len(own))
-    _write_recall(folder, recall)
-
-
-def _first(scored: Scored, k: int, own: int) -> set[int]:
-    rows, scores = scored
-    order = [row for row in rows[np.lexsort((rows, -scores))].tolist() if row != own]
-    return set(order[:k])
-
-
-def _write_recall(folder: Path, recall: Mapping[int, float]) -> None:
-    (folder / _RECALL).write_text(json.dumps(dict(recall)) + "\n", encoding="utf-8")
+    write_lists(folder, codes, store.offsets, count)
+    write_recall(folder, {})
 
 
 def _samples(store: TokenStore, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -262,25 +208,6 @@ def _samples(store: TokenStore, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _centroids(sample: np.ndarray, count: int) -> np.ndarray:
-    faiss: Any = load_faiss()
-    kmeans = faiss.Kmeans(
-        sample.shape[1], count, niter=_ITERATIONS, seed=_SEED, min_points_per_centroid=1
-    )
-    with one_thread():
-        kmeans.train(sample)
-    centroids = np.asarray(kmeans.centroids, np.float32).reshape(count, -1)
+    centroids = train_centroids(sample, count, _ITERATIONS)
     lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
     return np.asarray(centroids / np.maximum(lengths, 1e-12))
-
-
-def _write_lists(folder: Path, codes: np.ndarray, offsets: np.ndarray, count: int) -> None:
-    """For every centroid, the rows of the passages that have a token of it, rising."""
-    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    pairs = np.unique(codes.astype(np.int64) * len(offsets) + rows)
-    np.save(folder / "lists.npy", (pairs % len(offsets)).astype(np.int32))
-    starts = np.searchsorted(pairs, np.arange(count + 1) * len(offsets))
-    np.save(folder / "list_offsets.npy", starts.astype(np.int64))
-
-
-def _array(folder: Path, name: str, kind: type[np.generic], shape: tuple[int, ...]) -> Any:
-    return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, shape)

@@ -1,13 +1,13 @@
 """Late interaction over the whole corpus: MaxSim decides which passages are found.
 
 Khattab and Zaharia 2020, ColBERT, section 3.5 (end-to-end retrieval); Santhanam et al. 2022, PLAID
-(the compressed index). The exact search compares a question with every token of the corpus; it is
-what the compressed one is measured against, on a sample, when that is built.
+(the compressed indexes). The exact search compares a question with every token of the corpus; it is
+what a compressed one is measured against, on a sample, when that is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,13 @@ from odqa.cache.key import versioned
 from odqa.encoders.flops import linear_gflop
 from odqa.encoders.late_interaction import LateInteractionEncoder
 from odqa.encoders.late_interaction_config import LateInteractionConfig
-from odqa.indexes.config import ExactTokens, ResidualTokens, TokenIndexConfig
+from odqa.indexes.colbert_ai import colbert_ai_version, load_colbert_ai
+from odqa.indexes.config import ExactTokens, PlaidTokens, ResidualTokens, TokenIndexConfig
 from odqa.indexes.maxsim_search import Scored, exact_maxsim
-from odqa.indexes.residual import ResidualIndex, build_residual_index, measure_recall
+from odqa.indexes.plaid import PlaidIndex
+from odqa.indexes.plaid_build import build_plaid_index, check_width
+from odqa.indexes.residual import ResidualIndex, build_residual_index
+from odqa.indexes.token_recall import measure_recall
 from odqa.indexes.token_store import TokenStore, open_token_store
 from odqa.interfaces import Cost, Retriever, StageConfig, Stored
 from odqa.prepared_component import Opened, PreparedComponent
@@ -30,8 +34,12 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
     from odqa.data.corpus import Corpus
 
+CompressedIndex = ResidualIndex | PlaidIndex
+
 #: Raised whenever `odqa.indexes.residual` makes another index of the same vectors.
 _INDEX_VERSION = 1
+#: The same of `odqa.indexes.plaid_build`.
+_PLAID_VERSION = 1
 # Questions that recall is measured with: the first words of passages. Fewer where each of them is
 # compared with very many tokens.
 _SAMPLED, _FEWEST, _WORDS = 64, 4, 8
@@ -46,7 +54,7 @@ class ColbertRetrieverConfig(StageConfig, LateInteractionConfig):
 
 class ColbertRetriever(
     Retriever[ColbertRetrieverConfig],
-    PreparedComponent[ColbertRetrieverConfig, LateInteractionEncoder, TokenStore | ResidualIndex],
+    PreparedComponent[ColbertRetrieverConfig, LateInteractionEncoder, TokenStore | CompressedIndex],
 ):
     """Finds passages by MaxSim between question and passage token vectors.
 
@@ -63,10 +71,10 @@ class ColbertRetriever(
     def retrieve(self, queries: Sequence[Query], k: int) -> list[list[Hit]]:
         vectors = self._model.encode_queries([query.text for query in queries])
         self._model.check_finite(vectors, [query.id for query in queries], "question")
-        if isinstance(self._store, ResidualIndex):
-            scored = self._store.search(vectors, k)
-        else:
+        if isinstance(self._store, TokenStore):
             scored = exact_maxsim(self._store, vectors, k, self._model.settings.similarity)
+        else:
+            scored = self._store.search(vectors, k)
         return [self._hits(each, k) for each in scored]
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -79,10 +87,10 @@ class ColbertRetriever(
         encoding = encoder.gflop(tokens)
         if encoding is None:
             return Cost(parameters=encoder.parameters)
-        if isinstance(store, ResidualIndex):
-            search = store.gflop(tokens)
-        else:
+        if isinstance(store, TokenStore):
             search = linear_gflop(tokens, encoder.dim, len(store.vectors))
+        else:
+            search = store.gflop(tokens)
         return Cost(parameters=encoder.parameters, gflop=encoding + search)
 
     def describe(self) -> dict[str, str]:
@@ -92,15 +100,8 @@ class ColbertRetriever(
             facts["stored tokens"] = f"{len(store.vectors):,}"
             facts["passages cut off"] = f"{store.truncated:,} of {len(store):,}"
             return facts
-        probes, threshold, candidates = store.settings(self.config.k)
         facts |= {f"index recall@{k}": f"{share:.3f}" for k, share in store.recall.items()}
-        return {
-            **facts,
-            "stored tokens": f"{store.tokens:,}",
-            "bits per number": str(store.codec.bits),
-            "centroids": f"{len(store.codec.centroids):,}",
-            "probes, threshold, candidates": f"{probes}, {threshold:g}, {candidates:,}",
-        }
+        return {**facts, **store.facts()}
 
     def _load(self, cache: Cache) -> LateInteractionEncoder:
         config = self.config
@@ -113,27 +114,49 @@ class ColbertRetriever(
             batch_size=config.batch_size,
         )
         encoder.load(cache)
+        if isinstance(config.index, PlaidTokens):
+            # What is missing is said before anything is encoded.
+            check_width(encoder.dim, config.index)
+            load_colbert_ai(cache)
         return encoder
 
-    def _open(self, corpus: Corpus, cache: Cache) -> Opened[TokenStore | ResidualIndex]:
+    def _open(self, corpus: Corpus, cache: Cache) -> Opened[TokenStore | CompressedIndex]:
         index = self.config.index
         if isinstance(index, ExactTokens):
             store = open_token_store(self._model, corpus, cache, self.version)
             return Opened(store, (Stored("passage token vectors", store.bytes),))
         folder = self._compressed(index, corpus, cache)
-        opened = ResidualIndex(folder, index, self.config.k, self._model.settings.similarity)
+        opened = self._opened(folder, index, self.config.k)
         return Opened(opened, (Stored("compressed token vectors", cache.bytes(folder)),))
 
-    def _compressed(self, index: ResidualTokens, corpus: Corpus, cache: Cache) -> Path:
-        """The folder of the compressed index; the token store is needed to build it alone."""
+    def _opened(self, folder: Path, index: ResidualTokens | PlaidTokens, k: int) -> CompressedIndex:
+        similarity = self._model.settings.similarity
+        if isinstance(index, PlaidTokens):
+            return PlaidIndex(folder, index, k, similarity)
+        return ResidualIndex(folder, index, k, similarity)
+
+    def _compressed(
+        self, index: ResidualTokens | PlaidTokens, corpus: Corpus, cache: Cache
+    ) -> Path:
+        """The folder of a compressed index; the token store is needed to build it alone."""
         encoder = self._model
         similarity = encoder.settings.similarity
 
         def build(folder: Path) -> None:
             store = open_token_store(encoder, corpus, cache, self.version)
-            build_residual_index(folder, store, index)
+            if isinstance(index, PlaidTokens):
+                build_plaid_index(folder, store, index)
+            else:
+                build_residual_index(folder, store, index)
             queries, own = self._sample(corpus, len(store.vectors))
-            measure_recall(folder, store, index, queries, own, similarity)
+            measure_recall(
+                folder,
+                store,
+                lambda vectors, k: self._opened(folder, index, k).search(vectors, k),
+                queries,
+                own,
+                similarity,
+            )
 
         identity = {
             "component": "colbert",
@@ -143,7 +166,7 @@ class ColbertRetriever(
             "similarity": similarity,
             "corpus": corpus.fingerprint,
             "index": index.identity(),
-            **versioned(_INDEX_VERSION),
+            **_maker(index),
         }
         return cache.artifact("token-index", identity, build)
 
@@ -158,3 +181,10 @@ class ColbertRetriever(
         rows, scores = (part.tolist() for part in scored)
         hits = [Hit(i, score) for i, score in zip(self._corpus.ids(rows), scores, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage_id))[:k]
+
+
+def _maker(index: ResidualTokens | PlaidTokens) -> Mapping[str, object]:
+    """What made a compressed index, as a part of its identity."""
+    if isinstance(index, PlaidTokens):
+        return {"colbert-ai": colbert_ai_version(), **versioned(_PLAID_VERSION)}
+    return versioned(_INDEX_VERSION)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +10,9 @@ import pytest
 
 from odqa.cache import Cache
 from odqa.data.corpus import Corpus
-from odqa.errors import CacheError, ComponentError
-from odqa.indexes import residual
-from odqa.indexes.config import ExactTokens, ResidualTokens
+from odqa.errors import CacheError, ComponentError, EnvironmentProblem
+from odqa.indexes import colbert_ai, plaid_build, residual, token_recall
+from odqa.indexes.config import ExactTokens, PlaidTokens, ResidualTokens
 from odqa.indexes.maxsim_search import exact_maxsim
 from odqa.indexes.residual import ResidualIndex
 from odqa.rankers.colbert import ColbertConfig, ColbertRanker
@@ -30,6 +33,8 @@ PASSAGES = [Passage(f"p{i}", sentence(int(RNG.integers(8, 20))), sentence(2)) fo
 PASSAGES += [Passage("p3a", PASSAGES[3].text, PASSAGES[3].title)]
 QUESTIONS = [Question(f"q{i}", sentence(5)) for i in range(6)]
 COMPRESSED = ResidualTokens(bits=4, centroids=64)
+# 16 numbers: colbert-ai packs those with 2 bits each, not with 4.
+PLAID = PlaidTokens(nbits=2, centroids=64)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +203,8 @@ def test_recall_by_hand(corpus: Corpus, cache: Cache, checkpoint: str, tmp_path:
     queries, own = retriever._sample(corpus, 1)
     assert own.tolist() == list(range(61))
     similarity = retriever._model.settings.similarity
-    residual.measure_recall(tmp_path, store, index, queries, own, similarity)  # type: ignore[arg-type]
+    opened = ResidualIndex(tmp_path, index, 100, similarity)
+    token_recall.measure_recall(tmp_path, store, opened.search, queries, own, similarity)  # type: ignore[arg-type]
     opened = ResidualIndex(tmp_path, index, 100, similarity)
     exact = exact_maxsim(store, queries, 11, similarity)  # type: ignore[arg-type]
     shares = []
@@ -254,3 +260,108 @@ def test_bits_that_fill_no_byte(corpus: Corpus, cache: Cache, tmp_path: Path) ->
 def test_a_damaged_index(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="no readable index"):
         ResidualIndex(tmp_path, COMPRESSED, 10, "cosine")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_compiled")
+@pytest.mark.parametrize("size", [1, 7, 60])
+def test_the_contract_of_plaid(cache: Cache, checkpoint: str, size: int) -> None:
+    few = Corpus.from_passages(PASSAGES[:size])
+    retriever = ready(few, cache, checkpoint, index=PlaidTokens(nbits=1))
+    if size >= 5:
+        check_retriever(retriever, QUESTIONS, size)
+    for hits in retriever.retrieve(QUESTIONS, 1_000):
+        assert 0 < len(hits) <= size
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_compiled")
+def test_plaid_finds_nearly_what_exact_search_finds(
+    corpus: Corpus, cache: Cache, checkpoint: str
+) -> None:
+    exact = ready(corpus, cache, checkpoint).retrieve(QUESTIONS, 10)
+    retriever = ready(corpus, cache, checkpoint, index=PLAID)
+    pairs = zip(exact, retriever.retrieve(QUESTIONS, 10), strict=True)
+    assert np.mean([len(set(ids(a)) & set(ids(b))) for a, b in pairs]) >= 7
+    facts = retriever.describe()
+    assert 0.5 < float(facts["index recall@10"]) <= 1
+    assert (facts["index"], facts["bits per number"], facts["centroids"]) == ("plaid", "2", "64")
+    assert facts["ncells, centroid_score_threshold, ndocs"] == "2, 0.45, 1,024"
+    (stored,) = retriever.stored()
+    assert stored.name == "compressed token vectors"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_compiled")
+def test_the_cost_of_plaid_by_hand(corpus: Corpus, cache: Cache, checkpoint: str) -> None:
+    exact = ready(corpus, cache, checkpoint)
+    q, dim, tokens = 16, 16, len(exact._store.vectors)  # type: ignore[union-attr]
+    searching = 2 * q * dim * tokens / 1e9
+    encoder = exact.cost(QUESTIONS[0], []).gflop - searching  # type: ignore[operator]
+    index = PlaidTokens(nbits=2, centroids=64, ndocs=40)
+    # 64 centroids, and a quarter of 40 passages, each as long as passages are on average.
+    expected = encoder + 2 * q * dim * (64 + round(10 * tokens / 61)) / 1e9
+    retriever = ready(corpus, cache, checkpoint, index=index, k=5)
+    assert retriever.cost(QUESTIONS[0], []).gflop == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("colbert_ai_compiled")
+@pytest.mark.parametrize("step", ["write_lists", "write_recall"])
+def test_a_killed_build_of_plaid_leaves_nothing_half_written(
+    corpus: Corpus, tmp_path: Path, checkpoint: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    whole = Cache(tmp_path / "whole")
+    expected = ready(corpus, whole, checkpoint, index=PLAID).retrieve(QUESTIONS, 10)
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(plaid_build, step, killed)
+        ready(corpus, Cache(tmp_path / "cut"), checkpoint, index=PLAID)
+    folder = tmp_path / "cut" / "token-index"
+    assert {path.suffix for path in folder.iterdir()} <= {".partial", ".lock"}
+    resumed = Cache(tmp_path / "cut")
+    assert ready(corpus, resumed, checkpoint, index=PLAID).retrieve(QUESTIONS, 10) == expected
+    assert (resumed.hits, resumed.misses) == (1, 1), "the token store was whole"
+    (one,), (other,) = (
+        [path for path in (root / "token-index").iterdir() if path.is_dir()]
+        for root in (tmp_path / "whole", tmp_path / "cut")
+    )
+    for path in one.glob("*.npy"):
+        assert path.read_bytes() == (other / path.name).read_bytes()
+    again = Cache(tmp_path / "cut")
+    ready(corpus, again, checkpoint, index=PLAID, k=7)
+    assert (again.hits, again.misses) == (1, 0)
+
+
+def test_what_plaid_needs_is_said_before_anything_is_encoded(
+    corpus: Corpus, tmp_path: Path, checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(colbert_ai, "version", missing)
+    colbert_ai.colbert_ai.cache_clear()
+    with pytest.raises(EnvironmentProblem, match=r"colbert-ai is not installed.*type: residual"):
+        ready(corpus, Cache(tmp_path), checkpoint, index=PLAID)
+    with pytest.raises(ComponentError, match="16 wide: colbert-ai takes multiples of 32"):
+        ready(corpus, Cache(tmp_path), checkpoint, index=PlaidTokens(nbits=4))
+    assert not list(tmp_path.glob("token-store/*"))
+
+
+def test_specs_with_plaid_are_read_without_colbert_ai(tmp_path: Path) -> None:
+    spec = tmp_path / "plaid.yaml"
+    spec.write_text(
+        "name: plaid\nretriever: {type: colbert, checkpoint: some/encoder, index: {type: plaid}}\n"
+    )
+    code = (
+        "import sys, odqa, odqa.retrievers.colbert\n"
+        "from odqa.spec.pipeline import load_pipelines\n"
+        f"[spec] = load_pipelines([{str(spec)!r}])\n"
+        "assert spec.retriever.to_dict()['index'] == {'type': 'plaid'}, spec\n"
+        "assert not {'colbert', 'torch'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
