@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +30,7 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def colbert_ai_works() -> None:
     """Skips where colbert-ai cannot work, and only there: elsewhere its absence is a failure."""
     if int(version("transformers").split(".")[0]) >= 5:
@@ -39,18 +38,13 @@ def colbert_ai_works() -> None:
 
 
 @pytest.fixture(scope="session")
-def colbert_ai_compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """colbert-ai with its C++, compiled once for all processes; skips where that cannot be done."""
-    if int(version("transformers").split(".")[0]) >= 5:
-        pytest.skip("colbert-ai stops at transformers 4.57")
-    from torch.utils import cpp_extension
-
+def colbert_ai_compiled(colbert_ai_works: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """colbert-ai with its C++, compiled once for all processes; skips where a tool is missing."""
     from odqa.cache import Cache
-    from odqa.indexes.colbert_ai import load_colbert_ai
+    from odqa.indexes.colbert_ai import load_colbert_ai, missing_tool
 
-    compiler = str(cpp_extension.get_cxx_compiler())  # type: ignore[no-untyped-call]
-    if shutil.which(compiler) is None or not cpp_extension.is_ninja_available():
-        pytest.skip("no C++ compiler, or no ninja")
+    if tool := missing_tool():
+        pytest.skip(f"{tool} is missing")
     load_colbert_ai(Cache(tmp_path_factory.getbasetemp().parent))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from odqa.cache import Cache
+    from odqa.encoders.late_interaction_config import LateInteractionConfig
 
 
 class LateInteractionEncoder:
@@ -80,6 +81,20 @@ class LateInteractionEncoder:
         self._query_maxlen = query_maxlen
         self._doc_maxlen = doc_maxlen
         self._model: Any = None
+
+    @classmethod
+    def loaded(cls, config: LateInteractionConfig, cache: Cache) -> Self:
+        """The encoder that a stage's keys name; raises what `load` raises."""
+        encoder = cls(
+            config.checkpoint,
+            query_maxlen=config.query_maxlen,
+            doc_maxlen=config.doc_maxlen,
+            device=config.device,
+            precision=config.precision,
+            batch_size=config.batch_size,
+        )
+        encoder.load(cache)
+        return encoder
 
     def load(self, cache: Cache | None = None) -> None:
         """Read weights, tokenizer and settings; a second call does nothing.

@@ -136,20 +136,25 @@ def load_colbert_ai(cache: Cache) -> ColbertAi:
     return classes
 
 
-def _compile(folder: Path) -> None:
+def missing_tool() -> str | None:
+    """What compiling needs and is not installed: a C++ compiler or ninja."""
     from torch.utils import cpp_extension
 
     compiler = str(cpp_extension.get_cxx_compiler())  # type: ignore[no-untyped-call]
-    for tool, is_there in (
-        (f"a C++ compiler ({compiler})", shutil.which(compiler) is not None),
-        ("ninja", cpp_extension.is_ninja_available()),
-    ):
-        if not is_there:
-            raise EnvironmentProblem(
-                f"colbert-ai's C++ cannot be compiled: {tool} is missing",
-                where="index.type",
-                cure=f"install it, or {_ELSE}",
-            )
+    if shutil.which(compiler) is None:
+        return f"a C++ compiler ({compiler})"
+    return None if cpp_extension.is_ninja_available() else "ninja"
+
+
+def _compile(folder: Path) -> None:
+    from torch.utils import cpp_extension
+
+    if tool := missing_tool():
+        raise EnvironmentProblem(
+            f"colbert-ai's C++ cannot be compiled: {tool} is missing",
+            where="index.type",
+            cure=f"install it, or {_ELSE}",
+        )
     package = importlib.util.find_spec("colbert")
     assert package is not None and package.origin is not None, "it was imported"
     root, work = Path(package.origin).parent, folder / "work"

@@ -137,17 +137,7 @@ class ColbertRanker(
         return facts
 
     def _load(self, cache: Cache) -> LateInteractionEncoder:
-        config = self.config
-        encoder = LateInteractionEncoder(
-            config.checkpoint,
-            query_maxlen=config.query_maxlen,
-            doc_maxlen=config.doc_maxlen,
-            device=config.device,
-            precision=config.precision,
-            batch_size=config.batch_size,
-        )
-        encoder.load(cache)
-        return encoder
+        return LateInteractionEncoder.loaded(self.config, cache)
 
     def _open(self, corpus: Corpus, cache: Cache) -> Opened[TokenStore | None]:
         if self.config.store == "online":

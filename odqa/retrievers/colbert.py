@@ -104,19 +104,10 @@ class ColbertRetriever(
         return {**facts, **store.facts()}
 
     def _load(self, cache: Cache) -> LateInteractionEncoder:
-        config = self.config
-        encoder = LateInteractionEncoder(
-            config.checkpoint,
-            query_maxlen=config.query_maxlen,
-            doc_maxlen=config.doc_maxlen,
-            device=config.device,
-            precision=config.precision,
-            batch_size=config.batch_size,
-        )
-        encoder.load(cache)
-        if isinstance(config.index, PlaidTokens):
+        encoder, index = LateInteractionEncoder.loaded(self.config, cache), self.config.index
+        if isinstance(index, PlaidTokens):
             # What is missing is said before anything is encoded.
-            check_width(encoder.dim, config.index)
+            check_width(encoder.dim, index)
             load_colbert_ai(cache)
         return encoder
 
