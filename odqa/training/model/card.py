@@ -23,6 +23,7 @@ _LIMITS = (
     "is named above: a working default and a fair object of comparison, not a strong model.",
     "Six layers of width 384: the size of the base model bounds what it can do.",
 )
+_HELD_OUT = "Held-out figures ({} questions cut from the training part)"
 _LOW_RANK = (
     "low-rank change (rank {r}, alpha {alpha:g}) of all linear layers of all-MiniLM-L6-v2, new "
     "layers whole; stored in float16"
@@ -53,16 +54,19 @@ def write_card(
         limits: what to know before using it.
     """
     folds = recipe.data.folds
+    steps = recipe.optim.steps
     best = max(curve, key=lambda row: row.get(metric, float("-inf")), default={})
     kept = f"the kept checkpoint is the one with the best held-out {metric}: step "
-    kept = f"at most {recipe.optim.steps} steps of {{}} questions; {kept}{int(best.get('step', 0))}"
-    title = f"Held-out figures ({recipe.data.held_out} questions cut from the training part)"
+    kept = f"at most {steps} steps of {{}} questions; {kept}{int(best.get('step', 0))}"
+    title = _HELD_OUT.format(recipe.data.held_out)
     if folds:
         kept = (
-            f"{recipe.optim.steps} steps of {{}} questions, the fewest that {folds} folds do not "
+            f"{steps} steps of {{}} questions, the fewest that {folds} folds do not "
             f"tell from the best by {metric}; trained on all questions"
         )
         title = f"Cross-validated figures (mean and standard error over {folds} folds)"
+    elif not _is_chosen(recipe):
+        kept = f"{steps} steps of {{}} questions; none was held out, the last step is kept"
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
     optim, lora = recipe.optim, recipe.lora
     stored = weights or _LOW_RANK.format(r=lora.r, alpha=lora.alpha)
@@ -80,9 +84,7 @@ def write_card(
         f"- {stored}",
         f"- {kept.format(optim.batch * optim.accumulate)}",
         "",
-        f"## {title}",
-        *_table(curve),
-        "",
+        *([f"## {title}", *_table(curve), ""] if _is_chosen(recipe) else []),
         *(["## Measured", *measurements, ""] if measurements else []),
         "## Limits",
         *(f"- {line}" for line in limits),
@@ -115,6 +117,10 @@ def write_whole_card(
     sign = -1.0 if smaller_is_better else 1.0
     rows = [row for row in curve if metric in row]
     best = max(rows, key=lambda row: sign * row[metric], default={})
+    kept = f"the kept checkpoint is the one with the best held-out {metric}: step "
+    kept += str(int(best.get("step", 0)))
+    if not _is_chosen(recipe):
+        kept = "none was held out, the last step is kept"
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     weights, optim = folder / "model.safetensors", recipe.optim
     lines = [
@@ -129,17 +135,19 @@ def write_whole_card(
         "## How",
         f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
         f"- from scratch, {optim.steps} steps of {optim.batch * optim.accumulate} items at most; "
-        f"the kept checkpoint is the one with the best held-out {metric}: step "
-        f"{int(best.get('step', 0))}",
+        f"{kept}",
         "",
-        f"## Held-out figures ({recipe.data.held_out} questions cut from the training part)",
-        *_table(curve),
-        "",
+        *([f"## {_HELD_OUT.format(recipe.data.held_out)}", *_table(curve), ""] if rows else []),
         "## Limits",
         *(f"- {line}" for line in limits),
         "",
     ]
     (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _is_chosen(recipe: Recipe) -> bool:
+    """Whether figures of questions that were set apart say which step is kept."""
+    return recipe.data.folds is not None or recipe.data.validates
 
 
 def _sources(recipe: Recipe) -> list[str]:
@@ -172,14 +180,13 @@ def _stages(recipe: Recipe) -> list[str]:
     if (share := recipe.lora.keep) != 1.0:
         lines.append(f"- {share:g} of the low-rank change is kept (WiSE-FT)")
     if prior := recipe.settings.get("prior"):
-        lines.append(
-            f"- learnt, and its checkpoint chosen, beside {prior:g} times the retriever's score"
-        )
+        chosen = ", and its checkpoint chosen," if _is_chosen(recipe) else ""
+        lines.append(f"- learnt{chosen} beside {prior:g} times the retriever's score")
     if weight := recipe.settings.get("head_alone"):
-        lines.append(
-            f"- the head learnt to rank by itself (weight {weight:g}), and together with "
-            f"{recipe.settings['similarity']:g} times the cosine of mean encodings"
-        )
+        line = f"- the head learnt to rank by itself (weight {weight:g})"
+        if similarity := recipe.settings["similarity"]:
+            line += f", and together with {similarity:g} times the cosine of mean encodings"
+        lines.append(line)
     return lines
 
 

@@ -1,4 +1,8 @@
-"""RETRO ranker: listwise loss over the gold passage and hard negatives, and a teacher's order."""
+"""RETRO ranker: listwise loss over the gold passage and hard negatives, and a teacher's order.
+
+With a ``prior`` the model learns what the retriever's score does not say, for a ranker whose
+``alpha`` is that prior.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,12 @@ from odqa.retro.rank.similarity import (
     encode_questions,
     similarities,
 )
-from odqa.training.data.instances import InstanceSchedule, TrainingInstance, stack_teacher_scores
+from odqa.training.data.instances import (
+    InstanceSchedule,
+    TrainingInstance,
+    stack_retriever_scores,
+    stack_teacher_scores,
+)
 from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.model.lora import RETRO_LAYERS, attach, extract
 from odqa.training.recipes import Part
@@ -75,9 +84,10 @@ class RetroRankerSettings(Part):
     head_alone: float = Field(
         0.0,
         ge=0,
-        description="Weight of a loss on the head without the similarity, beside which it would "
-        "learn only what that leaves over.",
+        description="Weight of a loss on the head without similarity and prior, beside which it "
+        "would learn only what those leave over.",
     )
+    prior: float = Field(0.0, ge=0, description="Weight of the retriever's score beside the score.")
     distillation: float = Field(1.0, ge=0, description="Weight of the teacher's order.")
     temperature: float = Field(1.0, gt=0, description="Divides the teacher's scores.")
     evaluated: int = Field(
@@ -110,22 +120,23 @@ class RetroRankerTask(CandidateRankingTask):
         questions = [instance.question.text for instance in items]
         batch = self._batch(questions, [instance.texts for instance in items])
         batch["teacher_scores"] = stack_teacher_scores(items)
+        batch["retriever_scores"] = stack_retriever_scores(items)
         return batch
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         settings: RetroRankerSettings = self.settings
         head, similar = self._scores(model, batch)
-        scores = head + similar
+        scores = head + similar + settings.prior * batch["retriever_scores"]
         distilled = distillation(scores, batch["teacher_scores"], settings.temperature)
         loss = listwise(scores) + settings.distillation * distilled
         return loss + settings.head_alone * listwise(head) if settings.head_alone else loss
 
     def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits of one question in the order of the model's scores."""
+        """Hits of one question in the order of score + prior × the retriever's score."""
         return self._orders(model, labelled.question, hits)[0]
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures of the score, and of the head alone if the score has other terms."""
+        """Figures of score and prior, and of the head alone where there are other terms."""
         depth: int = self.settings.evaluated
         by_score: dict[str, list[Hit]] = {}
         by_head: dict[str, list[Hit]] = {}
@@ -134,14 +145,14 @@ class RetroRankerTask(CandidateRankingTask):
             hits = self.data.candidates[question.id][:depth]
             by_score[question.id], by_head[question.id] = self._orders(model, question, hits)
         figures = self.figures(by_score)
-        if self.settings.similarity:
+        if self.settings.similarity or self.settings.prior:
             figures |= {f"head {name}": value for name, value in self.figures(by_head).items()}
         return figures
 
     def _orders(
         self, model: nn.Module, question: Question, hits: Sequence[Hit]
     ) -> tuple[list[Hit], list[Hit]]:
-        """Hits by the score, and by the score of the head alone."""
+        """Hits by score and prior, and by the score of the head alone."""
         texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
         # Like lengths together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
@@ -151,7 +162,8 @@ class RetroRankerTask(CandidateRankingTask):
             part = order[start : start + self.settings.per_forward]
             batch = self._batch([question.text], [[texts[i] for i in part]])
             head, similar = self._scores(model, batch)
-            for ranked, scores in ((by_score, head + similar), (by_head, head)):
+            prior = self.settings.prior * torch.tensor([hits[i].score for i in part])
+            for ranked, scores in ((by_score, head + similar + prior), (by_head, head)):
                 ranked += [
                     Hit(hits[i].passage_id, score)
                     for i, score in zip(part, scores[0].tolist(), strict=True)

@@ -86,3 +86,21 @@ def test_a_card_tells_what_folds_have_chosen_and_how_far_they_are_apart(tmp_path
     assert "## Cross-validated figures (mean and standard error over 3 folds)" in card
     assert "| step | MRR@10 |\n|---|---|\n| 0 | 0.500 ± 0.010 |\n| 8 | 0.600 |" in card
     assert "0.5 of the low-rank change is kept" in card
+
+
+def test_a_card_of_a_training_that_holds_nothing_out_names_no_held_out_figures(
+    tmp_path: Path,
+) -> None:
+    recipe = _recipe(
+        DataPart(root=NOWHERE, corpus=NOWHERE, held_out=0),
+        name="retro",
+        task="retro-ranker",
+        settings={"prior": 20.0, "head_alone": 1.0, "similarity": 0.0},
+    )
+    write_delta(tmp_path, {"a": torch.ones(1)}, {"kind": "retro"})
+    write_card(tmp_path, "retro", recipe, [], "MRR@10")
+    card = (tmp_path / "card.md").read_text("utf-8")
+    assert "- 8 steps of 2 questions; none was held out, the last step is kept\n\n## Limits" in card
+    assert "- learnt beside 20 times the retriever's score" in card
+    assert "- the head learnt to rank by itself (weight 1)\n" in card
+    assert "eld-out" not in card

@@ -175,6 +175,29 @@ def test_the_head_alone_has_a_loss_of_its_own(trained: tuple[RetroRankerTask, nn
     assert losses[0.5, 20.0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_prior_is_added_to_the_loss_and_to_the_order(
+    trained: tuple[RetroRankerTask, nn.Module],
+) -> None:
+    """As a ranker with ``alpha`` adds it; the loss of the head alone stays without it."""
+    plain, beside = make(head_alone=0.5), make(head_alone=0.5, prior=20.0)
+    hits = [Hit(hit.passage_id, 0.1 * i) for i, hit in enumerate(HITS)]
+    with torch.no_grad():
+        before = {h.passage_id: h.score for h in plain.rank(trained[1], TRAIN[0], hits)}
+        after = beside.rank(trained[1], TRAIN[0], hits)
+        _, by_head = beside._orders(trained[1], TRAIN[0].question, hits)
+        assert by_head == plain._orders(trained[1], TRAIN[0].question, hits)[1]
+        expected = {h.passage_id: before[h.passage_id] + 20 * h.score for h in hits}
+        assert {h.passage_id: h.score for h in after} == pytest.approx(expected, abs=1e-4)
+        assert [h.score for h in after] == sorted((h.score for h in after), reverse=True)
+
+        items = batch(beside)
+        head, similar = beside._scores(trained[1], items)
+        scores = head + similar + 20 * items["retriever_scores"]
+        loss = torch.nn.functional.cross_entropy(scores, torch.zeros(2, dtype=torch.long))
+        loss += 0.5 * torch.nn.functional.cross_entropy(head, torch.zeros(2, dtype=torch.long))
+        assert beside.loss(trained[1], items).item() == pytest.approx(loss.item(), rel=1e-5)
+
+
 def test_unconditioned_encodings_do_not_depend_on_the_question() -> None:
     from odqa.retro.model.model import RetroModel
 
