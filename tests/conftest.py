@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from odqa.cache import Cache
     from odqa.comparison.result import Comparison
 
 # Two threads per test process fight each other under xdist; one is faster in sum.
@@ -46,6 +48,16 @@ def colbert_ai_compiled(colbert_ai_works: None, tmp_path_factory: pytest.TempPat
     if tool := missing_tool():
         pytest.skip(f"{tool} is missing")
     load_colbert_ai(Cache(tmp_path_factory.getbasetemp().parent))
+
+
+@pytest.fixture(scope="module")
+def cache_of_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
+    """A cache for whole models, gone with its module: each embedded one takes 90 MB there."""
+    from odqa.cache import Cache
+
+    folder = tmp_path_factory.mktemp("models")
+    yield Cache(folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -66,8 +66,8 @@ TOLERANCE, WITHOUT_MODEL = 1e-3, 1e-5
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("cache"))
+def cache(cache_of_models: Cache) -> Cache:
+    return cache_of_models
 
 
 @pytest.fixture(scope="module")

@@ -183,12 +183,13 @@ def answer_changes(before: Comparison, after: Comparison) -> dict[str, int]:
 def environment_changes(
     before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:
-    """Differences of code, packages and machine between two manifests: key, before, after.
+    """Differences of code, packages, machine and checkpoints of two manifests: key, before, after.
 
     Manifests of earlier versions lack some keys; only those they have are compared.
     """
+    parts = (*_ENVIRONMENT, "sources") if "sources" in before else _ENVIRONMENT
     old, new = (
-        dict(_flat({key: manifest[key] for key in _ENVIRONMENT if key in manifest}))
+        dict(_flat({key: manifest[key] for key in parts if key in manifest}))
         for manifest in (before, after)
     )
     keys = dict.fromkeys((*old, *new) if "settings" in before else old)

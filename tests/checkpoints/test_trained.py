@@ -29,8 +29,8 @@ PASSAGES = [Passage("a", "A poem of the river."), Passage("b", "A king built it.
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("cache"))
+def cache(cache_of_models: Cache) -> Cache:
+    return cache_of_models
 
 
 def run_of(folder: Path, *names: str) -> Path:

@@ -16,7 +16,7 @@ from odqa.training.load_recipe import load_recipe
 RECIPES = Path(__file__).resolve().parents[2] / "eval" / "recipes"
 
 
-def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_go_beside_the_mined_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     paths: list[Path] = []
 
     def write(*values: Any) -> Path:
@@ -30,8 +30,8 @@ def test_scores_go_where_the_recipes_of_pupils_look(monkeypatch: pytest.MonkeyPa
         with pytest.raises(SystemExit) as caught:
             main()
         assert not caught.value.code
-    pupil = load_recipe(RECIPES / "sentence.yaml").data
-    assert paths == [pupil.mined / run for run in pupil.teacher]
+    mined = load_recipe(RECIPES / "retro.yaml").data.mined
+    assert paths == [mined / "teacher-cross-encoder.run", mined / "teacher-retro.run"]
 
 
 def test_a_readers_scores_go_where_the_recipes_of_pupils_look(

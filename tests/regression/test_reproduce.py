@@ -100,6 +100,12 @@ def test_what_differs_of_the_environment_is_told() -> None:
         ("versions.torch", "2.6", "2.7"),
         ("versions.scipy", None, "1.13"),
     ]
+    # Of checkpoints that changed, where the run's folder names their contents.
+    sources = {"embedded:colbert": {"content": "a1"}, "embedded:reader": {"content": "c3"}}
+    then = {**new, "sources": sources}
+    now = {**new, "sources": {**sources, "embedded:colbert": {"content": "b2"}}}
+    assert environment_changes(then, now) == [("sources.embedded:colbert.content", "a1", "b2")]
+    assert environment_changes(new, now) == []
     # A folder of an earlier version lists a few packages only.
     del old["settings"]
     assert ("versions.scipy", None, "1.13") not in environment_changes(old, new)
