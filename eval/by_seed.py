@@ -8,7 +8,8 @@ one of its weights. One row a system, metric and question set (``macro``: their 
 - ``difference`` from ``--base`` (a pipeline or a NAME; by default the first run's baseline), its
   95 % interval by resampled questions, and p by sign flips, each by itself.
 
-A system that several runs share must have the same values in all; it is written once.
+All runs ask the same questions. A pipeline that several share has the same values in all and is
+written once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from odqa.comparison.by_set import MACRO
+from odqa.comparison.data import ComparisonData
 from odqa.comparison.folder import load
 from odqa.comparison.table import tested_metrics
 from odqa.metrics.statistics.macro import macro_interval, macro_mean, macro_p
@@ -35,26 +37,39 @@ _REPETITION = re.compile(r"(.+)-\d+")
 
 
 def read(folders: Sequence[Path]) -> tuple[str, dict[str, dict[str, BySeed]]]:
-    """The first run's baseline, and metric -> system -> values of all runs."""
-    base, rows = "", dict[str, dict[str, dict[str, dict[str, list[float]]]]]()
-    for folder in folders:
-        comparison = load(folder)
-        base = base or comparison.baselines[0]
-        sets = comparison.sets or {"all": [question.id for question in comparison.questions]}
+    """The first run's baseline, and metric -> system -> values of all runs.
+
+    Raises:
+        SystemExit: runs with other questions, or a pipeline whose values differ between them.
+    """
+    comparisons = {folder: load(folder) for folder in folders}
+    first = comparisons[folders[0]]
+    sets = _sets(first)
+    metrics: dict[str, dict[str, dict[str, BySeed]]] = {}
+    for folder, comparison in comparisons.items():
+        if _sets(comparison) != sets:
+            raise SystemExit(f"{folder}: has other questions than {folders[0]}")
         for metric in tested_metrics(comparison):
             for name in comparison.pipelines:
                 values = comparison.values(name, metric)
-                by_set = {key: [values[each] for each in ids] for key, ids in sets.items()}
-                kept = rows.setdefault(metric, {}).setdefault(_system(name), {})
-                if kept.setdefault(name, by_set) != by_set:
+                by_set = {
+                    key: np.array([[values[each] for each in ids]]) for key, ids in sets.items()
+                }
+                runs = metrics.setdefault(metric, {}).setdefault(_system(name), {})
+                if any((runs.setdefault(name, by_set)[key] != by_set[key]).any() for key in sets):
                     raise SystemExit(f"{folder}: {name} has other values than in an earlier run")
-    return base, {
+    return first.baselines[0], {
         metric: {
-            system: {key: np.array([run[key] for run in runs.values()]) for key in sets}
+            system: {key: np.concatenate([run[key] for run in runs.values()]) for key in sets}
             for system, runs in systems.items()
         }
-        for metric, systems in rows.items()
+        for metric, systems in metrics.items()
     }
+
+
+def _sets(comparison: ComparisonData) -> Mapping[str, Sequence[str]]:
+    """Question ids by set; of a comparison with one set ``all`` of them."""
+    return comparison.sets or {"all": [question.id for question in comparison.questions]}
 
 
 def _system(pipeline: str) -> str:
@@ -63,23 +78,18 @@ def _system(pipeline: str) -> str:
 
 
 def system_rows(system: BySeed, base: BySeed | None) -> list[dict[str, object]]:
-    """One row a set, and one for their average where there are several."""
+    """One row a set, and one for their average where there are several; no base, no difference."""
     rows: list[dict[str, object]] = []
     for name in (*system, MACRO) if len(system) > 1 else tuple(system):
-        chosen = [system[key] for key in system if name in (key, MACRO)]
-        by_seed = [macro_mean(values) for values in zip(*chosen, strict=True)]
-        row: dict[str, object] = {"set": name, "seeds": len(by_seed)}
-        row |= {"mean": macro_mean([by_seed])}
-        row |= {"spread": stdev(by_seed) if len(by_seed) > 1 else None}
+        keys = list(system) if name == MACRO else [name]
+        means = [macro_mean(values) for values in zip(*map(system.__getitem__, keys), strict=True)]
+        row: dict[str, object] = {"set": name, "seeds": len(means), "mean": macro_mean([means])}
+        row["spread"] = stdev(means) if len(means) > 1 else None
         if base is not None:
-            differences = [
-                system[key].mean(axis=0) - base[key].mean(axis=0)
-                for key in system
-                if name in (key, MACRO)
-            ]
+            differences = [system[key].mean(axis=0) - base[key].mean(axis=0) for key in keys]
             low, high = macro_interval(differences)
             row |= {"difference": macro_mean(differences), "low": low, "high": high}
-            row |= {"p": macro_p(differences)}
+            row["p"] = macro_p(differences)
         rows.append(row)
     return rows
 

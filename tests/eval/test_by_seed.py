@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from eval import by_seed
+from odqa.metrics.statistics.macro import macro_interval
 
 SYSTEM = {
     "nq": np.array([[1.0, 1.0], [1.0, 0.0]]),
@@ -25,7 +26,8 @@ def test_means_spread_and_differences_by_hand() -> None:
     assert nq["spread"] == web["spread"] == pytest.approx(0.5 / 2**0.5)
     assert macro["spread"] == 0.0
     assert (nq["difference"], web["difference"], macro["difference"]) == (0.25, 0.0, 0.125)
-    assert macro["low"] <= macro["difference"] <= macro["high"]  # type: ignore[operator]
+    by_hand = [[1.0, -0.5], [-1.0, 0.5, 0.5, 0.0]]
+    assert (macro["low"], macro["high"]) == macro_interval(by_hand)
     # Of nq's two differences, 1 and -0.5, every pattern of signs is as extreme.
     assert nq["p"] == 1.0
     assert {row["seeds"] for row in (nq, web, macro)} == {2}
@@ -39,8 +41,8 @@ def test_one_training_has_no_spread_and_a_base_no_difference() -> None:
 def test_runs_are_read_together_and_may_not_contradict_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run(**values: list[float]) -> Any:
-        questions = [SimpleNamespace(id=str(n)) for n in range(2)]
+    def run(first: int = 0, **values: list[float]) -> Any:
+        questions = [SimpleNamespace(id=str(first + n)) for n in range(2)]
         return SimpleNamespace(
             baselines=("minilm",),
             sets={},
@@ -55,6 +57,7 @@ def test_runs_are_read_together_and_may_not_contradict_each_other(
         "a": run(minilm=[0.0, 1.0], colbert_13=[1.0, 1.0]),
         "b": run(minilm=[0.0, 1.0], colbert_14=[0.0, 1.0]),
         "c": run(minilm=[1.0, 1.0]),
+        "d": run(colbert_15=[1.0, 1.0], first=1),
     }
     monkeypatch.setattr(by_seed, "load", lambda folder: runs[folder.name])
     monkeypatch.setattr(by_seed, "tested_metrics", lambda comparison: ["R@1"])
@@ -64,3 +67,5 @@ def test_runs_are_read_together_and_may_not_contradict_each_other(
     assert systems["R@1"]["colbert"]["all"].tolist() == [[1.0, 1.0], [0.0, 1.0]]
     with pytest.raises(SystemExit, match="c: minilm has other values than in an earlier run"):
         by_seed.read([Path("a"), Path("c")])
+    with pytest.raises(SystemExit, match="d: has other questions than a"):
+        by_seed.read([Path("a"), Path("d")])
