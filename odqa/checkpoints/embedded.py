@@ -35,7 +35,6 @@ EMBEDDED: dict[str, str] = {
     "lm": "causal language model, tiny: prompts, likelihood of a question given a passage",
     "retro": "RETRO ranker whose neighbour encoder sees the question",
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
-    "retro-decoder": "RETRO ranker whose decoder ranks, with and without its cosine",
     "retro-reader": "RETRO that generates answers",
     "knrm": "ranker of kernels over cosines of word vectors, to be added to BM25's score",
     "dssm": "one vector a text from its letter trigrams",

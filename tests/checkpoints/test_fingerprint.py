@@ -124,11 +124,11 @@ def test_a_module_outside_of_the_folder_is_refused(folder: Path) -> None:
 
 def test_settings_of_a_ranker_trained_anew_are_noticed(tmp_path: Path) -> None:
     """An embedded model's go with its weights; in any other folder the file counts."""
-    embedded = materialise("retro-decoder", Cache(tmp_path / "cache"))
+    embedded = materialise("retro", Cache(tmp_path / "cache"))
     own = tmp_path / "own"
     shutil.copytree(embedded, own)
     (own / "manifest.json").unlink()
     first = checkpoint_fingerprint(own)
     settings = json.loads((own / "ranking.json").read_text("utf-8"))
-    put(own / "ranking.json", json.dumps({**settings, "similarity": 0.0}))
+    put(own / "ranking.json", json.dumps({**settings, "similarity": 1.0}))
     assert checkpoint_fingerprint(own) != first
