@@ -22,8 +22,8 @@ def teach(
     weights: Annotated[
         str,
         typer.Argument(
-            help="Folder that odqa train left, or embedded:NAME; for a reader's scores any T5 or "
-            "BART, embedded:fid say."
+            help="Folder that odqa train left, or embedded:NAME; for attention and likelihood any "
+            "T5 or BART, embedded:fid say; for span any extractive reader, such as embedded:reader."
         ),
     ],
     out: Annotated[
@@ -38,10 +38,11 @@ def teach(
         list[str] | None, typer.Option(help="Data source of the recipe (default nq). Repeatable.")
     ] = None,
     score: Annotated[
-        Literal["ranking", "attention", "likelihood"],
+        Literal["ranking", "attention", "likelihood", "span"],
         typer.Option(
             help="ranking: a ranker's. attention: a reader's cross-attention to each passage, read "
-            "together as Fusion-in-Decoder. likelihood: log p(answer | question, passage)."
+            "together as Fusion-in-Decoder. likelihood: log p(answer | question, passage). span: "
+            "the same of an extractive reader, as in REALM."
         ),
     ] = "ranking",
     cache: CacheFolder = None,

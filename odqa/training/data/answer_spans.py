@@ -27,11 +27,19 @@ def find_answers(text: str, answers: Iterable[str]) -> list[tuple[int, int]]:
 
 def span_targets(window: Window, ranges: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """First and last tokens of the answers that lie in a window as a whole, as 0/1 per token."""
-    starts, ends = (np.zeros(len(window.allowed), dtype=np.int64) for _ in range(2))
+    starts, ends = ([0] * len(window.allowed) for _ in range(2))
+    for first, last in token_spans(window, ranges):
+        starts[first] = 1
+        ends[last] = 1
+    return starts, ends
+
+
+def token_spans(window: Window, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """First and last token of each answer that lies in a window as a whole, without repetitions."""
+    spans: dict[tuple[int, int], None] = {}
     for start, end in ranges:
         first = np.flatnonzero(window.allowed & (window.starts <= start) & (window.ends > start))
         last = np.flatnonzero(window.allowed & (window.starts < end) & (window.ends >= end))
         if len(first) and len(last):
-            starts[first[0]] = 1
-            ends[last[-1]] = 1
-    return starts.tolist(), ends.tolist()
+            spans[int(first[0]), int(last[-1])] = None
+    return list(spans)

@@ -48,8 +48,8 @@ class DprSettings(Part):
     objective: Objective = Field(
         "distillation",
         description="distillation: to order passages as a teacher does. marginal: the likelihood "
-        "of the answer over all passages (EMDR2); the teacher's scores are log p(answer | "
-        "question, passage), of odqa teach --score likelihood.",
+        "of the answer over all passages (REALM, EMDR2); the teacher's scores are log p(answer | "
+        "question, passage), of odqa teach --score likelihood or span.",
     )
     labels: float = Field(
         1.0,
@@ -221,7 +221,8 @@ def _check_teacher(settings: DprSettings, recipe: Recipe, data: TrainingData) ->
         raise DataError(
             "has scores above 0, which are no logarithms of probabilities",
             where=where,
-            cure="for settings.objective: marginal write it with odqa teach --score likelihood",
+            cure="for settings.objective: marginal write it with odqa teach --score likelihood "
+            "or span",
         )
 
 

@@ -1,13 +1,14 @@
-"""Teacher scores of a reader: what an encoder-decoder attends to, or what it answers by.
+"""Teacher scores of a reader: what it attends to, or how likely a passage makes it answer right.
 
-Neither needs to know which passage is annotated: a retriever learns from questions and answers.
+None needs to know which passage is annotated: a retriever learns from questions and answers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,15 +19,17 @@ from odqa.errors import CheckpointError
 from odqa.readers.fid import fid_text
 from odqa.training.load_recipe import load_recipe
 from odqa.training.trainer.candidate_scores import write_candidate_scores
+from odqa.training.trainer.span_likelihood import load_span_reader, span_scores
 from odqa.types import Hit, Passage, Question
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from odqa.cache import Cache
     from odqa.encoders.seq2seq import Seq2Seq
 
-ReaderScore = Literal["attention", "likelihood"]
+ReaderScore = Literal["attention", "likelihood", "span"]
 
 # Tokens of question and passage, as the reader's own default; of an answer; passages encoded at
 # once.
@@ -49,9 +52,10 @@ def write_reader_scores(
     Args:
         recipe_path: the recipe whose questions and candidates are scored; the pupil's will do,
             since its ``data.teacher`` is not read.
-        checkpoint: folder, ``embedded:NAME`` or hub id of a T5 or BART.
+        checkpoint: folder, ``embedded:NAME`` or hub id of a T5 or BART; for ``span`` of an
+            extractive reader.
         out: the run file to write, TREC format.
-        score: `attention_scores` or `likelihood_scores`.
+        score: `attention_scores`, `likelihood_scores` or `span_scores`.
         cache: where the checkpoint is unpacked.
         depth: candidates per question.
         sources: which of the recipe's sources.
@@ -65,34 +69,22 @@ def write_reader_scores(
     """
     from odqa.checkpoints.fingerprint import checkpoint_fingerprint
     from odqa.checkpoints.resolve import resolve_checkpoint
-    from odqa.encoders.seq2seq import load_seq2seq
     from odqa.training.data.training_data import load_training_data
 
     recipe = load_recipe(recipe_path)
     part = recipe.data.model_copy(update={"teacher": []})
     recipe = recipe.model_copy(update={"data": part})
     data = load_training_data(part, recipe.split_seed)
-    model = load_seq2seq(
-        checkpoint,
-        cache,
-        max_length=_MAX_LENGTH,
-        max_new=_MAX_ANSWER,
-        device="auto",
-        precision="float32",
-    )
+    dtype, scores_of = _scorer(checkpoint, score, cache)
 
     def rank(question: Question, hits: Sequence[Hit]) -> list[Hit]:
-        passages = [data.passages[hit.passage_id] for hit in hits]
-        if score == "attention":
-            scores = attention_scores(model, question, passages, checkpoint)
-        else:
-            scores = likelihood_scores(model, question, passages)
+        scores = scores_of(question, [data.passages[hit.passage_id] for hit in hits])
         if not all(math.isfinite(each) for each in scores):
             raise CheckpointError(
                 f"gives a passage of question '{question.id}' a score that is no finite number "
                 "(NaN or infinity)",
                 where=checkpoint,
-                cure=not_finite_cure(model.dtype),
+                cure=not_finite_cure(dtype),
             )
         return [Hit(hit.passage_id, each) for hit, each in zip(hits, scores, strict=True)]
 
@@ -107,6 +99,30 @@ def write_reader_scores(
         sources=sources,
         digest=hashlib.sha256(identity.encode()).hexdigest()[:12],
     )
+
+
+def _scorer(
+    checkpoint: str, score: ReaderScore, cache: Cache
+) -> tuple[torch.dtype, Callable[[Question, Sequence[Passage]], list[float]]]:
+    """The reader's number format, and its scores of one question's passages."""
+    if score == "span":
+        extractive = load_span_reader(checkpoint, cache)
+        return extractive.dtype, partial(span_scores, extractive)
+    from odqa.encoders.seq2seq import load_seq2seq
+
+    model = load_seq2seq(
+        checkpoint,
+        cache,
+        max_length=_MAX_LENGTH,
+        max_new=_MAX_ANSWER,
+        device="auto",
+        precision="float32",
+    )
+    if score == "attention":
+        return model.dtype, lambda question, passages: attention_scores(
+            model, question, passages, checkpoint
+        )
+    return model.dtype, partial(likelihood_scores, model)
 
 
 def attention_scores(

@@ -51,7 +51,7 @@ def write_teacher_scores(
             f"task '{recipe.task}' is no teacher",
             where=str(recipe_path),
             cure="use the recipe of a cross-encoder or retro-ranker, or a reader's scores with "
-            "--score attention or likelihood",
+            "--score attention, likelihood or span",
         )
     task = kind.load(recipe)
     model = task.build()

@@ -18,13 +18,14 @@ from odqa.encoders.cross_attention import first_token_attention
 from odqa.encoders.seq2seq import load_seq2seq
 from odqa.errors import CheckpointError, DataError
 from odqa.readers.fid import fid_text
+from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.testing.tiny_generators import tiny_generator
 from odqa.testing.tiny_recipe import COLOURS, tiny_recipe
 from odqa.training.trainer.reader_scores import likelihood_scores, write_reader_scores
 from odqa.training.trainer.run import train
 from odqa.types import Passage, Question
 
-SCORES = ["attention", "likelihood"]
+SCORES = ["attention", "likelihood", "span"]
 
 
 @pytest.fixture
@@ -45,6 +46,14 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_generator(tmp_path_factory.mktemp("t5"), "t5", seed=2, spread=1.0))
+
+
+@pytest.fixture(scope="module")
+def readers(reader: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A reader for each score."""
+    folder = tmp_path_factory.mktemp("bert") / "reader"
+    span = str(tiny_bert(folder, "BertForQuestionAnswering", spread=0.5))
+    return {"attention": reader, "likelihood": reader, "span": span}
 
 
 def with_settings(recipe: Path, **settings: Any) -> Path:
@@ -132,8 +141,9 @@ def test_the_likeliest_accepted_answer_counts(reader: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("score", SCORES)
 def test_stopped_it_goes_on_behind_the_last_question(
-    recipe: Path, reader: str, score: str, monkeypatch: pytest.MonkeyPatch
+    recipe: Path, readers: dict[str, str], score: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader = readers[score]
     whole = write(recipe, reader, score)
     out = recipe.parent / "mined" / "teacher.run"
     out.unlink()
@@ -175,12 +185,13 @@ def test_a_score_that_is_no_number_is_named(
 
 
 @pytest.mark.parametrize(
-    ("score", "objective"), [("attention", "distillation"), ("likelihood", "marginal")]
+    ("score", "objective"),
+    [("attention", "distillation"), ("likelihood", "marginal"), ("span", "marginal")],
 )
 def test_a_retriever_learns_from_a_reader_alone(
-    recipe: Path, reader: str, score: str, objective: str, tmp_path: Path
+    recipe: Path, readers: dict[str, str], score: str, objective: str, tmp_path: Path
 ) -> None:
-    write(recipe, reader, score)
+    write(recipe, readers[score], score)
     with_settings(recipe, objective=objective, labels=0.0, distill=1.0)
     out = train(recipe, tmp_path / "run")
     steps = [row["step"] for row in json.loads((out / "curve.json").read_text("utf-8"))]
