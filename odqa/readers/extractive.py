@@ -202,13 +202,10 @@ class ExtractiveReader(Reader[ExtractiveConfig], ModelComponent[ExtractiveConfig
         import torch
 
         from odqa.readers.span_scores import best_spans, null_scores, offset_between_windows
+        from odqa.readers.window_logits import window_logits
 
-        output = self._model.forward([window.features for window in windows])
-        start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
-        allowed = torch.zeros(start.shape, dtype=torch.bool)
-        for row, window in enumerate(windows):
-            allowed[row, : len(window.allowed)] = torch.from_numpy(window.allowed)
-        null = torch.tensor([window.null for window in windows])
+        read = window_logits(self._model, windows)
+        start, end, allowed, null = read.start, read.end, read.allowed, read.null
         counted = allowed.clone()
         counted[torch.arange(len(windows)), null] = True
         finite = ((start.isfinite() & end.isfinite()) | ~counted).all(dim=1).tolist()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from filelock import FileLock
 
 from odqa.cache import Cache
@@ -19,14 +18,12 @@ from odqa.encoders.sharded import Shard, encode_shards
 from odqa.errors import ComponentError
 from odqa.execution.executor import Executor
 from odqa.execution.latency import measure_latency
-from odqa.execution.plan import make_plan
 from odqa.execution.record import StageRecord
 from odqa.fusion.ranks import ReciprocalRankFusion
 from odqa.interfaces import Cost
 from odqa.meters.meter import Spent
 from odqa.rewriters.keywords import KeywordsRewriter
 from odqa.spec.pipeline import PipelineSpec, parse_pipeline
-from odqa.spec.stage import StageSpec
 from odqa.testing.toys import toy_components, toy_dataset
 from odqa.testing.word_overlap import FirstWordReader, OverlapRanker, OverlapRetriever
 from odqa.types import Hit, Query
@@ -40,30 +37,6 @@ with toy_components():
         "{name: ranked, retriever: {type: overlap, k: 3}, ranker: {type: overlap, k: 2}}"
     )
     WIDER_BARE = parse_pipeline("{name: bare, retriever: {type: overlap, k: 4}}")
-    WIDER = parse_pipeline(
-        "{name: wider, retriever: {type: overlap, k: 4}, ranker: {type: overlap, k: 2}}"
-    )
-
-
-def no_sources(stage: StageSpec) -> dict[str, str]:
-    return {}
-
-
-def test_equal_prefixes_become_one_node() -> None:
-    plan = make_plan([BARE, RANKED, WIDER], "corpus", "questions", no_sources)
-    assert len(plan.nodes) == 4
-    assert plan.keys["bare"]["overlap"] == plan.keys["ranked"]["overlap-retriever"]
-    assert plan.shared_by(plan.keys["bare"]["overlap"]) == ["bare", "ranked"]
-    assert plan.keys["ranked"]["overlap-ranker"] != plan.keys["wider"]["overlap-ranker"]
-
-
-def test_keys_follow_corpus_and_questions() -> None:
-    keys = {
-        make_plan([BARE], corpus, questions, no_sources).nodes[0].key
-        for corpus in ("a", "b")
-        for questions in ("a", "b")
-    }
-    assert len(keys) == 4
 
 
 def run(cache: Cache, *specs: PipelineSpec) -> dict[str, dict[str, list[Hit]]]:
@@ -301,15 +274,6 @@ def test_waiting_for_another_process_is_no_offline_work(
     assert 0.05 <= seconds < cache.waited
 
 
-def test_where_and_how_a_stage_ran_keeps_its_seconds_apart() -> None:
-    def key(keys: str) -> str:
-        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, checkpoint: x{keys}}}}}")
-        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
-
-    assert key("") == key(", device: cpu")
-    assert len({key(""), key(", device: cuda"), key(", batch_size: 7")}) == 3
-
-
 def test_two_runs_at_once_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: run(Cache(tmp_path), BARE, RANKED), range(2)))
@@ -452,33 +416,3 @@ def test_a_question_costs_what_all_its_texts_cost() -> None:
     assert gflop("rewriter: {type: keywords}, ") == pytest.approx(10 / 3 / 1e9)
     both = gflop("rewriter: {type: keywords, keep_question: true}, ")
     assert both == pytest.approx(23 / 3 / 1e9)
-
-
-def test_keys_know_the_fusion_that_a_rewriter_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    def keys(by: str) -> list[str]:
-        text = f"{{name: x, rewriter: {{type: keywords, by: {by}}}, retriever: {{type: overlap}}}}"
-        plan = make_plan([parse_pipeline(text)], "corpus", "questions", no_sources)
-        return [node.key for node in plan.nodes]
-
-    rank, rrf = keys("rank"), keys("rrf")
-    assert not set(rank) & set(rrf)
-    monkeypatch.setattr(ReciprocalRankFusion, "version", 9)
-    assert keys("rank") == rank
-    assert not set(keys("rrf")) & set(rrf)
-
-
-def test_results_of_a_gpu_in_another_number_format_are_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def key(settings: str) -> str:
-        spec = parse_pipeline(f"{{name: x, retriever: {{type: sentence, {settings}}}}}")
-        return make_plan([spec], "corpus", "questions", no_sources).nodes[0].key
-
-    on_cpu = key("checkpoint: x, device: auto")
-    before = key("checkpoint: x")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("odqa.devices.fast_bfloat16", lambda device: True)
-    on_gpu = key("checkpoint: x, device: auto")
-    in_fp32 = key("checkpoint: x, device: auto, precision: float32")
-    assert len({on_cpu, on_gpu, in_fp32}) == 3
-    assert key("checkpoint: x") == before

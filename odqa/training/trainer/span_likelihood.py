@@ -59,6 +59,7 @@ def span_scores(model: TaskModel, question: Question, passages: Sequence[Passage
     import torch
 
     from odqa.readers.span_scores import offset_between_windows
+    from odqa.readers.window_logits import window_logits
 
     windows = make_windows(
         model.tokenizer,
@@ -77,15 +78,12 @@ def span_scores(model: TaskModel, question: Question, passages: Sequence[Passage
     scores = np.full(len(passages), LOWEST)
     for first in range(0, len(answered), _BATCH):
         batch = answered[first : first + _BATCH]
-        output = model.forward([window.features for window, _ in batch])
-        start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
-        allowed = torch.zeros(start.shape, dtype=torch.bool)
-        for row, (window, _) in enumerate(batch):
-            allowed[row, : len(window.allowed)] = torch.from_numpy(window.allowed)
-        null = torch.tensor([window.null for window, _ in batch])
-        normaliser = offset_between_windows(start, end, allowed, null, "probability")
+        read = window_logits(model, [window for window, _ in batch])
+        normaliser = offset_between_windows(
+            read.start, read.end, read.allowed, read.null, "probability"
+        )
         for row, (window, spans) in enumerate(batch):
-            logits = torch.stack([start[row, i] + end[row, j] for i, j in spans])
+            logits = torch.stack([read.start[row, i] + read.end[row, j] for i, j in spans])
             value = float(logits.double().logsumexp(0) - normaliser[row].double())
             # Unlike `max`, it keeps NaN, which has to be named.
             scores[window.passage] = np.maximum(scores[window.passage], value)

@@ -101,6 +101,20 @@ def test_a_long_passage_counts_by_its_likeliest_window(model: TaskModel) -> None
     assert LOWEST < low < high
 
 
+@pytest.mark.parametrize("slope", [0.02, -0.02])
+def test_the_likeliest_window_may_be_the_first_or_the_last(model: TaskModel, slope: float) -> None:
+    """One answer stands in the first, the other in the last: where the logits rise decides."""
+    passage = Passage("p", f"in 1889 {'and it is tall ' * 120} in 1911", "")
+    rising = with_logits(model, lambda i: slope * i, lambda i: slope * i)
+
+    def score(*answers: str) -> float:
+        return span_scores(rising, Question("q", "when", answers), [passage])[0]
+
+    first, last = score("1889"), score("1911")
+    assert (last > first) == (slope > 0)
+    assert score("1889", "1911") == pytest.approx(max(first, last), abs=1e-5)
+
+
 def test_scores_that_are_no_numbers_stay(model: TaskModel) -> None:
     broken = with_logits(model, lambda i: float("nan"), lambda i: 0.0)
     scores = span_scores(broken, QUESTION, PASSAGES)
