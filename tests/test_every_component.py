@@ -51,8 +51,8 @@ TRAINED: dict[tuple[str, str], dict[str, object]] = {
     # Trained to say neither, but the same in every version of transformers.
     ("ranker", "monot5"): {
         "checkpoint": "embedded:fid",
-        "true_token": "Ġthe",
-        "false_token": "Ġno",
+        "true_token": "the",
+        "false_token": "no",
     },
     ("reader", "rag_sequence"): {"checkpoint": "embedded:fid"},
     ("reader", "rag_token"): {"checkpoint": "embedded:fid"},

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.checkpoints.base_model import base_model_dir
 from odqa.checkpoints.delta import Delta, merge
+from odqa.checkpoints.grown import TOKENIZER_FILES
 from odqa.checkpoints.word_models import KINDS as WORD_MODELS
 from odqa.checkpoints.word_models import build_word_model
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
     from odqa.cache import Cache
-
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
 def materialise_delta(delta: Delta, identity: Mapping[str, Any], cache: Cache | None) -> Path:
@@ -60,6 +59,16 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
 
         build_retro(base, delta, folder)
         return
+    if kind == "causal":
+        from odqa.checkpoints.causal import build_causal
+
+        build_causal(base, delta, folder)
+        return
+    if kind == "bart":
+        from odqa.checkpoints.bart import build_bart
+
+        build_bart(base, delta, folder)
+        return
     if kind in WORD_MODELS:
         build_word_model(base, delta, folder)
         return
@@ -79,7 +88,7 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
         folder / "model.safetensors",
         {"format": "pt"},
     )
-    for name in _TOKENIZER:
+    for name in TOKENIZER_FILES:
         shutil.copyfile(base / name, folder / name)
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)

@@ -1,8 +1,7 @@
 """Turn a name such as ``embedded:colbert`` into an ordinary checkpoint folder.
 
-Most shipped models are low-rank changes of the base model (LoRA, Hu et al. 2021), a few megabytes
-each; small ones of another architecture are whole checkpoints in float16. Materialising adds the
-change to the base weights once, in float32, or makes the whole weights float32, and stores the
+Shipped models are changes of the base model, most of them of low rank (LoRA, Hu et al. 2021), a few
+megabytes each. Materialising adds the change to the base weights once, in float32, and stores the
 result in the cache in the format of the model's home library.
 """
 
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 from odqa.checkpoints.base_model import BASE_SHA256, base_model_dir
 from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import read_delta
-from odqa.checkpoints.whole import is_whole, materialise_whole
 from odqa.errors import CheckpointError
 from odqa.package_files import checked, checksums
 from odqa.suggest import did_you_mean
@@ -31,8 +29,8 @@ EMBEDDED: dict[str, str] = {
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
     "cross-encoder": "relevance of a question-passage pair, one logit",
     "reader": "extractive reader: start and end of the answer span",
-    "fid": "Fusion-in-Decoder, tiny: an encoder-decoder that reads several passages at once",
-    "lm": "causal language model, tiny: prompts, likelihood of a question given a passage",
+    "fid": "Fusion-in-Decoder: an encoder-decoder that reads several passages at once",
+    "lm": "causal language model: prompts, likelihood of a question given a passage",
     "retro": "RETRO ranker whose neighbour encoder sees the question",
     "retro-offline": "RETRO ranker whose neighbour encodings can be computed offline",
     "retro-reader": "RETRO that generates answers",
@@ -68,9 +66,6 @@ def materialise(name: str, cache: Cache | None = None) -> Path:
     if model == "minilm":
         return base_model_dir()
     folder = model_dir(model)
-    if is_whole(folder):
-        files = {file.name: checksums()[_listed(file)] for file in _data_files(folder)}
-        return materialise_whole(folder, {"model": model, "files": files, "format": 1}, cache)
     delta = read_delta(folder)
     identity = {"model": model, "base": BASE_SHA256, "delta": delta.sha256, "format": 1}
     return materialise_delta(delta, identity, cache)

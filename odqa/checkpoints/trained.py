@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 from odqa.checkpoints.build import materialise_delta
 from odqa.checkpoints.delta import WEIGHTS, read_delta
-from odqa.checkpoints.folder import check_complete
-from odqa.checkpoints.whole import WEIGHTS as WHOLE_WEIGHTS
-from odqa.checkpoints.whole import is_whole
 from odqa.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -23,18 +20,12 @@ CURVE = "curve.json"
 
 def trained_models(folder: Path) -> list[Path]:
     """Model folders of a training run that has ended, sorted by name; of a model's folder, the
-    folder itself.
-
-    Whole models count as trained in the folder of their run alone: by themselves they are
-    ordinary checkpoints.
-    """
+    folder itself."""
     if (folder / WEIGHTS).is_file():
         return [folder]
-    is_run = (folder / RECIPE).is_file()
-    if is_run and not (folder / CURVE).is_file():
+    if (folder / RECIPE).is_file() and not (folder / CURVE).is_file():
         return []
-    files = (WEIGHTS, WHOLE_WEIGHTS) if is_run else (WEIGHTS,)
-    return sorted(path.parent for file in files for path in folder.glob(f"*/{file}"))
+    return sorted(path.parent for path in folder.glob(f"*/{WEIGHTS}"))
 
 
 def is_trained(folder: Path) -> bool:
@@ -69,9 +60,6 @@ def materialise_trained(folder: Path, cache: Cache | None = None) -> Path:
             where=str(folder),
             cure=f"name one: {', '.join(str(model) for model in models)}",
         )
-    if is_whole(models[0]):
-        check_complete(models[0], str(models[0]))
-        return models[0]
     delta = read_delta(models[0])
     identity = {"config": dict(delta.config), "format": 1}
     try:

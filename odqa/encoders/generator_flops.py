@@ -82,7 +82,8 @@ def causal_gflop(config: Any, tokens: int, predicted: int | None = None) -> floa
     all).
 
     Per layer ``2 t d (2 i + 2 i_kv) + 2 m t d f``, and ``4 i`` for each of the ``t (t + 1) / 2``
-    pairs of a token and one that it sees.
+    pairs of a token and one that it sees. BERT as a decoder has a square matrix before its
+    read-out: ``2 d^2`` for each token that is read out.
 
     Returns:
         `None` for a model whose sizes are not known.
@@ -92,7 +93,12 @@ def causal_gflop(config: Any, tokens: int, predicted: int | None = None) -> floa
         return None
     read = tokens if predicted is None else predicted
     body = stack.rows(tokens) + stack.pairs(tokens * (tokens + 1) / 2)
-    return body + linear_gflop(read, stack.width, int(config.vocab_size))
+    before = linear_gflop(read, stack.width, stack.width) if _is_bert(config) else 0.0
+    return body + before + linear_gflop(read, stack.width, int(config.vocab_size))
+
+
+def _is_bert(config: Any) -> bool:
+    return str(getattr(config, "model_type", "")) == "bert"
 
 
 def _encoder_decoder(config: Any) -> tuple[Stack, Stack] | None:
@@ -128,7 +134,7 @@ def _causal(config: Any) -> Stack | None:
         keys = config.num_key_value_heads * size
         layers, ffw = config.num_hidden_layers, config.intermediate_size
         return Stack(layers, width, heads * size, keys, ffw, 3)
-    if kind == "gpt_neox":
+    if kind in ("gpt_neox", "bert"):
         width = config.hidden_size
         return Stack(config.num_hidden_layers, width, width, width, config.intermediate_size, 2)
     if kind == "opt":

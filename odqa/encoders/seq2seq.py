@@ -61,6 +61,11 @@ class Seq2Seq(LoadedModel):
         encoded = self.tokenizer(list(texts), truncation=True, max_length=max_length)
         return [list(ids) for ids in encoded["input_ids"]]
 
+    def tokenise_targets(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
+        """Token ids of what the decoder is to say behind its start token, with whatever ends it."""
+        rows = self.tokenise(texts, max_length)
+        return [row[1:] if row and row[0] == self.start else row for row in rows]
+
     def encode(self, rows: Sequence[Sequence[int]], batch_size: int) -> list[Tensor]:
         """States [tokens, width] of every text, each encoded by itself."""
         import torch

@@ -121,7 +121,7 @@ class UprRanker(PairRanker[UprConfig, Seq2Seq | CausalScorer]):
         """Token ids of questions, each with the token that ends it."""
         tokenizer, most = self._model.tokenizer, self.config.question_tokens
         if isinstance(self._model, Seq2Seq):
-            return [list(row) for row in self._model.tokenise(texts, most)]
+            return [list(row) for row in self._model.tokenise_targets(texts, most)]
         rows = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return [[*row[: most - 1], tokenizer.eos_token_id] for row in rows]
 

@@ -137,10 +137,11 @@ def test_only_our_own_tokenizers_and_models_are_saved() -> None:
         if ".save_pretrained(" in path.read_text(encoding="utf-8")
     }
     own = {path for path in saving if path.startswith(("retro/", "testing/"))}
-    # A byte tokenizer and RETRO models, whose classes are ours, and models that we trained whole.
+    # A byte tokenizer and RETRO models, whose classes are ours; models that grow from the base
+    # model, and its tokenizer.
     assert saving - own == {
-        "checkpoints/retro.py",
-        "training/model/whole_model.py",
+        "checkpoints/causal.py",
+        "checkpoints/grown.py",
         "training/tasks/retro_lm.py",
     }
 

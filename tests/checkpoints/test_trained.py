@@ -21,7 +21,6 @@ from odqa.errors import CheckpointError
 from odqa.interfaces import Ranker
 from odqa.registry import get
 from odqa.testing.tiny_checkpoints import tiny_bert
-from odqa.testing.tiny_generators import tiny_generator
 from odqa.types import Hit, Passage, Question
 
 QUESTION = Question("q", "who built the tower bridge")
@@ -61,15 +60,6 @@ def test_other_weights_of_the_same_name_make_another_checkpoint(
     shutil.rmtree(run / "sentence")
     shutil.copytree(model_dir("dpr-question"), run / "sentence")
     assert resolve_checkpoint(str(run), cache) != before
-
-
-def test_a_run_may_hold_a_whole_model(tmp_path: Path, cache: Cache) -> None:
-    run = run_of(tmp_path / "run")
-    model = tiny_generator(run / "lm", "gpt2")
-    assert resolve_checkpoint(str(run), cache) == resolve_checkpoint(str(model), cache) == model
-    (run / "curve.json").unlink()
-    with pytest.raises(CheckpointError, match="not ended"):
-        resolve_checkpoint(str(run), cache)
 
 
 def test_of_several_models_one_has_to_be_named(tmp_path: Path, cache: Cache) -> None:

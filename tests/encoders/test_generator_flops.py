@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from transformers import BartConfig, GPT2Config, LlamaConfig, ProphetNetConfig, T5Config
+from transformers import BartConfig, BertConfig, GPT2Config, LlamaConfig, ProphetNetConfig, T5Config
 
 from odqa.encoders.generator_flops import causal_gflop, encoder_decoder_gflop
 
@@ -58,6 +58,20 @@ def test_gpt2_and_llama_by_hand() -> None:
     )
     expected = 3 * (4 * 8 * 8 + 4 * 8 * 4 + 6 * 8 * 12) + 4 * 8 * 6 + 3 * 2 * 8 * 7
     assert causal_gflop(llama, 3) == pytest.approx(expected / 1e9)
+
+
+def test_bert_as_a_decoder_by_hand() -> None:
+    """Three tokens of which one is read out, by a square matrix and the vocabulary."""
+    bert = BertConfig(
+        vocab_size=7,
+        hidden_size=4,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        is_decoder=True,
+    )
+    expected = 2 * (3 * (8 * 4 * 4 + 4 * 4 * 16) + 4 * 4 * 6) + 2 * 4 * 4 + 2 * 4 * 7
+    assert causal_gflop(bert, 3, 1) == pytest.approx(expected / 1e9)
 
 
 def test_no_formula_for_others() -> None:

@@ -1,13 +1,16 @@
-"""Blocks of tokens that a small causal language model is trained on."""
+"""Texts that a small causal language model is trained on, as tokens with their targets."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from odqa.training.data.labelled_question import LabelledQuestion
+import torch
+from torch import Tensor
+
+from odqa.encoders.batches import padded
 from odqa.training.data.lm_prompts import (
     PromptedText,
     answer_in,
@@ -16,97 +19,142 @@ from odqa.training.data.lm_prompts import (
     cropped,
     plain,
 )
-from odqa.training.data.training_data import TrainingData
+from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
 from odqa.types import Passage
 
-#: Ways to write a text, in the order of `LmBlocks`' shares.
+#: Ways to write a text, in the order of `LmTexts`' shares.
 KINDS = ("passage", "context", "question", "asked")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """As many tokens as the model takes, of several texts, and how much each counts as target."""
+class LmItem:
+    """Tokens of a prompt and of what follows it, its end included.
 
-    ids: list[int]
-    weights: list[float]
+    ``sources`` has, for each token of the target, the places of the prompt that it can be copied
+    from.
+    """
+
+    prompt: list[int]
+    target: list[int]
+    sources: list[list[int]]
+
+    @property
+    def length(self) -> int:
+        """Tokens in all."""
+        return len(self.prompt) + len(self.target)
 
 
-class LmBlocks:
-    """Every block of a training in the order of use; item i is the same on every run.
+class LmTexts:
+    """Every text of a training in the order of use; item i is the same on every run.
 
     Args:
-        data: what is drawn from.
+        instances: questions with the passages that are read; text i is made of instance i.
+        passages: that a text of the kind ``passage`` is drawn from.
         tokenizer: of transformers; texts are followed by its end token.
-        length: blocks.
-        tokens: per block.
+        tokens: longest text; negatives are left out to keep to it.
         shares: how often each of `KINDS` is drawn.
-        sources: source -> how often its questions are drawn.
         words: longest stretch of a context.
-        emphasis: what a token of an answer or a written question counts; others count 1.
         seed: decides everything.
     """
 
     def __init__(
         self,
-        data: TrainingData,
+        instances: ReaderSchedule,
+        passages: Sequence[Passage],
         tokenizer: Any,
         *,
-        length: int,
         tokens: int,
         shares: Sequence[float],
-        sources: Mapping[str, float],
         words: int,
-        emphasis: float,
         seed: int,
     ) -> None:
-        self._data, self._tokenizer = data, tokenizer
-        self._length, self._tokens, self._seed = length, tokens, seed
-        self._shares, self._words, self._emphasis = shares, words, emphasis
-        self._passages = list(data.passages.values())
-        self._sources = [name for name, weight in sources.items() if weight > 0]
-        self._source_weights = [sources[name] for name in self._sources]
+        self._instances, self._passages, self._tokenizer = instances, passages, tokenizer
+        self._tokens, self._shares, self._words, self._seed = tokens, shares, words, seed
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._instances)
 
-    def __getitem__(self, index: int) -> Block:
+    def __getitem__(self, index: int) -> LmItem:
         rng = random.Random(f"{self._seed}/{index}")
-        ids: list[int] = []
-        weights: list[float] = []
-        while len(ids) < self._tokens:
-            kind = rng.choices(KINDS, self._shares)[0]
-            prompt, target = tokenised(self._tokenizer, self._text(kind, rng))
-            emphasis = 1.0 if kind == "passage" else self._emphasis
-            ids += [*prompt, *target]
-            weights += [1.0] * len(prompt) + [emphasis] * len(target)
-        return Block(ids[: self._tokens], weights[: self._tokens])
-
-    def _text(self, kind: str, rng: random.Random) -> PromptedText:
+        kind = rng.choices(KINDS, self._shares)[0]
         if kind == "passage":
-            return plain(cropped(rng.choice(self._passages), "", 3 * self._words, rng))
-        source = rng.choices(self._sources, self._source_weights)[0]
-        labelled = rng.choice(self._data.train[source])
-        gold, answer = self.reading(labelled, rng)
-        question = labelled.question.text
+            return self._cut(plain(cropped(rng.choice(self._passages), "", self._words, rng)))
+        instance = self._instances[index]
+        answer = answer_in(instance.gold, instance.question)
+        gold = cropped(instance.gold, answer, self._words, rng)
+        question = instance.question.text
         if kind == "question":
-            return answered(question, answer)
+            return self._cut(answered(question, answer))
         if kind == "asked":
-            return asked(question, gold)
-        passages = [gold]
-        if rng.random() < 0.3:
-            other = rng.choice(self._passages)
-            passages.insert(rng.randrange(2), cropped(other, "", self._words, rng))
-        return answered(question, answer, passages)
+            return self._cut(asked(question, gold))
+        return self._reading(instance, gold, answer, rng)
 
-    def reading(self, labelled: LabelledQuestion, rng: random.Random) -> tuple[Passage, str]:
-        """A stretch of a question's gold passage, and the answer as it stands there."""
-        gold = self._data.passages[labelled.gold_id]
-        answer = answer_in(gold, labelled.question)
-        return cropped(gold, answer, self._words, rng), answer
+    def _reading(
+        self, instance: ReaderInstance, gold: Passage, answer: str, rng: random.Random
+    ) -> LmItem:
+        """A question with as many of its passages as there is room for, the gold one always."""
+        read = [
+            gold if passage.id == gold.id else cropped(passage, "", self._words, rng)
+            for passage in instance.passages
+        ]
+        while True:
+            text = answered(instance.question.text, answer, read)
+            item = tokenised(self._tokenizer, text)
+            others = [i for i, passage in enumerate(read) if passage.id != gold.id]
+            if item.length <= self._tokens or not others:
+                return self._cut(text)
+            del read[others[-1]]
+
+    def _cut(self, text: PromptedText) -> LmItem:
+        """A text that is too long loses the end of its target, or the middle of its prompt."""
+        item = tokenised(self._tokenizer, text)
+        target = item.target[: self._tokens - 1]
+        room = self._tokens - len(target)
+        if len(item.prompt) <= room:
+            return LmItem(item.prompt, target, item.sources[: len(target)])
+        prompt = item.prompt[: room // 2] + item.prompt[-(room - room // 2) :]
+        return LmItem(prompt, target, _sources(prompt, target))
 
 
-def tokenised(tokenizer: Any, text: PromptedText) -> tuple[list[int], list[int]]:
-    """Tokens of the prompt, and of what follows it with the end token."""
-    prompt = tokenizer(text.prompt, add_special_tokens=False)["input_ids"] if text.prompt else []
-    target = tokenizer(text.target, add_special_tokens=False)["input_ids"]
-    return prompt, [*target, tokenizer.eos_token_id]
+def tokenised(tokenizer: Any, text: PromptedText) -> LmItem:
+    """Tokens of the prompt, and of what follows it with the end token.
+
+    Where the prompt has the whole target, its tokens can be copied from there, and its end from
+    the token that begins the text.
+    """
+    prompt = list(tokenizer(text.prompt, verbose=False)["input_ids"])
+    target = [*tokenizer(text.target, add_special_tokens=False)["input_ids"]]
+    target.append(tokenizer.eos_token_id)
+    return LmItem(prompt, target, _sources(prompt, target))
+
+
+def _sources(prompt: Sequence[int], target: Sequence[int]) -> list[list[int]]:
+    answer = list(target[:-1])
+    last = len(prompt) - len(answer) + 1
+    starts = [i for i in range(last) if answer and list(prompt[i : i + len(answer)]) == answer]
+    places = [[start + step for start in starts] for step in range(len(answer))]
+    return [*places, [0] if starts else []]
+
+
+def lm_batch(items: Sequence[LmItem], padding: int) -> dict[str, Tensor]:
+    """Tensors of B texts of at most T tokens, padded on the right.
+
+    Returns:
+        ``ids``, ``mask`` int64 [B, T]. ``weights`` float32 [B, T - 1]: what the token behind each
+        place counts as a target; those of a text sum to 1. ``sources`` bool [B, T - 1, T].
+    """
+    ids, mask = padded([[*item.prompt, *item.target] for item in items], padding)
+    count, longest = ids.shape
+    weights = torch.zeros(count, longest - 1)
+    sources = torch.zeros(count, longest - 1, longest, dtype=torch.bool)
+    for row, item in enumerate(items):
+        first = len(item.prompt) - 1
+        weights[row, first : first + len(item.target)] = 1 / len(item.target)
+        for step, places in enumerate(item.sources):
+            sources[row, first + step, places] = True
+    return {
+        "ids": torch.from_numpy(ids),
+        "mask": torch.from_numpy(mask),
+        "weights": weights,
+        "sources": sources,
+    }

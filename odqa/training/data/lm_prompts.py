@@ -27,9 +27,12 @@ def plain(passage: Passage) -> PromptedText:
 
 
 def answered(question: str, answer: str, passages: Sequence[Passage] = ()) -> PromptedText:
-    """A question with its answer, after the passages that are read for it."""
+    """A question with its answer, and between them the passages that are read for it.
+
+    The question comes first: a causal model sees it while it reads.
+    """
     contexts = "".join(f"context: {passage.full_text}\n" for passage in passages)
-    return PromptedText(f"{contexts}question: {question}\nanswer:", f" {answer}")
+    return PromptedText(f"question: {question}\n{contexts}answer:", answer)
 
 
 def asked(question: str, passage: Passage) -> PromptedText:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from odqa.checkpoints.base_model import file_sha256
 from odqa.training.recipes import Recipe
 
 # Source -> what it is and its licence; text of none of them is in the package.
@@ -50,7 +49,7 @@ def write_card(
         curve: figures on the validation split by step.
         metric: the one the checkpoint was chosen by.
         measurements: lines about figures on other questions, each with its command.
-        weights: what is stored; default: the low-rank change.
+        weights: what is stored, with ``{r}`` and ``{alpha}``; default: the low-rank change.
         limits: what to know before using it.
     """
     folds = recipe.data.folds
@@ -69,7 +68,7 @@ def write_card(
         kept = f"{steps} steps of {{}} questions; none was held out, the last step is kept"
     sha256 = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sha256"]
     optim, lora = recipe.optim, recipe.lora
-    stored = weights or _LOW_RANK.format(r=lora.r, alpha=lora.alpha)
+    stored = (weights or _LOW_RANK).format(r=lora.r, alpha=lora.alpha)
     lines = [
         f"# {name}",
         "",
@@ -86,58 +85,6 @@ def write_card(
         "",
         *([f"## {title}", *_table(curve), ""] if _is_chosen(recipe) else []),
         *(["## Measured", *measurements, ""] if measurements else []),
-        "## Limits",
-        *(f"- {line}" for line in limits),
-        "",
-    ]
-    (folder / "card.md").write_text("\n".join(lines), encoding="utf-8")
-
-
-def write_whole_card(
-    folder: Path,
-    name: str,
-    recipe: Recipe,
-    curve: Sequence[Mapping[str, float]],
-    metric: str,
-    *,
-    smaller_is_better: bool = False,
-    limits: Sequence[str] = (),
-) -> None:
-    """Write ``card.md`` of a model that was trained whole, beside its checkpoint.
-
-    Args:
-        folder: holds the checkpoint already.
-        name: of the model.
-        recipe: what trained it.
-        curve: figures on the validation split by step.
-        metric: the one the checkpoint was chosen by.
-        smaller_is_better: whether it is to be small.
-        limits: lines about what it cannot do.
-    """
-    sign = -1.0 if smaller_is_better else 1.0
-    rows = [row for row in curve if metric in row]
-    best = max(rows, key=lambda row: sign * row[metric], default={})
-    kept = f"the kept checkpoint is the one with the best held-out {metric}: step "
-    kept += str(int(best.get("step", 0)))
-    if not _is_chosen(recipe):
-        kept = "none was held out, the last step is kept"
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    weights, optim = folder / "model.safetensors", recipe.optim
-    lines = [
-        f"# {name}",
-        "",
-        recipe.description or f"Trained by the recipe of the same name, task `{recipe.task}`.",
-        "",
-        f"`model.safetensors`, sha256 `{file_sha256(weights)}`, {weights.stat().st_size:,} bytes, "
-        f"float16; architecture {', '.join(config['architectures'])}",
-        "",
-        *_sources(recipe),
-        "## How",
-        f"- `odqa train eval/recipes/{recipe.name}.yaml`, seed {recipe.seed}",
-        f"- from scratch, {optim.steps} steps of {optim.batch * optim.accumulate} items at most; "
-        f"{kept}",
-        "",
-        *([f"## {_HELD_OUT.format(recipe.data.held_out)}", *_table(curve), ""] if rows else []),
         "## Limits",
         *(f"- {line}" for line in limits),
         "",

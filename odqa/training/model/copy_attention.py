@@ -14,7 +14,7 @@ Training starts from these matrices and changes them whole.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,20 @@ class Affine(NamedTuple):
 
     weight: Tensor
     bias: Tensor
+
+    def copy_to(self, layer: Any) -> None:
+        """Set the weights of a linear layer of the same shape."""
+        layer.weight.copy_(self.weight)
+        layer.bias.copy_(self.bias)
+
+
+class CopyingMaps(NamedTuple):
+    """Projections of a cross-attention that copies: keys, queries, values, output."""
+
+    k: Affine
+    q: Affine
+    v: Affine
+    o: Affine
 
 
 def least_squares(x: Tensor, y: Tensor, ridge: float = 1.0) -> Affine:
@@ -61,6 +75,47 @@ def balance(first: Affine, second: Affine, factor: float) -> tuple[Affine, Affin
     )
 
 
+def copying_maps(
+    table: Tensor,
+    encodings: Tensor,
+    states: Tensor,
+    ids: Tensor,
+    mask: Tensor,
+    *,
+    strength: float,
+    sharpness: float,
+) -> CopyingMaps:
+    """The four maps, fitted on passages that a decoder reads while it says the same.
+
+    Args:
+        table: token embeddings [v, d], which the read-out compares final states with.
+        encodings: of the passages [n, r, d].
+        states: the decoder's [n, r, d], where the cross-attention reads them.
+        ids, mask: the passages [n, r], with one marker token at either end.
+        strength: length of what is brought back, in lengths of an embedding.
+        sharpness: scale of the attention logits.
+    """
+    table = table - table.mean(0)
+    inner = mask.clone()
+    inner[:, 0] = False
+    inner[torch.arange(len(ids)), mask.sum(1) - 1] = False
+    previous = ids.roll(1, 1)
+    # The passage's end is copied too: it ends an answer.
+    ends = mask & ~inner
+    ends[:, 0] = False
+    copied = torch.cat((encodings[inner], encodings[ends]))
+    values = least_squares(copied, torch.cat((table[ids[inner]], table[ids[ends]])))
+    keys = least_squares(encodings[inner], table[previous[inner]])
+    queries = least_squares(states[inner], table[ids[inner]])
+    width = table.shape[1]
+    # Each head compares a share of the embedding; rotated, all heads get as much of it.
+    rotation = nn.init.orthogonal_(torch.empty(width, width))
+    identity = Affine(torch.eye(width), torch.zeros(width))
+    keys, queries = balance(rotate(keys, rotation), rotate(queries, rotation), sharpness)
+    values, output = balance(values, identity, strength)
+    return CopyingMaps(keys, queries, values, output)
+
+
 @torch.no_grad()
 def initialise_copy_attention(
     model: RetroModel,
@@ -83,39 +138,16 @@ def initialise_copy_attention(
         sharpness: scale of the attention logits.
         readout: factor on the norm that ends the decoder, which sets the scale of the logits.
     """
-    table = model.token_table()
-    table = table - table.mean(0)
-    encodings = encode_neighbours(model, ids, mask, chunk)
-    inner = mask.clone()
-    inner[:, 0] = False
-    inner[torch.arange(len(ids)), mask.sum(1) - 1] = False
-    previous = ids.roll(1, 1)
-    # The passage's end is copied too: it ends an answer.
-    ends = mask & ~inner
-    ends[:, 0] = False
-    copied = torch.cat((encodings[inner], encodings[ends]))
     last = model.config.decoder.layers
     cross = model.decoder.cca(last)
     assert cross is not None
-    states = cross.norm(_states(model, ids, mask))[inner]
-    maps = {
-        "v_proj": least_squares(copied, torch.cat((table[ids[inner]], table[ids[ends]]))),
-        "k_proj": least_squares(encodings[inner], table[previous[inner]]),
-        "q_proj": least_squares(states, table[ids[inner]]),
-    }
-    width = table.shape[1]
-    # Each head compares a share of the embedding; rotated, all heads get as much of it.
-    rotation = nn.init.orthogonal_(torch.empty(width, width))
-    identity = Affine(torch.eye(width), torch.zeros(width))
-    keys, queries = balance(
-        rotate(maps["k_proj"], rotation), rotate(maps["q_proj"], rotation), sharpness
+    states = cross.norm(_states(model, ids, mask))
+    encodings = encode_neighbours(model, ids, mask, chunk)
+    maps = copying_maps(
+        model.token_table(), encodings, states, ids, mask, strength=strength, sharpness=sharpness
     )
-    values, output = balance(maps["v_proj"], identity, strength)
-    projections = {"k_proj": keys, "q_proj": queries, "v_proj": values, "o_proj": output}
-    for name, affine in projections.items():
-        layer = getattr(cross.attention, name)
-        layer.weight.copy_(affine.weight)
-        layer.bias.copy_(affine.bias)
+    for name, affine in maps._asdict().items():
+        affine.copy_to(getattr(cross.attention, f"{name}_proj"))
     norm = model.decoder.block(last).ffw_norm
     assert isinstance(norm, nn.LayerNorm)
     norm.weight.mul_(readout)

@@ -74,7 +74,7 @@ def initialise_from(task: Task, model: nn.Module, folder: Path) -> None:
         for part in models.values()
         for name, tensor in part.tensors.items()
     }
-    trained = _tensors(models, deltas)
+    trained = {task.counterpart(name): tensor for name, tensor in _tensors(models, deltas).items()}
     missing = sorted(name for name in trained.keys() - initial.keys() if ".lora_" in name)
     if missing or not trained.keys() & initial.keys():
         raise CheckpointError(

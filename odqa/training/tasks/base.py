@@ -61,11 +61,14 @@ class Task(ABC):
         Settings: keys that a recipe may have under ``settings``.
         metric: the figure of `evaluate` that the checkpoint is chosen by.
         smaller_is_better: whether it is to be small rather than large.
+        weights: what is stored, for the card, with ``{r}`` and ``{alpha}``; default: a low-rank
+            change of the base model.
     """
 
     Settings: ClassVar[type[Part]] = NoSettings
     metric: ClassVar[str]
     smaller_is_better: ClassVar[bool] = False
+    weights: ClassVar[str] = ""
 
     @classmethod
     def load(cls, recipe: Recipe) -> Self:
@@ -118,7 +121,11 @@ class Task(ABC):
         """
         scale = {"r": self.recipe.lora.r, "alpha": self.recipe.lora.alpha}
         write_delta(folder, trained.tensors, {**trained.config, "lora": scale})
-        write_card(folder, name, self.recipe, curve, self.metric)
+        write_card(folder, name, self.recipe, curve, self.metric, weights=self.weights)
+
+    def counterpart(self, name: str) -> str:
+        """Where a parameter of another task's model is in this one's; default: the same name."""
+        return name
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -1,86 +1,103 @@
-"""A small Fusion-in-Decoder (Izacard and Grave 2021), a T5 trained from scratch."""
+"""Fusion-in-Decoder (Izacard and Grave 2021) by a BART that has grown from the base model."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from transformers.modeling_outputs import BaseModelOutput
 
+from odqa.checkpoints.bart import bart_name, grow_bart
+from odqa.checkpoints.base_model import base_model_dir
 from odqa.encoders.batches import padded
 from odqa.metrics.answers import answer_figures
+from odqa.progress import progress
 from odqa.readers.fid import fid_text
 from odqa.training.data.answer_spans import find_answers
+from odqa.training.data.fused_rows import FusedRows
 from odqa.training.data.instances import InstanceSchedule
+from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.lm_prompts import answer_in, cropped
 from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
-from odqa.training.model.copying_t5 import start_copying
+from odqa.training.model.copying_bart import start_copying
+from odqa.training.model.fusion import fused
+from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.whole_model import WholeModelTask
+from odqa.training.tasks.base import Task, TrainedModel
 from odqa.types import Passage
+
+# Texts that copying is fitted on before training, and their tokens.
+_FITTED, _FITTED_TOKENS = 256, 128
 
 
 class FidSettings(Part):
     """Keys of the Fusion-in-Decoder task."""
 
-    vocabulary: int = Field(
-        4096, ge=300, le=1_000_000, description="Byte-level tokens, learnt from the texts."
+    decoder_layers: tuple[int, ...] = Field(
+        (2, 4, 6), description="Layers of the base model that the decoder's start from."
     )
-    width: int = Field(
-        256, ge=32, le=65_536, multiple_of=8, description="Of all layers, with four heads."
-    )
-    ffw: int = Field(512, ge=8, le=1_000_000, description="Width of feed-forward layers.")
-    layers: int = Field(2, ge=1, le=1_000, description="Of the encoder.")
-    decoder_layers: int = Field(1, ge=1, le=1_000, description="Of the decoder.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Of states and attention.")
-    words: int = Field(48, ge=8, le=100_000, description="Longest stretch of a context.")
-    max_length: int = Field(160, ge=16, le=1_000_000, description="Tokens of one passage's input.")
+    words: int = Field(100, ge=8, le=100_000, description="Longest stretch of a context.")
+    max_length: int = Field(200, ge=16, le=1_000_000, description="Tokens of one passage's input.")
     max_answer_tokens: int = Field(16, ge=2, le=1_000, description="Longest answer, end included.")
     with_negatives: float = Field(
         0.5, ge=0, le=1, description="Share of items that read negatives beside the gold passage."
     )
+    pointing: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of what the last cross-attention loses where it should look: at the "
+        "places of the answer in the gold passage, and at that passage's end.",
+    )
+    strength: float = Field(12.0, gt=0, description="Of the first state of copying.")
+    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
+    readout: float = Field(2.0, gt=0, description="Of the first state of copying.")
+    evaluated: int = Field(
+        5,
+        ge=1,
+        le=1_000_000,
+        description="Candidates read per held-out question; the gold passage if none is.",
+    )
+    per_forward: int = Field(
+        5, ge=1, le=65_536, description="Held-out questions answered together."
+    )
 
 
-_LIMITS = (
-    "English only. Trained from scratch for minutes on a part of one CPU core: it shows how "
-    "Fusion-in-Decoder runs and what it costs, and answers hardly any question. For answers name a "
-    "trained T5.",
-)
+class FidTask(Task):
+    """An encoder-decoder; the loss is on the answer and its end.
 
-
-class FidTask(WholeModelTask):
-    """A T5 with copying at the start; the checkpoint is chosen by held-out questions."""
+    A training that starts from another of an encoder (an extractive reader) takes over what that
+    changed in the encoder.
+    """
 
     Settings = FidSettings
-    limits = _LIMITS
+    metric: ClassVar[str] = "F1"
+    weights = (
+        "low-rank change (rank {r}, alpha {alpha:g}) of the linear layers of a BART grown from "
+        "all-MiniLM-L6-v2 (`odqa/checkpoints/bart.py`); its last cross-attention, the norms behind "
+        "cross-attention and the decoder's last norm whole; stored in float16"
+    )
 
     def build(self) -> nn.Module:
-        import transformers
-
         settings: FidSettings = self.settings
-        config = transformers.T5Config(
-            vocab_size=len(self.tokenizer),
-            d_model=settings.width,
-            d_kv=settings.width // 4,
-            num_heads=4,
-            d_ff=settings.ffw,
-            num_layers=settings.layers,
-            num_decoder_layers=settings.decoder_layers,
-            dropout_rate=settings.dropout,
-            pad_token_id=self.tokenizer.pad_token_id,
-            eos_token_id=self.tokenizer.eos_token_id,
-            decoder_start_token_id=self.tokenizer.pad_token_id,
-        )
-        model: nn.Module = transformers.T5ForConditionalGeneration(config)
-        start_copying(model, self.recipe.seed)
-        return model
+        model = grow_bart(base_model_dir(), settings.decoder_layers, "eager")
+        self._start_copying(model)
+        last = f"model.decoder.layers.{len(settings.decoder_layers) - 1}."
+        # What is trained whole needs no low-rank change.
+        projections = r"(self_attn\.(q|k|v|out)_proj|encoder_attn\.(q|k|v|out)_proj|fc1|fc2)"
+        targets = rf"(?!{last.replace('.', '[.]')}encoder_attn)"
+        targets += rf"model\.(encoder|decoder)\.layers\.\d+\.{projections}"
+        heads = [
+            name
+            for name, _ in model.named_parameters()
+            if ".encoder_attn_layer_norm." in name
+            or name.startswith((f"{last}encoder_attn.", f"{last}final_layer_norm."))
+        ]
+        return attach(model, self.recipe.lora, heads=heads, targets=targets)
 
     def schedule(self) -> ReaderSchedule:
         recipe = self.recipe
@@ -102,22 +119,23 @@ class FidTask(WholeModelTask):
         return ReaderSchedule(instances, 0.0, self.settings.with_negatives, recipe.seed)
 
     def collate(self, items: Sequence[ReaderInstance]) -> dict[str, Any]:
-        texts, answers = [], []
+        rows, answers = [], []
         for item in items:
             rng = random.Random(f"{item.question.id}/{'/'.join(p.id for p in item.passages)}")
             answer = answer_in(item.gold, item.question)
+            read = [self._stretch(item.gold, p, answer, rng) for p in item.passages]
+            rows.append(self._tokens([fid_text(item.question.text, p) for p in read]))
             answers.append(answer)
-            texts.append(
-                [
-                    fid_text(item.question.text, self._stretch(item.gold, p, answer, rng))
-                    for p in item.passages
-                ]
-            )
-        labels = self.tokenizer(
-            answers, truncation=True, max_length=self.settings.max_answer_tokens
-        )["input_ids"]
-        ids, _ = padded(labels, -100)
-        return {**self._inputs(texts), "labels": torch.from_numpy(ids)}
+        # The decoder's start begins a tokenised text, and is not predicted.
+        targets = [ids[1:] for ids in self._tokens(answers, self.settings.max_answer_tokens + 1)]
+        fused_rows = FusedRows(rows, self.tokenizer.pad_token_id)
+        gold = [item.gold_position for item in items]
+        labels, _ = padded(targets, -100)
+        return {
+            **fused_rows.tensors(),
+            "labels": torch.from_numpy(labels),
+            "sources": fused_rows.sources(targets, gold),
+        }
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         states, mask = fused(model, batch["ids"], batch["mask"], batch["counts"])
@@ -125,72 +143,90 @@ class FidTask(WholeModelTask):
             encoder_outputs=BaseModelOutput(last_hidden_state=states),
             attention_mask=mask,
             labels=batch["labels"],
+            output_attentions=True,
             use_cache=False,
         )
         loss: Tensor = out.loss
+        # Each head's attention to places that a token can be copied from: [B, heads, S].
+        mass = (out.cross_attentions[-1].float() * batch["sources"][:, None]).sum(-1)
+        copyable = batch["sources"].any(-1)
+        if self.settings.pointing and bool(copyable.any()):
+            lost = -mass.clamp(min=1e-6).log().mean(1)
+            loss = loss + self.settings.pointing * lost[copyable].mean()
         return loss
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Mean loss of an answer's token (``nll``), EM and F1 of greedy answers: read are the gold
-        passage and that of another question."""
-        rows = self.data.validation
-        items = []
-        for number, row in enumerate(rows):
-            gold, other = (self.data.passages[r.gold_id] for r in (row, rows[number - 1]))
-            passages = (gold, other) if number % 2 else (other, gold)
-            items.append(ReaderInstance(row.question, gold, passages))
-        batch = self.collate(items)
-        loss = float(self.loss(model, batch))
+        """EM and F1 of greedy answers from the best candidates, and (``gold``) from the gold
+        passage alone."""
+        questions, size = self.data.validation, self.settings.per_forward
+        read: list[str] = []
+        gold: list[str] = []
+        for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
+            part = questions[start : start + size]
+            read += self._answers(model, part, [self._candidates(row) for row in part])
+            golds = [[self.data.passages[row.gold_id]] for row in part]
+            gold += self._answers(model, part, golds)
+        accepted = [row.question.answers for row in questions]
+        alone = {f"{name} gold": value for name, value in answer_figures(gold, accepted).items()}
+        return answer_figures(read, accepted) | alone
+
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
+        config = {"kind": "bart", "decoder_layers": list(self.settings.decoder_layers)}
+        return {self.recipe.name: TrainedModel(extract(model), config)}
+
+    def counterpart(self, name: str) -> str:
+        return bart_name(name)
+
+    def _start_copying(self, model: nn.Module) -> None:
+        """Copying in closed form, fitted on some passages of the sources trained on."""
+        settings: FidSettings = self.settings
+        ids = sorted({row.gold_id for rows in self.data.train.values() for row in rows})
+        sample = random.Random(self.recipe.seed).sample(ids, min(_FITTED, len(ids)))
+        # The encoder has to see some question.
+        texts = [fid_text("what", self.data.passages[pid]) for pid in sample]
+        rows, mask = padded(
+            self._tokens(texts, min(_FITTED_TOKENS, settings.max_length)),
+            self.tokenizer.pad_token_id,
+        )
+        start_copying(
+            model,
+            torch.from_numpy(rows),
+            torch.from_numpy(mask),
+            strength=settings.strength,
+            sharpness=settings.sharpness,
+            readout=settings.readout,
+        )
+
+    def _stretch(self, gold: Passage, passage: Passage, answer: str, rng: random.Random) -> Passage:
+        return cropped(passage, answer if passage.id == gold.id else "", self.settings.words, rng)
+
+    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
+        hits = self.data.candidates.get(labelled.question.id, [])
+        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
+        return [self.data.passages[pid] for pid in ids]
+
+    def _tokens(self, texts: Sequence[str], length: int | None = None) -> list[list[int]]:
+        length = length or self.settings.max_length
+        encoded = self.tokenizer(list(texts), truncation=True, max_length=length)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def _answers(
+        self,
+        model: Any,
+        questions: Sequence[LabelledQuestion],
+        passages: Sequence[Sequence[Passage]],
+    ) -> list[str]:
+        """Greedy answers to some questions, each from its passages."""
+        rows = [
+            self._tokens([fid_text(row.question.text, passage) for passage in read])
+            for row, read in zip(questions, passages, strict=True)
+        ]
+        batch = FusedRows(rows, self.tokenizer.pad_token_id).tensors()
         states, mask = fused(model, batch["ids"], batch["mask"], batch["counts"])
-        generator: Any = model
-        out = generator.generate(
+        out = model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=states),
             attention_mask=mask,
             max_new_tokens=self.settings.max_answer_tokens,
             do_sample=False,
         )
-        answers = [t.strip() for t in self.tokenizer.batch_decode(out, skip_special_tokens=True)]
-        return {"nll": loss, **answer_figures(answers, [row.question.answers for row in rows])}
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return self.train_tokenizer(of_encoder=True)
-
-    def _stretch(self, gold: Passage, passage: Passage, answer: str, rng: random.Random) -> Passage:
-        return cropped(passage, answer if passage.id == gold.id else "", self.settings.words, rng)
-
-    def _inputs(self, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
-        """Passages of all questions [n, tokens], and how many each question has."""
-        rows = self.tokenizer(
-            [text for part in texts for text in part],
-            truncation=True,
-            max_length=self.settings.max_length,
-        )["input_ids"]
-        ids, mask = padded(rows, self.tokenizer.pad_token_id)
-        return {
-            "ids": torch.from_numpy(ids),
-            "mask": torch.from_numpy(mask),
-            "counts": [len(part) for part in texts],
-        }
-
-
-def fused(model: Any, ids: Tensor, mask: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """States of every question's passages, encoded apart and joined.
-
-    Args:
-        model: an encoder-decoder of transformers.
-        ids, mask: passages [n, tokens], padded on the right.
-        counts: passages of each question, in order.
-
-    Returns:
-        [questions, tokens of all passages, width], padded on the right, and the mask.
-    """
-    states = model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-    real = [state[: int(m.sum())] for state, m in zip(states, mask, strict=True)]
-    joined, at = [], 0
-    for count in counts:
-        joined.append(torch.cat(real[at : at + count]))
-        at += count
-    lengths = torch.tensor([len(state) for state in joined])
-    out = pad_sequence(joined, batch_first=True)
-    return out, (torch.arange(out.shape[1])[None] < lengths[:, None]).long()
+        return [text.strip() for text in self.tokenizer.batch_decode(out, skip_special_tokens=True)]

@@ -1,188 +1,231 @@
-"""A small causal language model, trained from scratch on passages, questions and answers."""
+"""A small causal language model grown from the base model: it answers, reads and asks."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from odqa.checkpoints.base_model import base_model_dir
+from odqa.checkpoints.causal import grow_causal, prompt_tokenizer
+from odqa.encoders.batches import padded
 from odqa.metrics.answers import answer_figures
-from odqa.training.data.lm_items import KINDS, Block, LmBlocks, tokenised
-from odqa.training.data.lm_prompts import PromptedText, answered, asked
-from odqa.training.model.copying_lm import start_copying
+from odqa.progress import progress
+from odqa.training.data.answer_spans import find_answers
+from odqa.training.data.instances import InstanceSchedule
+from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.lm_items import KINDS, LmItem, LmTexts, lm_batch, tokenised
+from odqa.training.data.lm_prompts import answer_in, answered, asked
+from odqa.training.data.reader_instances import ReaderSchedule
+from odqa.training.model.copying_causal import start_copying
+from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.whole_model import WholeModelTask
+from odqa.training.tasks.base import Task, TrainedModel
+from odqa.types import Passage
+
+# Texts that copying is fitted on before training, and their tokens.
+_FITTED, _FITTED_TOKENS = 256, 128
+# Texts of like length that go through the model together.
+_TOGETHER = 2
 
 
 class LmSettings(Part):
     """Keys of the language model task."""
 
-    vocabulary: int = Field(
-        4096, ge=300, le=1_000_000, description="Byte-level tokens, learnt from the texts."
+    tokens: int = Field(
+        512, ge=32, le=512, description="Longest text; the base model has 512 positions."
     )
-    width: int = Field(192, ge=48, le=65_536, multiple_of=48, description="Of all layers.")
-    layers: int = Field(3, ge=2, le=1_000, description="Of the decoder; each has three heads.")
-    positions: int = Field(
-        512, ge=32, le=1_000_000, description="Longest text, and tokens of a training block."
-    )
-    dropout: float = Field(0.0, ge=0, lt=1, description="Of states and attention.")
     shares: tuple[float, float, float, float] = Field(
-        (0.25, 0.4, 0.1, 0.25),
+        (0.1, 0.6, 0.1, 0.2),
         description=f"How often each kind of text is drawn: {', '.join(KINDS)}.",
     )
     words: int = Field(
-        60, ge=8, le=100_000, description="Longest stretch of a context that is read."
+        100, ge=8, le=100_000, description="Longest stretch of a context that is read."
     )
-    emphasis: float = Field(
-        4.0, gt=0, description="What a token of an answer or of a written question counts."
+    with_negatives: float = Field(
+        0.5, ge=0, le=1, description="Share of contexts with negatives beside the gold passage."
     )
-    max_answer_tokens: int = Field(12, ge=1, le=1_000, description="Longest answer.")
+    pointing: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of what the last layer's attention loses where it should look: at the "
+        "places of the answer in the prompt, and at the prompt's beginning for its end.",
+    )
+    strength: float = Field(12.0, gt=0, description="Of the first state of copying.")
+    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
+    max_answer_tokens: int = Field(12, ge=1, le=500, description="Longest answer.")
+    evaluated: int = Field(
+        3,
+        ge=1,
+        le=1_000_000,
+        description="Candidates read per held-out question; the gold passage if none is.",
+    )
     per_forward: int = Field(
-        25, ge=1, le=65_536, description="Held-out questions answered together."
+        5, ge=1, le=65_536, description="Held-out questions answered together."
     )
 
 
-_LIMITS = (
-    "English only. Trained from scratch for minutes on a part of one CPU core: it shows how "
-    "language models rank and read and what they cost, and knows next to nothing. For answers name "
-    "a trained one.",
-    "Prompts it was trained on: `question: …`, a new line, `answer:`; the same behind one or two "
-    "lines `context: …`; and `Passage: …. Please write a question based on this passage.`",
-)
-
-
-class LmTask(WholeModelTask):
-    """A GPT-2 with copying heads at the start; the checkpoint is chosen by held-out questions."""
+class LmTask(Task):
+    """A causal model; the loss is on what follows a prompt, every text counts alike."""
 
     Settings = LmSettings
-    limits = _LIMITS
+    metric: ClassVar[str] = "F1"
+    weights = (
+        "low-rank change (rank {r}, alpha {alpha:g}) of the linear layers of all-MiniLM-L6-v2 as a "
+        "causal model (`odqa/checkpoints/causal.py`); the last layer's attention, what stands "
+        "before the read-out and its bias whole; stored in float16"
+    )
 
     def build(self) -> nn.Module:
-        import transformers
+        model = grow_causal(base_model_dir(), "eager")
+        self._start_copying(model)
+        last = f"bert.encoder.layer.{model.config.num_hidden_layers - 1}.attention."
+        # What is trained whole needs no low-rank change.
+        targets = rf"(?!{last.replace('.', '[.]')})bert\.encoder\.layer\.\d+\..*"
+        targets += "(query|key|value|dense)"
+        return attach(model, self.recipe.lora, heads=(last, "cls."), targets=targets)
 
+    def schedule(self) -> LmTexts:
         settings: LmSettings = self.settings
-        config = transformers.GPT2Config(
-            vocab_size=len(self.tokenizer),
-            n_embd=settings.width,
-            n_layer=settings.layers,
-            n_head=3,
-            n_positions=settings.positions,
-            resid_pdrop=settings.dropout,
-            embd_pdrop=settings.dropout,
-            attn_pdrop=settings.dropout,
-            bos_token_id=self.tokenizer.bos_token_id,
-            eos_token_id=self.tokenizer.eos_token_id,
-            pad_token_id=self.tokenizer.pad_token_id,
-        )
-        model: nn.Module = transformers.GPT2LMHeadModel(config)
-        start_copying(model, self.recipe.seed)
-        return model
-
-    def schedule(self) -> LmBlocks:
-        return self._blocks
-
-    def collate(self, items: Sequence[Block]) -> dict[str, Any]:
-        return {
-            "input_ids": torch.tensor([item.ids for item in items]),
-            "weights": torch.tensor([item.weights for item in items]),
+        recipe = self.recipe
+        usable = {
+            source: [
+                row
+                for row in rows
+                if find_answers(self.data.passages[row.gold_id].text, row.question.answers)
+            ]
+            for source, rows in self.data.train.items()
         }
+        instances = InstanceSchedule(
+            replace(self.data, train=usable),
+            recipe.data.weights,
+            recipe.negatives,
+            self.schedule_length,
+            recipe.seed,
+        )
+        return LmTexts(
+            ReaderSchedule(instances, 0.0, settings.with_negatives, recipe.seed),
+            list(self.data.passages.values()),
+            self.tokenizer,
+            tokens=settings.tokens,
+            shares=settings.shares,
+            words=settings.words,
+            seed=recipe.seed,
+        )
+
+    def collate(self, items: Sequence[LmItem]) -> dict[str, Any]:
+        ordered = sorted(items, key=lambda item: item.length)
+        parts = [ordered[at : at + _TOGETHER] for at in range(0, len(ordered), _TOGETHER)]
+        return {"parts": [lm_batch(part, self.tokenizer.pad_token_id) for part in parts]}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
-        logits = model(input_ids=batch["input_ids"]).logits[:, :-1].float()
-        weights = batch["weights"][:, 1:]
-        losses = F.cross_entropy(
-            logits.flatten(0, 1), batch["input_ids"][:, 1:].flatten(), reduction="none"
-        )
-        loss: Tensor = (losses * weights.flatten()).sum() / weights.sum()
+        total, texts = torch.zeros(()), 0
+        copied, copyable = torch.zeros(()), 0
+        for part in batch["parts"]:
+            answers, lost = self._losses(model, part)
+            total, texts = total + answers, texts + len(part["ids"])
+            copied, copyable = copied + lost.sum(), copyable + len(lost)
+        loss: Tensor = total / texts + self.settings.pointing * copied / max(1, copyable)
         return loss
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Mean loss of a token of an answer given the gold passage (``nll``) and of a question
-        given it (``asked``); EM and F1 of greedy answers, with and (``off``) without it."""
-        rng = random.Random(0)
-        read: list[PromptedText] = []
-        off, asking = list(read), list(read)
-        for labelled in self.data.validation:
-            gold, answer = self._blocks.reading(labelled, rng)
-            read.append(answered(labelled.question.text, answer, [gold]))
-            off.append(answered(labelled.question.text, answer))
-            asking.append(asked(labelled.question.text, gold))
-        golds = [labelled.question.answers for labelled in self.data.validation]
-        with_passage = answer_figures(self._answers(model, read), golds)
-        without = answer_figures(self._answers(model, off), golds)
-        return {
-            "nll": self._target_loss(model, read),
-            "asked": self._target_loss(model, asking),
-            **with_passage,
-            **{f"{name} off": value for name, value in without.items()},
-        }
+        """EM and F1 of greedy answers from the best candidates, and (``off``) without; mean loss of
+        a question's tokens given its gold passage (``asked``)."""
+        questions, size = self.data.validation, self.settings.per_forward
+        read: list[str] = []
+        off: list[str] = []
+        total = torch.zeros(())
+        for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
+            part = questions[start : start + size]
+            read += self._answers(model, [self._prompt(row, self._candidates(row)) for row in part])
+            off += self._answers(model, [self._prompt(row, []) for row in part])
+            texts = [asked(row.question.text, self._passage(row.gold_id)) for row in part]
+            items = [tokenised(self.tokenizer, text) for text in texts]
+            total += self._losses(model, lm_batch(items, self.tokenizer.pad_token_id))[0]
+        accepted = [row.question.answers for row in questions]
+        without = {f"{name} off": value for name, value in answer_figures(off, accepted).items()}
+        return answer_figures(read, accepted) | without | {"asked": float(total) / len(questions)}
+
+    def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
+        return {self.recipe.name: TrainedModel(extract(model), {"kind": "causal"})}
 
     @cached_property
     def tokenizer(self) -> Any:
-        tokenizer = self.train_tokenizer()
-        tokenizer.model_max_length = self.settings.positions
-        return tokenizer
+        return prompt_tokenizer(base_model_dir())
 
-    @cached_property
-    def _blocks(self) -> LmBlocks:
+    def _start_copying(self, model: nn.Module) -> None:
+        """Copying in closed form, fitted on some passages of the sources trained on."""
         settings: LmSettings = self.settings
-        return LmBlocks(
-            self.data,
-            self.tokenizer,
-            length=self.schedule_length,
-            tokens=settings.positions,
-            shares=settings.shares,
-            sources=self.recipe.data.weights,
-            words=settings.words,
-            emphasis=settings.emphasis,
-            seed=self.recipe.seed,
+        ids = sorted({row.gold_id for rows in self.data.train.values() for row in rows})
+        sample = random.Random(self.recipe.seed).sample(ids, min(_FITTED, len(ids)))
+        most = min(_FITTED_TOKENS, settings.tokens) - 1
+        texts = [self.data.passages[pid].full_text for pid in sample]
+        rows = self.tokenizer(texts, truncation=True, max_length=most)["input_ids"]
+        end = self.tokenizer.eos_token_id
+        tokens, mask = padded([[*row, end] for row in rows], self.tokenizer.pad_token_id)
+        start_copying(
+            model,
+            torch.from_numpy(tokens),
+            torch.from_numpy(mask),
+            strength=settings.strength,
+            sharpness=settings.sharpness,
         )
 
-    def _batches(self, texts: Sequence[PromptedText]) -> list[list[tuple[list[int], list[int]]]]:
-        most = self.settings.positions - self.settings.max_answer_tokens
-        pairs = [tokenised(self.tokenizer, text) for text in texts]
-        # A prompt loses its beginning, not the question at its end.
-        rows = [(prompt[-max(1, most - len(target)) :], target) for prompt, target in pairs]
-        size = self.settings.per_forward
-        return [rows[at : at + size] for at in range(0, len(rows), size)]
+    def _losses(self, model: Any, part: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Sum over texts of their mean token loss, and for every token that can be copied what the
+        last layer's attention loses [n]."""
+        out = model.bert(
+            input_ids=part["ids"],
+            attention_mask=part["mask"],
+            output_attentions=True,
+            use_cache=False,
+        )
+        targets = part["weights"] > 0
+        # Read out is only what counts: the vocabulary is most of the work.
+        logits = model.cls(out.last_hidden_state[:, :-1][targets]).float()
+        losses = F.cross_entropy(logits, part["ids"][:, 1:][targets], reduction="none")
+        # Each head's attention to places that a token can be copied from: [B, heads, T - 1].
+        looks = out.attentions[-1][:, :, :-1].float()
+        mass = (looks * part["sources"][:, None]).sum(-1)
+        lost = -mass.clamp(min=1e-6).log().mean(1)
+        return (losses * part["weights"][targets]).sum(), lost[part["sources"].any(-1)]
 
-    def _target_loss(self, model: nn.Module, texts: Sequence[PromptedText]) -> float:
-        total, count = 0.0, 0
-        for rows in self._batches(texts):
-            longest = max(len(prompt) + len(target) for prompt, target in rows)
-            ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id)
-            labels = torch.full((len(rows), longest), -100)
-            for row, (prompt, target) in enumerate(rows):
-                end = len(prompt) + len(target)
-                ids[row, :end] = torch.tensor([*prompt, *target])
-                labels[row, len(prompt) : end] = torch.tensor(target)
-            logits = model(input_ids=ids).logits[:, :-1].float()
-            total += float(
-                F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="sum")
-            )
-            count += int((labels[:, 1:] >= 0).sum())
-        return total / count
+    def _passage(self, pid: str) -> Passage:
+        return self.data.passages[pid]
 
-    def _answers(self, model: Any, texts: Sequence[PromptedText]) -> list[str]:
-        answers: list[str] = []
-        pad = self.tokenizer.pad_token_id
-        for rows in self._batches(texts):
-            longest = max(len(prompt) for prompt, _ in rows)
-            ids = torch.full((len(rows), longest), pad)
-            for row, (prompt, _) in enumerate(rows):
-                ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            out = model.generate(
-                input_ids=ids,
-                attention_mask=(ids != pad).long(),
-                max_new_tokens=self.settings.max_answer_tokens,
-                do_sample=False,
-            )
-            texts_out = self.tokenizer.batch_decode(out[:, longest:], skip_special_tokens=True)
-            answers += [text.strip() for text in texts_out]
-        return answers
+    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
+        hits = self.data.candidates.get(labelled.question.id, [])
+        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
+        return [self._passage(pid) for pid in ids]
+
+    def _prompt(self, labelled: LabelledQuestion, passages: Sequence[Passage]) -> list[int]:
+        """Of as many of the passages as there is room for."""
+        most = self.settings.tokens - self.settings.max_answer_tokens
+        answer = answer_in(self._passage(labelled.gold_id), labelled.question)
+        read = list(passages)
+        while True:
+            text = answered(labelled.question.text, answer, read)
+            ids = tokenised(self.tokenizer, text).prompt
+            if len(ids) <= most or not read:
+                return ids[:most]
+            read.pop()
+
+    def _answers(self, model: Any, prompts: Sequence[Sequence[int]]) -> list[str]:
+        longest, pad = max(map(len, prompts)), self.tokenizer.pad_token_id
+        rows = [[pad] * (longest - len(row)) + list(row) for row in prompts]
+        mask = [[0] * (longest - len(row)) + [1] * len(row) for row in prompts]
+        out = model.generate(
+            input_ids=torch.tensor(rows),
+            attention_mask=torch.tensor(mask),
+            max_new_tokens=self.settings.max_answer_tokens,
+            do_sample=False,
+        )
+        decoded = self.tokenizer.batch_decode(out[:, longest:], skip_special_tokens=True)
+        return [text.strip() for text in decoded]

@@ -156,7 +156,7 @@ def likelihood_scores(
     """
     states = _states(model, question, passages)
     best = np.full(len(passages), -np.inf)
-    for answer in model.tokenise(question.answers, _MAX_ANSWER):
+    for answer in model.tokenise_targets(question.answers, _MAX_ANSWER):
         values: list[float] = []
         for start in range(0, len(states), _BATCH):
             batch = states[start : start + _BATCH]
