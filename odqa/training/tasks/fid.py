@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -18,9 +17,7 @@ from odqa.encoders.batches import padded
 from odqa.metrics.answers import answer_figures
 from odqa.progress import progress
 from odqa.readers.fid import fid_text
-from odqa.training.data.answer_spans import find_answers
 from odqa.training.data.fused_rows import FusedRows
-from odqa.training.data.instances import InstanceSchedule
 from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.lm_prompts import answer_in, cropped
 from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
@@ -28,7 +25,8 @@ from odqa.training.model.copying_bart import start_copying
 from odqa.training.model.fusion import fused
 from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import Task, TrainedModel
+from odqa.training.tasks.base import TrainedModel
+from odqa.training.tasks.generating import GeneratingTask
 from odqa.types import Passage
 
 # Texts that copying is fitted on before training, and their tokens.
@@ -67,7 +65,7 @@ class FidSettings(Part):
     )
 
 
-class FidTask(Task):
+class FidTask(GeneratingTask):
     """An encoder-decoder; the loss is on the answer and its end.
 
     A training that starts from another of an encoder (an extractive reader) takes over what that
@@ -75,7 +73,6 @@ class FidTask(Task):
     """
 
     Settings = FidSettings
-    metric: ClassVar[str] = "F1"
     weights = (
         "low-rank change (rank {r}, alpha {alpha:g}) of the linear layers of a BART grown from "
         "all-MiniLM-L6-v2 (`odqa/checkpoints/bart.py`); its last cross-attention, the norms behind "
@@ -100,23 +97,7 @@ class FidTask(Task):
         return attach(model, self.recipe.lora, heads=heads, targets=targets)
 
     def schedule(self) -> ReaderSchedule:
-        recipe = self.recipe
-        usable = {
-            source: [
-                row
-                for row in rows
-                if find_answers(self.data.passages[row.gold_id].text, row.question.answers)
-            ]
-            for source, rows in self.data.train.items()
-        }
-        instances = InstanceSchedule(
-            replace(self.data, train=usable),
-            recipe.data.weights,
-            recipe.negatives,
-            self.schedule_length,
-            recipe.seed,
-        )
-        return ReaderSchedule(instances, 0.0, self.settings.with_negatives, recipe.seed)
+        return self.answerable(self.settings.with_negatives)
 
     def collate(self, items: Sequence[ReaderInstance]) -> dict[str, Any]:
         rows, answers = [], []
@@ -163,7 +144,7 @@ class FidTask(Task):
         gold: list[str] = []
         for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
             part = questions[start : start + size]
-            read += self._answers(model, part, [self._candidates(row) for row in part])
+            read += self._answers(model, part, [self.candidates(row) for row in part])
             golds = [[self.data.passages[row.gold_id]] for row in part]
             gold += self._answers(model, part, golds)
         accepted = [row.question.answers for row in questions]
@@ -180,10 +161,8 @@ class FidTask(Task):
     def _start_copying(self, model: nn.Module) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
         settings: FidSettings = self.settings
-        ids = sorted({row.gold_id for rows in self.data.train.values() for row in rows})
-        sample = random.Random(self.recipe.seed).sample(ids, min(_FITTED, len(ids)))
         # The encoder has to see some question.
-        texts = [fid_text("what", self.data.passages[pid]) for pid in sample]
+        texts = [fid_text("what", passage) for passage in self.fitting_passages(_FITTED)]
         rows, mask = padded(
             self._tokens(texts, min(_FITTED_TOKENS, settings.max_length)),
             self.tokenizer.pad_token_id,
@@ -199,11 +178,6 @@ class FidTask(Task):
 
     def _stretch(self, gold: Passage, passage: Passage, answer: str, rng: random.Random) -> Passage:
         return cropped(passage, answer if passage.id == gold.id else "", self.settings.words, rng)
-
-    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
-        hits = self.data.candidates.get(labelled.question.id, [])
-        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
-        return [self.data.passages[pid] for pid in ids]
 
     def _tokens(self, texts: Sequence[str], length: int | None = None) -> list[list[int]]:
         length = length or self.settings.max_length

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,16 +16,14 @@ from odqa.checkpoints.causal import grow_causal, prompt_tokenizer
 from odqa.encoders.batches import padded
 from odqa.metrics.answers import answer_figures
 from odqa.progress import progress
-from odqa.training.data.answer_spans import find_answers
-from odqa.training.data.instances import InstanceSchedule
 from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.lm_items import KINDS, LmItem, LmTexts, lm_batch, tokenised
 from odqa.training.data.lm_prompts import answer_in, answered, asked
-from odqa.training.data.reader_instances import ReaderSchedule
 from odqa.training.model.copying_causal import start_copying
 from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import Task, TrainedModel
+from odqa.training.tasks.base import TrainedModel
+from odqa.training.tasks.generating import GeneratingTask
 from odqa.types import Passage
 
 # Texts that copying is fitted on before training, and their tokens.
@@ -72,11 +68,10 @@ class LmSettings(Part):
     )
 
 
-class LmTask(Task):
+class LmTask(GeneratingTask):
     """A causal model; the loss is on what follows a prompt, every text counts alike."""
 
     Settings = LmSettings
-    metric: ClassVar[str] = "F1"
     weights = (
         "low-rank change (rank {r}, alpha {alpha:g}) of the linear layers of all-MiniLM-L6-v2 as a "
         "causal model (`odqa/checkpoints/causal.py`); the last layer's attention, what stands "
@@ -94,30 +89,14 @@ class LmTask(Task):
 
     def schedule(self) -> LmTexts:
         settings: LmSettings = self.settings
-        recipe = self.recipe
-        usable = {
-            source: [
-                row
-                for row in rows
-                if find_answers(self.data.passages[row.gold_id].text, row.question.answers)
-            ]
-            for source, rows in self.data.train.items()
-        }
-        instances = InstanceSchedule(
-            replace(self.data, train=usable),
-            recipe.data.weights,
-            recipe.negatives,
-            self.schedule_length,
-            recipe.seed,
-        )
         return LmTexts(
-            ReaderSchedule(instances, 0.0, settings.with_negatives, recipe.seed),
+            self.answerable(settings.with_negatives),
             list(self.data.passages.values()),
             self.tokenizer,
             tokens=settings.tokens,
             shares=settings.shares,
             words=settings.words,
-            seed=recipe.seed,
+            seed=self.recipe.seed,
         )
 
     def collate(self, items: Sequence[LmItem]) -> dict[str, Any]:
@@ -144,7 +123,7 @@ class LmTask(Task):
         total = torch.zeros(())
         for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
             part = questions[start : start + size]
-            read += self._answers(model, [self._prompt(row, self._candidates(row)) for row in part])
+            read += self._answers(model, [self._prompt(row, self.candidates(row)) for row in part])
             off += self._answers(model, [self._prompt(row, []) for row in part])
             texts = [asked(row.question.text, self._passage(row.gold_id)) for row in part]
             items = [tokenised(self.tokenizer, text) for text in texts]
@@ -163,10 +142,8 @@ class LmTask(Task):
     def _start_copying(self, model: nn.Module) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
         settings: LmSettings = self.settings
-        ids = sorted({row.gold_id for rows in self.data.train.values() for row in rows})
-        sample = random.Random(self.recipe.seed).sample(ids, min(_FITTED, len(ids)))
         most = min(_FITTED_TOKENS, settings.tokens) - 1
-        texts = [self.data.passages[pid].full_text for pid in sample]
+        texts = [passage.full_text for passage in self.fitting_passages(_FITTED)]
         rows = self.tokenizer(texts, truncation=True, max_length=most)["input_ids"]
         end = self.tokenizer.eos_token_id
         tokens, mask = padded([[*row, end] for row in rows], self.tokenizer.pad_token_id)
@@ -199,11 +176,6 @@ class LmTask(Task):
 
     def _passage(self, pid: str) -> Passage:
         return self.data.passages[pid]
-
-    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
-        hits = self.data.candidates.get(labelled.question.id, [])
-        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
-        return [self._passage(pid) for pid in ids]
 
     def _prompt(self, labelled: LabelledQuestion, passages: Sequence[Passage]) -> list[int]:
         """Of as many of the passages as there is room for."""

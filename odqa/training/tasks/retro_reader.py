@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -30,7 +29,8 @@ from odqa.training.data.reader_instances import ReaderCollator, ReaderInstance, 
 from odqa.training.model.copy_attention import initialise_copy_attention
 from odqa.training.model.lora import RETRO_LAYERS, attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import Schedule, Task, TrainedModel
+from odqa.training.tasks.base import Schedule, TrainedModel
+from odqa.training.tasks.generating import GeneratingTask
 from odqa.training.tasks.retro_reader_loss import token_losses
 from odqa.types import Passage
 
@@ -91,11 +91,10 @@ class RetroReaderSettings(Part):
     )
 
 
-class RetroReaderTask(Task):
+class RetroReaderTask(GeneratingTask):
     """A RETRO model grown from the base model; the loss is on the answer and its end alone."""
 
     Settings = RetroReaderSettings
-    metric: ClassVar[str] = "F1"
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
@@ -160,7 +159,7 @@ class RetroReaderTask(Task):
         questions, size = self.data.validation, self.settings.per_forward
         for start in progress(range(0, len(questions), size), "held-out questions", unit="batch"):
             part = questions[start : start + size]
-            on += self._answers(model, part, [self._candidates(labelled) for labelled in part])
+            on += self._answers(model, part, [self.candidates(labelled) for labelled in part])
             off += self._answers(model, part, [[] for _ in part])
         golds = [labelled.question.answers for labelled in questions]
         without = {f"{name} off": value for name, value in answer_figures(off, golds).items()}
@@ -212,11 +211,7 @@ class RetroReaderTask(Task):
     def _initialise_copying(self, model: RetroModel) -> None:
         """Copying in closed form, fitted on some passages of the sources trained on."""
         settings: RetroReaderSettings = self.settings
-        gold_ids = sorted(
-            {labelled.gold_id for source in self.data.train.values() for labelled in source}
-        )
-        sample = random.Random(self.recipe.seed).sample(gold_ids, min(_FITTED, len(gold_ids)))
-        tokens = self._answering.read([self.data.passages[pid] for pid in sample])
+        tokens = self._answering.read(self.fitting_passages(_FITTED))
         ids, mask = map(torch.from_numpy, pad_passages(tokens, length=_FITTED_TOKENS))
         # A conditioned encoder has to see some question.
         prompt = self._answering.frame(["what"])
@@ -232,11 +227,6 @@ class RetroReaderTask(Task):
             sharpness=settings.sharpness,
             readout=settings.readout,
         )
-
-    def _candidates(self, labelled: LabelledQuestion) -> list[Passage]:
-        hits = self.data.candidates.get(labelled.question.id, [])
-        ids = [hit.passage_id for hit in hits[: self.settings.evaluated]] or [labelled.gold_id]
-        return [self.data.passages[pid] for pid in ids]
 
     def _answers(
         self,
