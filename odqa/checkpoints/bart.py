@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from odqa.checkpoints.delta import Delta
 from odqa.checkpoints.grown import write_grown
+from odqa.retro.create.grow import STATE_SPREAD
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Of cross-attention, which starts from its layer's self-attention: how much it counts at first,
-# and the spread of the states that its new norm gives on, as in `odqa.retro.create.grow`.
-_CROSS_SHARE, _STATE_SPREAD = 0.46, 0.58
+# How much cross-attention counts at first: as in RETRO's decoder, whose gate is tanh(0.5).
+_CROSS_SHARE = 0.46
 _PAD, _START, _END = 0, 101, 102
 
 # A part of BERT's layer -> the same in BART's.
@@ -142,5 +142,5 @@ def _decoder_layer(
                 cross = part.replace("self_attn", "encoder_attn")
                 yield f"{prefix}{cross}.{kind}", share * tensor
             if part == "self_attn_layer_norm":
-                spread = torch.full_like(tensor, _STATE_SPREAD if kind == "weight" else 0.0)
+                spread = torch.full_like(tensor, STATE_SPREAD if kind == "weight" else 0.0)
                 yield f"{prefix}encoder_attn_layer_norm.{kind}", spread

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Standard deviation of token states in the base model's layers. The new norms start from it, so
 # that projections taken from self-attention get inputs of the size they were trained on.
-_STATE_SPREAD = 0.58
+STATE_SPREAD = 0.58
 # Cross-attention that starts as the identity multiplies the products of states by this: an equal
 # word then gets a few times the weight of another one, neither all of it nor almost none.
 _SHARPNESS = 6.0
@@ -98,7 +98,7 @@ def _warm_start(block: Block, cross: CrossAttention, gate: float, start: CrossSt
                 projection.weight.mul_(_SHARPNESS**0.5)
     for norm in (cross.norm, cross.source_norm):
         if isinstance(norm, torch.nn.LayerNorm):
-            norm.weight.fill_(_STATE_SPREAD)
+            norm.weight.fill_(STATE_SPREAD)
     weight = cross.gate.weight
     assert isinstance(weight, torch.Tensor)
     weight.fill_(gate)

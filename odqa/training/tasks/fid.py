@@ -24,16 +24,15 @@ from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
 from odqa.training.model.copying_bart import start_copying
 from odqa.training.model.fusion import fused
 from odqa.training.model.lora import attach, extract
-from odqa.training.recipes import Part
 from odqa.training.tasks.base import TrainedModel
-from odqa.training.tasks.generating import GeneratingTask
+from odqa.training.tasks.generating import GeneratingSettings, GeneratingTask
 from odqa.types import Passage
 
 # Texts that copying is fitted on before training, and their tokens.
 _FITTED, _FITTED_TOKENS = 256, 128
 
 
-class FidSettings(Part):
+class FidSettings(GeneratingSettings):
     """Keys of the Fusion-in-Decoder task."""
 
     decoder_layers: tuple[int, ...] = Field(
@@ -42,27 +41,7 @@ class FidSettings(Part):
     words: int = Field(100, ge=8, le=100_000, description="Longest stretch of a context.")
     max_length: int = Field(200, ge=16, le=1_000_000, description="Tokens of one passage's input.")
     max_answer_tokens: int = Field(16, ge=2, le=1_000, description="Longest answer, end included.")
-    with_negatives: float = Field(
-        0.5, ge=0, le=1, description="Share of items that read negatives beside the gold passage."
-    )
-    pointing: float = Field(
-        1.0,
-        ge=0,
-        description="Weight of what the last cross-attention loses where it should look: at the "
-        "places of the answer in the gold passage, and at that passage's end.",
-    )
-    strength: float = Field(12.0, gt=0, description="Of the first state of copying.")
-    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
     readout: float = Field(2.0, gt=0, description="Of the first state of copying.")
-    evaluated: int = Field(
-        5,
-        ge=1,
-        le=1_000_000,
-        description="Candidates read per held-out question; the gold passage if none is.",
-    )
-    per_forward: int = Field(
-        5, ge=1, le=65_536, description="Held-out questions answered together."
-    )
 
 
 class FidTask(GeneratingTask):
@@ -97,7 +76,7 @@ class FidTask(GeneratingTask):
         return attach(model, self.recipe.lora, heads=heads, targets=targets)
 
     def schedule(self) -> ReaderSchedule:
-        return self.answerable(self.settings.with_negatives)
+        return self.reader_schedule()
 
     def collate(self, items: Sequence[ReaderInstance]) -> dict[str, Any]:
         rows, answers = [], []

@@ -21,9 +21,8 @@ from odqa.training.data.lm_items import KINDS, LmItem, LmTexts, lm_batch, tokeni
 from odqa.training.data.lm_prompts import answer_in, answered, asked
 from odqa.training.model.copying_causal import start_copying
 from odqa.training.model.lora import attach, extract
-from odqa.training.recipes import Part
 from odqa.training.tasks.base import TrainedModel
-from odqa.training.tasks.generating import GeneratingTask
+from odqa.training.tasks.generating import GeneratingSettings, GeneratingTask
 from odqa.types import Passage
 
 # Texts that copying is fitted on before training, and their tokens.
@@ -32,7 +31,7 @@ _FITTED, _FITTED_TOKENS = 256, 128
 _TOGETHER = 2
 
 
-class LmSettings(Part):
+class LmSettings(GeneratingSettings):
     """Keys of the language model task."""
 
     tokens: int = Field(
@@ -45,27 +44,7 @@ class LmSettings(Part):
     words: int = Field(
         100, ge=8, le=100_000, description="Longest stretch of a context that is read."
     )
-    with_negatives: float = Field(
-        0.5, ge=0, le=1, description="Share of contexts with negatives beside the gold passage."
-    )
-    pointing: float = Field(
-        1.0,
-        ge=0,
-        description="Weight of what the last layer's attention loses where it should look: at the "
-        "places of the answer in the prompt, and at the prompt's beginning for its end.",
-    )
-    strength: float = Field(12.0, gt=0, description="Of the first state of copying.")
-    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
     max_answer_tokens: int = Field(12, ge=1, le=500, description="Longest answer.")
-    evaluated: int = Field(
-        3,
-        ge=1,
-        le=1_000_000,
-        description="Candidates read per held-out question; the gold passage if none is.",
-    )
-    per_forward: int = Field(
-        5, ge=1, le=65_536, description="Held-out questions answered together."
-    )
 
 
 class LmTask(GeneratingTask):
@@ -90,7 +69,7 @@ class LmTask(GeneratingTask):
     def schedule(self) -> LmTexts:
         settings: LmSettings = self.settings
         return LmTexts(
-            self.answerable(settings.with_negatives),
+            self.reader_schedule(),
             list(self.data.passages.values()),
             self.tokenizer,
             tokens=settings.tokens,

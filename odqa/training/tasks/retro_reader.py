@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from odqa.checkpoints.base_model import base_model_dir
-from odqa.errors import DataError
 from odqa.metrics.answers import answer_figures
 from odqa.progress import progress
 from odqa.retro.create.grow import (
@@ -23,14 +21,12 @@ from odqa.retro.model.layouts import pad_passages
 from odqa.retro.model.model import RetroModel
 from odqa.retro.offline.encodings import prompt_chunk
 from odqa.retro.read.answering import Answering
-from odqa.training.data.instances import InstanceSchedule
 from odqa.training.data.labelled_question import LabelledQuestion
-from odqa.training.data.reader_instances import ReaderCollator, ReaderInstance, ReaderSchedule
+from odqa.training.data.reader_instances import ReaderCollator, ReaderInstance
 from odqa.training.model.copy_attention import initialise_copy_attention
 from odqa.training.model.lora import RETRO_LAYERS, attach, extract
-from odqa.training.recipes import Part
 from odqa.training.tasks.base import Schedule, TrainedModel
-from odqa.training.tasks.generating import GeneratingTask
+from odqa.training.tasks.generating import GeneratingSettings, GeneratingTask
 from odqa.training.tasks.retro_reader_loss import token_losses
 from odqa.types import Passage
 
@@ -38,7 +34,7 @@ from odqa.types import Passage
 _FITTED, _FITTED_TOKENS = 64, 96
 
 
-class RetroReaderSettings(Part):
+class RetroReaderSettings(GeneratingSettings):
     """Keys of the RETRO reader task."""
 
     cross_layers: tuple[int, ...] = Field((2, 4, 5, 6), description="Decoder layers with CCA.")
@@ -60,9 +56,6 @@ class RetroReaderSettings(Part):
         "same time.",
     )
     max_answer_tokens: int = Field(12, ge=1, le=1_000_000, description="Longest answer.")
-    with_negatives: float = Field(
-        0.5, ge=0, le=1, description="Share of items that read negatives beside the gold passage."
-    )
     closed_book: float = Field(0.1, ge=0, le=1, description="Share of items without retrieval.")
     copied: int = Field(
         10,
@@ -71,30 +64,18 @@ class RetroReaderSettings(Part):
         description="Tokens of a stretch of the gold passage to continue.",
     )
     copying: float = Field(0.5, ge=0, description="Weight of the loss on them.")
-    pointing: float = Field(
-        1.0,
-        ge=0,
-        description="Weight of what the last cross-attention loses where it should look: at the "
-        "places of the answer in the gold passage, and at that passage's end.",
-    )
     strength: float = Field(25.0, gt=0, description="Of the first state of copying.")
-    sharpness: float = Field(400.0, gt=0, description="Of the first state of copying.")
     readout: float = Field(2.0, gt=0, description="Of the first state of copying.")
-    evaluated: int = Field(
-        2,
-        ge=1,
-        le=1_000_000,
-        description="Candidates read per held-out question; the gold passage if none is.",
-    )
-    per_forward: int = Field(
-        10, ge=1, le=65_536, description="Held-out questions answered together."
-    )
 
 
 class RetroReaderTask(GeneratingTask):
     """A RETRO model grown from the base model; the loss is on the answer and its end alone."""
 
     Settings = RetroReaderSettings
+    none_usable = (
+        "no question has a short enough answer in a gold passage",
+        "raise settings.longest, max_length or max_answer_tokens",
+    )
 
     def build(self) -> nn.Module:
         model = grow_retro(base_model_dir(), self._shape)
@@ -117,27 +98,7 @@ class RetroReaderTask(GeneratingTask):
         return attach(model, self.recipe.lora, heads=trained_parts, targets=targets)
 
     def schedule(self) -> Schedule:
-        recipe = self.recipe
-        usable = {
-            source: [labelled for labelled in questions if self._usable(labelled)]
-            for source, questions in self.data.train.items()
-            if recipe.data.weights.get(source, 0) > 0
-        }
-        if not any(usable.values()):
-            raise DataError(
-                "no question has a short enough answer in a gold passage",
-                where=f"recipe {recipe.name}",
-                cure="raise settings.longest, max_length or max_answer_tokens",
-            )
-        instances = InstanceSchedule(
-            replace(self.data, train=usable),
-            recipe.data.weights,
-            recipe.negatives,
-            self.schedule_length,
-            recipe.seed,
-        )
-        settings: RetroReaderSettings = self.settings
-        return ReaderSchedule(instances, settings.closed_book, settings.with_negatives, recipe.seed)
+        return self.reader_schedule(self.settings.closed_book)
 
     def collate(self, items: Sequence[ReaderInstance]) -> dict[str, Any]:
         return self._collator.batch(items)
@@ -199,7 +160,8 @@ class RetroReaderTask(GeneratingTask):
     def _answering(self) -> Answering:
         return self._collator.answering
 
-    def _usable(self, labelled: LabelledQuestion) -> bool:
+    def is_usable(self, labelled: LabelledQuestion) -> bool:
+        """Whether its gold passage is short enough, and its answer too."""
         longest = self.settings.longest
         if longest is not None:
             text = self.data.passages[labelled.gold_id].full_text

@@ -58,7 +58,7 @@ def test_values_bring_back_the_token_and_keys_find_the_one_before(
 @torch.no_grad()
 def test_bart_prefers_what_follows_in_its_passage(texts: tuple[Tensor, Tensor]) -> None:
     ids, mask = texts
-    losses = []
+    ranks = []
     for start in (False, True):
         model = grow_bart(base_model_dir(), (2, 4, 6))
         if start:
@@ -67,8 +67,8 @@ def test_bart_prefers_what_follows_in_its_passage(texts: tuple[Tensor, Tensor]) 
         logits = model(
             input_ids=ids[32:], attention_mask=mask[32:], decoder_input_ids=ids[32:, 5:20]
         ).logits
-        losses.append(_rank(logits, ids[32:, 6:21]))
-    assert losses[1] < 0.5 * losses[0]
+        ranks.append(_rank(logits, ids[32:, 6:21]))
+    assert ranks[1] < 0.5 * ranks[0]
 
 
 @torch.no_grad()
@@ -76,15 +76,15 @@ def test_a_causal_model_prefers_what_followed_before(texts: tuple[Tensor, Tensor
     ids, mask = texts
     once = ids[:, 1:-1]
     twice = torch.cat((once, once), 1)
-    losses = []
+    ranks = []
     for start in (False, True):
         model: Any = grow_causal(base_model_dir())
         if start:
             settings = {"strength": 12.0, "sharpness": 400.0}
             copying_causal.start_copying(model, ids[:32], mask[:32], **settings)
         logits = model(input_ids=twice[32:]).logits[:, once.shape[1] : -1]
-        losses.append(_rank(logits, once[32:, 1:]))
-    assert losses[1] < 0.5 * losses[0]
+        ranks.append(_rank(logits, once[32:, 1:]))
+    assert ranks[1] < 0.5 * ranks[0]
 
 
 def _rank(logits: Tensor, targets: Tensor) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
+from odqa.errors import DataError
 from odqa.testing.tiny_recipe import tiny_recipe
 from odqa.training.load_recipe import load_recipe
 from odqa.training.tasks import task_class
@@ -16,7 +18,7 @@ def task(folder: Path) -> GeneratingTask:
     """Of Fusion-in-Decoder, with mined candidates; nothing is built."""
     path = tiny_recipe(folder)
     content = yaml.safe_load(path.read_text())
-    content |= {"task": "fid", "settings": {"evaluated": 2}}
+    content |= {"task": "fid", "settings": {"evaluated": 2, "with_negatives": 1}}
     path.write_text(yaml.safe_dump(content))
     (folder / "mined").mkdir()
     lines = [f"q{q} Q0 p{(q + r) % 6} {r + 1} {1 - r / 10} m\n" for q in range(5) for r in range(6)]
@@ -42,7 +44,7 @@ def test_only_questions_that_a_passage_answers_are_trained_on(tmp_path: Path) ->
     loaded.data.passages[row.gold_id] = type(loaded.data.passages[row.gold_id])(
         row.gold_id, "It says nothing."
     )
-    schedule = loaded.answerable(1.0)
+    schedule = loaded.reader_schedule()
     questions = {schedule[i].question.id for i in range(len(schedule))}
     assert row.question.id not in questions
     assert questions <= {other.question.id for other in loaded.data.train["nq"]}
@@ -54,3 +56,11 @@ def test_copying_is_fitted_on_gold_passages_of_the_training_part(tmp_path: Path)
     gold = {row.gold_id for row in loaded.data.train["nq"]}
     assert {passage.id for passage in loaded.fitting_passages(100)} == gold
     assert [p.id for p in loaded.fitting_passages(2)] == [p.id for p in loaded.fitting_passages(2)]
+
+
+def test_questions_without_answers_in_their_passages_are_refused(tmp_path: Path) -> None:
+    loaded = task(tmp_path)
+    for pid, passage in loaded.data.passages.items():
+        loaded.data.passages[pid] = type(passage)(pid, "It says nothing.")
+    with pytest.raises(DataError, match="no question has an accepted answer in its gold passage"):
+        loaded.reader_schedule()
