@@ -78,15 +78,16 @@ class LmTexts:
         rng = random.Random(f"{self._seed}/{index}")
         kind = rng.choices(KINDS, self._shares)[0]
         if kind == "passage":
-            return self._cut(plain(cropped(rng.choice(self._passages), "", self._words, rng)))
+            passage = cropped(rng.choice(self._passages), "", self._words, rng)
+            return self._cut(self._item(plain(passage)))
         instance = self._instances[index]
         answer = answer_in(instance.gold, instance.question)
         gold = cropped(instance.gold, answer, self._words, rng)
         question = instance.question.text
         if kind == "question":
-            return self._cut(answered(question, answer))
+            return self._cut(self._item(answered(question, answer)))
         if kind == "asked":
-            return self._cut(asked(question, gold))
+            return self._cut(self._item(asked(question, gold)))
         return self._reading(instance, gold, answer, rng)
 
     def _reading(
@@ -98,16 +99,17 @@ class LmTexts:
             for passage in instance.passages
         ]
         while True:
-            text = answered(instance.question.text, answer, read)
-            item = tokenised(self._tokenizer, text)
+            item = self._item(answered(instance.question.text, answer, read))
             others = [i for i, passage in enumerate(read) if passage.id != gold.id]
             if item.length <= self._tokens or not others:
-                return self._cut(text)
+                return self._cut(item)
             del read[others[-1]]
 
-    def _cut(self, text: PromptedText) -> LmItem:
+    def _item(self, text: PromptedText) -> LmItem:
+        return tokenised(self._tokenizer, text)
+
+    def _cut(self, item: LmItem) -> LmItem:
         """A text that is too long loses the end of its target, or the middle of its prompt."""
-        item = tokenised(self._tokenizer, text)
         target = item.target[: self._tokens - 1]
         room = self._tokens - len(target)
         if len(item.prompt) <= room:

@@ -18,7 +18,7 @@ from odqa.metrics.answers import answer_figures
 from odqa.progress import progress
 from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.lm_items import KINDS, LmItem, LmTexts, lm_batch, tokenised
-from odqa.training.data.lm_prompts import answer_in, answered, asked
+from odqa.training.data.lm_prompts import answered, asked
 from odqa.training.model.copying_causal import start_copying
 from odqa.training.model.lora import attach, extract
 from odqa.training.tasks.base import TrainedModel
@@ -104,7 +104,7 @@ class LmTask(GeneratingTask):
             part = questions[start : start + size]
             read += self._answers(model, [self._prompt(row, self.candidates(row)) for row in part])
             off += self._answers(model, [self._prompt(row, []) for row in part])
-            texts = [asked(row.question.text, self._passage(row.gold_id)) for row in part]
+            texts = [asked(row.question.text, self.data.passages[row.gold_id]) for row in part]
             items = [tokenised(self.tokenizer, text) for text in texts]
             total += self._losses(model, lm_batch(items, self.tokenizer.pad_token_id))[0]
         accepted = [row.question.answers for row in questions]
@@ -153,16 +153,12 @@ class LmTask(GeneratingTask):
         lost = -mass.clamp(min=1e-6).log().mean(1)
         return (losses * part["weights"][targets]).sum(), lost[part["sources"].any(-1)]
 
-    def _passage(self, pid: str) -> Passage:
-        return self.data.passages[pid]
-
     def _prompt(self, labelled: LabelledQuestion, passages: Sequence[Passage]) -> list[int]:
         """Of as many of the passages as there is room for."""
         most = self.settings.tokens - self.settings.max_answer_tokens
-        answer = answer_in(self._passage(labelled.gold_id), labelled.question)
         read = list(passages)
         while True:
-            text = answered(labelled.question.text, answer, read)
+            text = answered(labelled.question.text, "", read)
             ids = tokenised(self.tokenizer, text).prompt
             if len(ids) <= most or not read:
                 return ids[:most]
