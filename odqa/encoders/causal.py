@@ -18,6 +18,7 @@ from odqa.devices import device_and_dtype
 from odqa.encoders.batches import padded
 from odqa.encoders.generator_flops import causal_gflop
 from odqa.encoders.loaded_model import LoadedModel
+from odqa.encoders.read_out import read_out_from
 from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, Device, Precision
 
@@ -45,17 +46,20 @@ class CausalScorer(LoadedModel):
         rows = [[*prompt, *target] for prompt, target in zip(prompts, targets, strict=True)]
         # Padding stands behind: no token sees what comes after it.
         ids, mask = padded(rows, self.padding)
-        with torch.inference_mode():
+        first = min(map(len, prompts)) - 1
+        with torch.inference_mode(), read_out_from(self.model, first):
             logits = self.model(
                 input_ids=torch.from_numpy(ids).to(self.device),
                 attention_mask=torch.from_numpy(mask).to(self.device),
                 use_cache=False,
                 return_dict=True,
             ).logits
+        # Positions that were not read out.
+        skipped = ids.shape[1] - logits.shape[1]
         out = []
         for row, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
-            at = slice(len(prompt) - 1, len(prompt) + len(target) - 1)
-            scores = logits[row, at].float().log_softmax(-1)
+            start = len(prompt) - 1 - skipped
+            scores = logits[row, start : start + len(target)].float().log_softmax(-1)
             out.append(scores.gather(1, torch.tensor(target, device=self.device)[:, None])[:, 0])
         return out
 

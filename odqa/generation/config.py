@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from odqa.bounds import BoundedModel, PathText
 from odqa.interfaces import ModelConfig
@@ -183,17 +183,24 @@ class EndpointConfig(BoundedModel):
 class LanguageModelConfig(ModelConfig):
     """Keys of every component with a language model: ``checkpoint``, or ``endpoint``."""
 
+    endpoint: EndpointConfig | None = Field(
+        None, description="A server that is asked instead of a local model."
+    )
     checkpoint: PathText = Field(
         "embedded:lm",
         description="Folder, embedded:NAME or hub id of a causal language model, run here.",
-    )
-    endpoint: EndpointConfig | None = Field(
-        None, description="A server that is asked instead of a local model."
     )
     chat_template: bool = Field(
         True, description="Use the chat template of a checkpoint that has one."
     )
     batch_size: int = Field(8, ge=1, le=65_536, description="Prompts per forward pass.")
+
+    @field_validator("checkpoint", mode="before")
+    @classmethod
+    def _without_checkpoint(cls, value: object, info: ValidationInfo) -> object:
+        """``checkpoint: null`` takes away the one of the spec below, for an endpoint."""
+        is_asked = info.data.get("endpoint") is not None
+        return cls.model_fields["checkpoint"].default if value is None and is_asked else value
 
     @model_validator(mode="after")
     def _local_or_endpoint(self) -> LanguageModelConfig:
@@ -201,7 +208,8 @@ class LanguageModelConfig(ModelConfig):
             for key in ("checkpoint", "chat_template", "batch_size"):
                 default = type(self).model_fields[key].default
                 if key in self.model_fields_set and getattr(self, key) != default:
-                    raise ValueError(f"{key} is for local models, and endpoint is set")
+                    cure = "; null takes away the one of a spec below" * (key == "checkpoint")
+                    raise ValueError(f"{key} is for local models, and endpoint is set{cure}")
         return self
 
     def checkpoints(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from odqa.devices import device_and_dtype, device_facts, device_identity
 from odqa.encoders.batches import equal_batches
 from odqa.encoders.finite import not_finite_cure
 from odqa.encoders.generator_flops import causal_gflop
+from odqa.encoders.read_out import read_out_from
 from odqa.errors import CheckpointError, ComponentError
 from odqa.generation.chat import ChatFormat, chat_format
 from odqa.generation.language_model import Completion, LanguageModel, Prompt
@@ -183,7 +184,7 @@ class LocalModel(LanguageModel):
         stopping = [StopTexts(self._tokenizer, longest, stop)] if stop else []
         check = FiniteScores(self._name, not_finite_cure(self._dtype))
         # One thread at a time: some models keep state of a generation.
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), read_out_from(self._model, -1):
             output = self._model.generate(
                 **inputs,
                 max_new_tokens=max_tokens,
@@ -202,7 +203,7 @@ class LocalModel(LanguageModel):
 
         inputs = self._inputs(ids)
         positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), read_out_from(self._model, -1):
             if self._takes_positions():
                 inputs["position_ids"] = positions
             logits = self._model(**inputs, return_dict=True).logits[:, -1].float()

@@ -81,6 +81,10 @@ def test_a_local_model_or_an_endpoint() -> None:
         ValidationError, match="checkpoint is for local models, and endpoint is set"
     ):
         LanguageModelConfig(endpoint=endpoint, checkpoint="gpt2")
+    # What a spec below names is taken away.
+    assert LanguageModelConfig.model_validate({"checkpoint": None, "endpoint": endpoint}) == config
+    with pytest.raises(ValidationError, match="checkpoint"):
+        LanguageModelConfig.model_validate({"checkpoint": None})
     # A saved spec has every key.
     again = LanguageModelConfig.model_validate_json(config.model_dump_json())
     assert again == config
