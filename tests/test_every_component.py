@@ -35,7 +35,7 @@ from odqa.testing.conformance import (
     check_retriever,
     check_rewriter,
 )
-from odqa.testing.tiny_checkpoints import tiny_bert, tiny_dpr_reader
+from odqa.testing.tiny_checkpoints import tiny_bert
 from odqa.testing.tiny_generators import tiny_generator
 from odqa.testing.tiny_retro import tiny_retro
 from odqa.types import Hit, Query
@@ -48,12 +48,6 @@ PINS = Path(__file__).parent / "pinned" / "components.json"
 #: Those that are named no model by default are pinned with the ones that ship with odqa.
 TRAINED: dict[tuple[str, str], dict[str, object]] = {
     ("ranker", "cross_encoder"): {"checkpoint": "embedded:cross-encoder"},
-    # Trained to say neither, but the same in every version of transformers.
-    ("ranker", "monot5"): {
-        "checkpoint": "embedded:fid",
-        "true_token": "the",
-        "false_token": "no",
-    },
     ("reader", "rag_sequence"): {"checkpoint": "embedded:fid"},
     ("reader", "rag_token"): {"checkpoint": "embedded:fid"},
     ("reader", "retro"): {"checkpoint": "embedded:retro-reader"},
@@ -107,11 +101,6 @@ def parameters(entry: registry.Entry, data: Dataset, folder: Path, cache: Cache)
         return {"checkpoint": str(tiny_retro(folder / "tiny"))}
     if entry.name in SEQ2SEQ:
         return {"checkpoint": str(tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0))}
-    if (entry.role, entry.name) == ("reader", "dpr"):
-        return {"checkpoint": str(tiny_dpr_reader(folder / "tiny"))}
-    if entry.name == "monot5":
-        tiny = tiny_generator(folder / "tiny", "t5", seed=2, spread=1.0)
-        return {"checkpoint": str(tiny), "true_token": "t", "false_token": "f"}
     if entry.name == "oracle":
         return {"gold": cache_gold(data.qrels or {}, cache)}
     if entry.name == "predictions":

@@ -77,7 +77,7 @@ def build_checkpoint(base: Path, delta: Delta, folder: Path) -> None:
     prefix = delta.config["prefix"]
     base_weights = load_file(base / "model.safetensors")
     weights = {f"{prefix}{name}": tensor for name, tensor in base_weights.items()}
-    if kind in ("colbert", "question-answering", "splade"):
+    if kind in ("colbert", "question-answering", "dpr-reader", "splade"):
         weights = {name: w for name, w in weights.items() if ".pooler." not in name}
     # A buffer of old checkpoints; transformers creates it itself.
     weights.pop(f"{prefix}embeddings.position_ids", None)
@@ -171,12 +171,17 @@ def _reader(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, 
     return {"architectures": ["BertForQuestionAnswering"]}
 
 
+def _dpr_reader(_delta: Mapping[str, Any], _base: Path, _folder: Path) -> dict[str, Any]:
+    return {"architectures": ["DPRReader"], "model_type": "dpr", "projection_dim": 0}
+
+
 _WRITERS = {
     "dpr": _bert,
     "sentence": _bert,
     "colbert": _colbert,
     "sequence-classification": _classifier,
     "question-answering": _reader,
+    "dpr-reader": _dpr_reader,
     "splade": _splade,
 }
 

@@ -29,6 +29,8 @@ EMBEDDED: dict[str, str] = {
     "dpr-passage": "passage side of the two-tower retriever, mean pooling, inner product",
     "cross-encoder": "relevance of a question-passage pair, one logit",
     "reader": "extractive reader: start and end of the answer span",
+    "dpr-reader": "DPR's reader: one of several passages, and a span of it",
+    "monot5": "an encoder-decoder that says whether a passage is relevant, true or false",
     "fid": "Fusion-in-Decoder: an encoder-decoder that reads several passages at once",
     "lm": "causal language model: prompts, likelihood of a question given a passage",
     "retro": "RETRO ranker whose neighbour encoder sees the question",

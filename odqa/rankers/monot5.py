@@ -20,20 +20,31 @@ if TYPE_CHECKING:
     from odqa.cache import Cache
 
 
+def monot5_text(question: str, passage: str) -> str:
+    """What the encoder reads of a pair (section 3)."""
+    return f"Query: {question} Document: {passage} Relevant:"
+
+
 class MonoT5Config(RankerConfig, ModelConfig):
     """Parameters of the monoT5 ranker."""
 
     checkpoint: PathText = Field(
-        description="Folder or hub id of an encoder-decoder that was trained to say true or false."
+        "embedded:monot5",
+        description="Folder, embedded:NAME or hub id of an encoder-decoder that was trained to say "
+        "true or false.",
     )
-    true_token: str = Field(
-        "▁true",
+    true_token: str | None = Field(
+        None,
         min_length=1,
         max_length=100,
-        description="Token of the vocabulary that says relevant; ▁yes for some checkpoints.",
+        description="Token of the vocabulary that says relevant; ▁yes for some checkpoints. "
+        "Default: ▁true, or true in a vocabulary without it.",
     )
-    false_token: str = Field(
-        "▁false", min_length=1, max_length=100, description="The one that says not relevant."
+    false_token: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="The one that says not relevant. Default: ▁false, or false.",
     )
     max_length: int = Field(
         512, ge=8, le=1_000_000, description="Tokens per pair; the rest is cut at its end."
@@ -46,8 +57,16 @@ class _Loaded:
     """A model, and its two answers."""
 
     model: Seq2Seq
-    true: int
-    false: int
+    true_token: str
+    false_token: str
+
+    @property
+    def answers(self) -> list[int]:
+        """Ids of both tokens."""
+        ids: list[int] = self.model.tokenizer.convert_tokens_to_ids(
+            [self.true_token, self.false_token]
+        )
+        return ids
 
 
 class MonoT5Ranker(PairRanker[MonoT5Config, _Loaded]):
@@ -73,7 +92,7 @@ class MonoT5Ranker(PairRanker[MonoT5Config, _Loaded]):
     def describe(self) -> dict[str, str]:
         return {
             **self._model.model.facts(),
-            "answers": f"{self.config.true_token}, {self.config.false_token}",
+            "answers": f"{self._model.true_token}, {self._model.false_token}",
             "pair tokens (at most)": str(self.config.max_length),
         }
 
@@ -89,12 +108,12 @@ class MonoT5Ranker(PairRanker[MonoT5Config, _Loaded]):
         )
         return _Loaded(
             model,
-            _token(model.tokenizer, "true_token", config.true_token, config.checkpoint),
-            _token(model.tokenizer, "false_token", config.false_token, config.checkpoint),
+            _token(model.tokenizer, "true", config.true_token, config.checkpoint),
+            _token(model.tokenizer, "false", config.false_token, config.checkpoint),
         )
 
     def _rows(self, pairs: Sequence[Pair]) -> list[list[int]]:
-        texts = [f"Query: {question} Document: {text} Relevant:" for question, text in pairs]
+        texts = [monot5_text(question, text) for question, text in pairs]
         return self._model.model.tokenise(texts, self.config.max_length)
 
     def _score(self, pairs: Sequence[Pair]) -> Mapping[Pair, float]:
@@ -103,18 +122,21 @@ class MonoT5Ranker(PairRanker[MonoT5Config, _Loaded]):
         scores: dict[Pair, float] = {}
         for batch in equal_batches([len(row) for row in rows], self.config.batch_size):
             states = loaded.model.encode([rows[i] for i in batch], self.config.batch_size)
-            logits = loaded.model.first_logits(states)[:, [loaded.true, loaded.false]]
+            logits = loaded.model.first_logits(states)[:, loaded.answers]
             for i, score in zip(batch, logits.log_softmax(1)[:, 0].tolist(), strict=True):
                 scores[pairs[i]] = score
         return scores
 
 
-def _token(tokenizer: Any, key: str, token: str, checkpoint: str) -> int:
-    number = tokenizer.get_vocab().get(token)
-    if number is None:
-        raise CheckpointError(
-            f"its vocabulary has no token '{token}'",
-            where=checkpoint,
-            cure=f"set {key} to the token that it was trained to say",
-        )
-    return int(number)
+def _token(tokenizer: Any, word: str, token: str | None, checkpoint: str) -> str:
+    """The token that says a word: the given one, or the first usual one of the vocabulary."""
+    vocabulary = tokenizer.get_vocab()
+    tokens = [f"▁{word}", word] if token is None else [token]
+    for candidate in tokens:
+        if candidate in vocabulary:
+            return candidate
+    raise CheckpointError(
+        f"its vocabulary has no token '{tokens[0]}'",
+        where=checkpoint,
+        cure=f"set {word}_token to the token that it was trained to say",
+    )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
 from odqa.bounds import PathText
@@ -18,7 +15,7 @@ from odqa.errors import CheckpointError
 from odqa.interfaces import Cost, ModelConfig, Reader
 from odqa.prepared_component import ModelComponent
 from odqa.progress import progress
-from odqa.readers.windows import word_spans
+from odqa.readers.dpr_spans import DprInput, DprSpan, dpr_answer, dpr_inputs, dpr_spans
 from odqa.types import Answer, Hit, Passage, Query
 
 if TYPE_CHECKING:
@@ -32,7 +29,9 @@ class DprReaderConfig(ModelConfig):
     """Parameters of DPR's reader."""
 
     checkpoint: PathText = Field(
-        description="Folder or hub id of a DPRReader, such as facebook/dpr-reader-single-nq-base."
+        "embedded:dpr-reader",
+        description="Folder, embedded:NAME or hub id of a DPRReader, such as "
+        "facebook/dpr-reader-single-nq-base.",
     )
     passages: int = Field(
         24, ge=1, le=100_000, description="How many of the best passages one is selected from."
@@ -42,35 +41,6 @@ class DprReaderConfig(ModelConfig):
     )
     max_answer_tokens: int = Field(10, ge=1, le=1_000_000, description="Longest answer.")
     batch_size: int = Field(16, ge=1, le=65_536, description="Passages per forward pass.")
-
-
-@dataclass(frozen=True, slots=True)
-class DprInput:
-    """One passage as the model reads it.
-
-    Attributes:
-        ids: ``[CLS] question [SEP] title [SEP] text``, without an end marker.
-        first: position of the text's first token; ``len(ids)`` where none is left.
-        starts, ends: int [text tokens], characters of each token's word in the text.
-    """
-
-    ids: list[int]
-    first: int
-    starts: np.ndarray
-    ends: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class DprSpan:
-    """The best span of one passage: its tokens, counted from the text's first, and scores.
-
-    ``relevance`` is the passage's own logit, ``span`` the log-probability of start and end in it.
-    """
-
-    relevance: float
-    first: int
-    last: int
-    span: float
 
 
 class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskModel]):
@@ -99,8 +69,8 @@ class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskMod
             ]
             spans = iter(self._predict([one for part in inputs for one in part]))
             for question, of_question, part in zip(questions[group], passages, inputs, strict=True):
-                found = [next(spans) for _ in part]
-                out.append(self._answer(question, of_question, part, found))
+                finite = self._finite(question, of_question, [next(spans) for _ in part])
+                out.append(dpr_answer(of_question, part, finite))
         return out
 
     def cost(self, question: Query, hits: Sequence[Hit]) -> Cost:
@@ -127,20 +97,7 @@ class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskMod
         return [corpus.get(hit.passage_id) for hit in hits[: self.config.passages]]
 
     def _inputs(self, question: Query, passages: Sequence[Passage]) -> list[DprInput]:
-        if not passages:
-            return []
-        tokenizer, most = self._model.tokenizer, self.config.max_length
-        heads = tokenizer(
-            [question.text] * len(passages), [p.title for p in passages], verbose=False
-        )["input_ids"]
-        texts = tokenizer([p.text for p in passages], add_special_tokens=False, verbose=False)
-        out = []
-        for head, text in zip(heads, texts.encodings, strict=True):
-            ids = [*head, *text.ids][:most]
-            size = max(0, len(ids) - len(head))
-            _, starts, ends = word_spans(text) if text.ids else ((), np.empty(0), np.empty(0))
-            out.append(DprInput(ids, len(ids) - size, starts[:size], ends[:size]))
-        return out
+        return dpr_inputs(self._model.tokenizer, question.text, passages, self.config.max_length)
 
     def _predict(self, inputs: Sequence[DprInput]) -> list[DprSpan | None]:
         """The best span of each passage; `None` for one whose scores are no finite numbers."""
@@ -151,42 +108,20 @@ class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskMod
         return out
 
     def _forward(self, inputs: Sequence[DprInput]) -> list[DprSpan | None]:
-        import torch
-
-        from odqa.readers.span_scores import best_spans, offset_between_windows
-
         output = self._model.forward(
             [{"input_ids": one.ids, "attention_mask": [1] * len(one.ids)} for one in inputs]
         )
-        start, end = output.start_logits.float().cpu(), output.end_logits.float().cpu()
-        relevance = output.relevance_logits.float().cpu()
-        allowed = torch.zeros(start.shape, dtype=torch.bool)
-        for row, one in enumerate(inputs):
-            allowed[row, one.first : len(one.ids)] = True
-        finite = ((start.isfinite() & end.isfinite()) | ~allowed).all(1) & relevance.isfinite()
-        logits, first, last = best_spans(start, end, allowed, self.config.max_answer_tokens, 1)
-        # The first token of the text stands in for [CLS], so that text tokens alone are counted.
-        texts = torch.tensor([min(one.first, len(one.ids) - 1) for one in inputs])
-        total = offset_between_windows(start, end, allowed, texts, "probability")
-        return [
-            DprSpan(
-                float(relevance[row]),
-                int(first[row, 0]) - one.first,
-                int(last[row, 0]) - one.first,
-                float(logits[row, 0] - total[row]),
-            )
-            if finite[row]
-            else None
-            for row, one in enumerate(inputs)
-        ]
+        start, end, relevance = (
+            logits.float().cpu()
+            for logits in (output.start_logits, output.end_logits, output.relevance_logits)
+        )
+        return dpr_spans(start, end, relevance, inputs, self.config.max_answer_tokens)
 
-    def _answer(
-        self,
-        question: Query,
-        passages: Sequence[Passage],
-        inputs: Sequence[DprInput],
-        spans: Sequence[DprSpan | None],
-    ) -> Answer:
+    def _finite(
+        self, question: Query, passages: Sequence[Passage], spans: Sequence[DprSpan | None]
+    ) -> list[DprSpan]:
+        """The spans, all of which must have finite scores."""
+        finite = []
         for passage, span in zip(passages, spans, strict=True):
             if span is None:
                 raise CheckpointError(
@@ -195,21 +130,5 @@ class DprReader(Reader[DprReaderConfig], ModelComponent[DprReaderConfig, TaskMod
                     where=self.config.checkpoint,
                     cure=not_finite_cure(self._model.dtype),
                 )
-        # A passage of which no token is left cannot answer.
-        known = [
-            (passage, one, span)
-            for passage, one, span in zip(passages, inputs, spans, strict=True)
-            if span is not None and len(one.starts)
-        ]
-        if not known:
-            return Answer("", 0.0)
-        passage, one, best = max(known, key=lambda row: row[2].relevance)
-        total = _log_sum([span.relevance for _, _, span in known])
-        start, end = int(one.starts[best.first]), int(one.ends[best.last])
-        score = best.relevance - total + best.span
-        return Answer(passage.text[start:end], score, passage.id, start, end)
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    top = max(values)
-    return top + math.log(math.fsum(math.exp(value - top) for value in values))
+            finite.append(span)
+        return finite

@@ -89,3 +89,25 @@ def test_cost_by_hand(checkpoint: Path, tmp_path: Path) -> None:
         total += 2 * (12 * d * i + 4 * d * f + 4 * i * (1 + n))
         total += 2 * d * monot5._model.model.config.vocab_size
     assert monot5.cost(QUESTION, HITS).gflop == pytest.approx(total / 1e9)
+
+
+def test_the_embedded_model_tells_the_passage_that_answers(tmp_path: Path) -> None:
+    """By default, with the words of its own vocabulary."""
+    passages = [
+        Passage("a", "The harvest of olives begins in October in most of the country."),
+        Passage("b", "Its tallest tower, the Vellmar, was opened by the mayor in 1931.", "Vellmar"),
+        Passage("c", "He played the violin in two orchestras before he turned to painting."),
+    ]
+    monot5 = MonoT5Ranker(MonoT5Config())
+    monot5.prepare(Corpus.from_passages(passages), Cache(tmp_path / "cache"))
+    assert monot5.describe()["answers"] == "true, false"
+    hits = [Hit(p.id, 0.0) for p in passages]
+    questions = [
+        Query("0", "when does the harvest of olives begin"),
+        Query("1", "who opened the tower vellmar"),
+        Query("2", "who played the violin in two orchestras"),
+    ]
+    ranked = monot5.rank(questions, [hits] * 3, 3)
+    assert [best[0].passage_id for best in ranked] == ["a", "b", "c"]
+    for best, second, _ in ranked:
+        assert best.score > -0.7 > second.score

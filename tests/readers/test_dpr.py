@@ -159,3 +159,23 @@ def test_no_number_is_named(tmp_path: Path) -> None:
 
 def test_the_configuration_is_dprs(checkpoint: Path) -> None:
     assert isinstance(DPRReader.from_pretrained(checkpoint).config, DPRConfig)
+
+
+def test_the_embedded_model_selects_the_passage_that_answers(tmp_path: Path) -> None:
+    dpr = DprReader(DprReaderConfig())
+    passages = [
+        Passage("a", "The harvest of olives begins in October in most of the country.", "Olive"),
+        Passage("b", "Its tallest tower, the Vellmar, was opened by Anna Holt in 1931.", "Vellmar"),
+        Passage("c", "He played the violin before he turned to painting in Lisbon.", "Ruiz"),
+    ]
+    dpr.prepare(Corpus.from_passages(passages), Cache(tmp_path / "cache"))
+    hits = [Hit(p.id, 0.0) for p in passages]
+    questions = [
+        Query("0", "in which month does the harvest of olives begin"),
+        Query("1", "who opened the vellmar tower"),
+    ]
+    answers = dpr.read(questions, [hits] * 2)
+    assert [(answer.passage_id, answer.text) for answer in answers] == [
+        ("a", "October"),
+        ("b", "Anna Holt"),
+    ]

@@ -36,10 +36,23 @@ def span_targets(window: Window, ranges: Iterable[tuple[int, int]]) -> tuple[lis
 
 def token_spans(window: Window, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """First and last token of each answer that lies in a window as a whole, without repetitions."""
+    return spans_of_ranges(window.starts, window.ends, window.allowed, ranges)
+
+
+def spans_of_ranges(
+    starts: np.ndarray, ends: np.ndarray, allowed: np.ndarray, ranges: Iterable[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """First and last token of each range of characters, without repetitions.
+
+    Args:
+        starts, ends: int [tokens], characters of each token's word.
+        allowed: bool [tokens], tokens that a span may begin or end with.
+        ranges: ends are exclusive; one that the allowed tokens do not cover is left out.
+    """
     spans: dict[tuple[int, int], None] = {}
     for start, end in ranges:
-        first = np.flatnonzero(window.allowed & (window.starts <= start) & (window.ends > start))
-        last = np.flatnonzero(window.allowed & (window.starts < end) & (window.ends >= end))
+        first = np.flatnonzero(allowed & (starts <= start) & (ends > start))
+        last = np.flatnonzero(allowed & (starts < end) & (ends >= end))
         if len(first) and len(last):
             spans[int(first[0]), int(last[-1])] = None
     return list(spans)

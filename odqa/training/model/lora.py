@@ -45,6 +45,24 @@ def attach(
     return model
 
 
+def attach_to_bart(model: Any, lora: LoraPart) -> nn.Module:
+    """`attach` for a BART that has grown (`odqa.checkpoints.bart`): low-rank changes of all linear
+    layers of both stacks; the last cross-attention, the norms behind cross-attention and the
+    decoder's last norm whole, since they had to be made up."""
+    last = f"model.decoder.layers.{model.config.decoder_layers - 1}."
+    # What is trained whole needs no low-rank change.
+    projections = r"(self_attn\.(q|k|v|out)_proj|encoder_attn\.(q|k|v|out)_proj|fc1|fc2)"
+    targets = rf"(?!{last.replace('.', '[.]')}encoder_attn)"
+    targets += rf"model\.(encoder|decoder)\.layers\.\d+\.{projections}"
+    heads = [
+        name
+        for name, _ in model.named_parameters()
+        if ".encoder_attn_layer_norm." in name
+        or name.startswith((f"{last}encoder_attn.", f"{last}final_layer_norm."))
+    ]
+    return attach(model, lora, heads=heads, targets=targets)
+
+
 @contextmanager
 def kept(model: nn.Module, share: float) -> Iterator[None]:
     """A context in which low-rank changes count by a share; behind it they are as they were."""

@@ -12,7 +12,9 @@ from odqa.bounds import BoundedModel
 TaskName = Literal[
     "cross-encoder",
     "colbert",
+    "monot5",
     "reader",
+    "dpr-reader",
     "dpr",
     "sentence",
     "fid",

@@ -8,8 +8,10 @@ from odqa.training.tasks.base import Task
 
 _TASKS = {
     "cross-encoder": "odqa.training.tasks.cross_encoder:CrossEncoderTask",
+    "monot5": "odqa.training.tasks.monot5:MonoT5Task",
     "colbert": "odqa.training.tasks.colbert:ColbertTask",
     "reader": "odqa.training.tasks.reader:ReaderTask",
+    "dpr-reader": "odqa.training.tasks.dpr_reader:DprReaderTask",
     "dpr": "odqa.training.tasks.dpr:DprTask",
     "sentence": "odqa.training.tasks.sentence:SentenceTask",
     "fid": "odqa.training.tasks.fid:FidTask",

@@ -23,7 +23,7 @@ from odqa.training.data.lm_prompts import answer_in, cropped
 from odqa.training.data.reader_instances import ReaderInstance, ReaderSchedule
 from odqa.training.model.copying_bart import start_copying
 from odqa.training.model.fusion import fused
-from odqa.training.model.lora import attach, extract
+from odqa.training.model.lora import attach_to_bart, extract
 from odqa.training.tasks.base import TrainedModel
 from odqa.training.tasks.generating import GeneratingSettings, GeneratingTask
 from odqa.types import Passage
@@ -62,18 +62,7 @@ class FidTask(GeneratingTask):
         settings: FidSettings = self.settings
         model = grow_bart(base_model_dir(), settings.decoder_layers, "eager")
         self._start_copying(model)
-        last = f"model.decoder.layers.{len(settings.decoder_layers) - 1}."
-        # What is trained whole needs no low-rank change.
-        projections = r"(self_attn\.(q|k|v|out)_proj|encoder_attn\.(q|k|v|out)_proj|fc1|fc2)"
-        targets = rf"(?!{last.replace('.', '[.]')}encoder_attn)"
-        targets += rf"model\.(encoder|decoder)\.layers\.\d+\.{projections}"
-        heads = [
-            name
-            for name, _ in model.named_parameters()
-            if ".encoder_attn_layer_norm." in name
-            or name.startswith((f"{last}encoder_attn.", f"{last}final_layer_norm."))
-        ]
-        return attach(model, self.recipe.lora, heads=heads, targets=targets)
+        return attach_to_bart(model, self.recipe.lora)
 
     def schedule(self) -> ReaderSchedule:
         return self.reader_schedule()
