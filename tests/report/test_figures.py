@@ -9,7 +9,7 @@ from odqa.comparison.paradigms import placed_components
 from odqa.comparison.result import Comparison
 from odqa.metrics.attribution import OUTCOMES, loss_table
 from odqa.report.figures.losses import losses_figure
-from odqa.report.figures.paradigms import paradigm_map
+from odqa.report.figures.paradigms import paradigm_map, short
 from odqa.report.figures.pareto import Point, front, online_figure, storage_figure
 from odqa.report.figures.quality import quality_figures
 from odqa.report.figures.svg import log_ticks, plain, ticks
@@ -128,3 +128,11 @@ def test_the_map_shows_a_cascade_by_its_rankers(comparison: Comparison) -> None:
     assert placed["ranker", "retro"] == placed["ranker", "cross_encoder"] == ("bm25",)
     assert placed["ranker", "colbert"] == ()
     assert ("ranker", "cascade") not in placed
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (2e-5, "<0.0001"), (0.000341, "0.00034"), (4.04, "4"), (2913, "2,913")],
+)
+def test_costs_have_two_digits_and_small_ones_are_no_zero(value: float, text: str) -> None:
+    assert short(value) == text
