@@ -15,19 +15,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from odqa.training.data.instances import (
-    InstanceSchedule,
     TrainingInstance,
     stack_retriever_scores,
     stack_teacher_scores,
 )
-from odqa.training.data.labelled_question import LabelledQuestion
 from odqa.training.data.length_buckets import bucket_by_length, restore_order, tokenise
 from odqa.training.model.base_encoder import base_encoder
 from odqa.training.model.lora import attach, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import CandidateRankingTask, TrainedModel
+from odqa.training.tasks.base import TrainedModel
 from odqa.training.tasks.losses import distillation, listwise
-from odqa.types import Hit
+from odqa.training.tasks.pair_ranking import PairRankingTask
 
 
 class CrossEncoderSettings(Part):
@@ -44,7 +42,7 @@ class CrossEncoderSettings(Part):
     )
 
 
-class CrossEncoderTask(CandidateRankingTask):
+class CrossEncoderTask(PairRankingTask):
     """BertForSequenceClassification with one logit; pooler and classifier are trained whole."""
 
     Settings = CrossEncoderSettings
@@ -55,16 +53,10 @@ class CrossEncoderTask(CandidateRankingTask):
         )
         return attach(model, self.recipe.lora, heads=("bert.pooler.", "classifier."))
 
-    def schedule(self) -> InstanceSchedule:
-        recipe = self.recipe
-        return InstanceSchedule(
-            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
-        )
-
     def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
         pairs = [(instance.question.text, text) for instance in items for text in instance.texts]
         return {
-            **self._encode(pairs),
+            **self.encode(pairs),
             "retriever_scores": stack_retriever_scores(items),
             "teacher_scores": stack_teacher_scores(items),
         }
@@ -72,20 +64,9 @@ class CrossEncoderTask(CandidateRankingTask):
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         prior: Tensor = batch["retriever_scores"]
         settings: CrossEncoderSettings = self.settings
-        scores = self._scores(model, batch).view_as(prior) + settings.prior * prior
+        scores = self.scores(model, batch).view_as(prior) + settings.prior * prior
         distilled = distillation(scores, batch["teacher_scores"], settings.temperature)
         return listwise(scores) + settings.distill * distilled
-
-    def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits of one question in the order of logit + prior × the retriever's score."""
-        texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
-        batch = self._encode([(labelled.question.text, text) for text in texts])
-        scores = self._scores(model, batch).tolist()
-        prior: float = self.settings.prior
-        scored = [
-            Hit(hit.passage_id, s + prior * hit.score) for hit, s in zip(hits, scores, strict=True)
-        ]
-        return sorted(scored, key=lambda hit: -hit.score)
 
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         return {
@@ -99,7 +80,7 @@ class CrossEncoderTask(CandidateRankingTask):
             )
         }
 
-    def _encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    def encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         encoded = tokenise(
             self.tokenizer,
             [question for question, _ in pairs],
@@ -108,6 +89,6 @@ class CrossEncoderTask(CandidateRankingTask):
         )
         return dict(bucket_by_length(encoded, self.tokenizer.pad_token_id))
 
-    def _scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+    def scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         parts = [model(**bucket).logits[:, 0].float() for bucket in batch["buckets"]]
         return restore_order(parts, batch["order"])

@@ -13,13 +13,12 @@ from torch.nn import functional as F
 from odqa.checkpoints.bart import bart_name, grow_bart
 from odqa.checkpoints.base_model import base_model_dir
 from odqa.rankers.monot5 import monot5_text
-from odqa.training.data.instances import InstanceSchedule, TrainingInstance
-from odqa.training.data.labelled_question import LabelledQuestion
+from odqa.training.data.instances import TrainingInstance
 from odqa.training.data.length_buckets import bucket_by_length, restore_order
 from odqa.training.model.lora import attach_to_bart, extract
 from odqa.training.recipes import Part
-from odqa.training.tasks.base import CandidateRankingTask, TrainedModel
-from odqa.types import Hit
+from odqa.training.tasks.base import TrainedModel
+from odqa.training.tasks.pair_ranking import PairRankingTask
 
 # What is said of a relevant passage, and of another.
 _ANSWERS = ("true", "false")
@@ -42,7 +41,7 @@ class MonoT5Settings(Part):
     )
 
 
-class MonoT5Task(CandidateRankingTask):
+class MonoT5Task(PairRankingTask):
     """An encoder-decoder that says *true* or *false* first; every passage is learnt by itself.
 
     The loss is the cross-entropy of the two words, gold passages and negatives weighing alike
@@ -61,15 +60,9 @@ class MonoT5Task(CandidateRankingTask):
         model = grow_bart(base_model_dir(), self.settings.decoder_layers)
         return attach_to_bart(model, self.recipe.lora)
 
-    def schedule(self) -> InstanceSchedule:
-        recipe = self.recipe
-        return InstanceSchedule(
-            self.data, recipe.data.weights, recipe.negatives, self.schedule_length, recipe.seed
-        )
-
     def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
         pairs = [(instance.question.text, text) for instance in items for text in instance.texts]
-        return {**self._encode(pairs), "questions": len(items)}
+        return {**self.encode(pairs), "questions": len(items)}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
         log_true, log_false = self._log_probabilities(model, batch).unbind(1)
@@ -78,17 +71,6 @@ class MonoT5Task(CandidateRankingTask):
         others = log_false.view(questions, -1)[:, 1:]
         return -(gold.mean() + others.mean()) / 2
 
-    def rank(self, model: nn.Module, labelled: LabelledQuestion, hits: Sequence[Hit]) -> list[Hit]:
-        """Hits of one question in the order of log P(true) + prior × the retriever's score."""
-        texts = [self.data.passages[hit.passage_id].full_text for hit in hits]
-        batch = self._encode([(labelled.question.text, text) for text in texts])
-        scores = self._log_probabilities(model, batch)[:, 0].tolist()
-        prior: float = self.settings.prior
-        scored = [
-            Hit(hit.passage_id, s + prior * hit.score) for hit, s in zip(hits, scores, strict=True)
-        ]
-        return sorted(scored, key=lambda hit: -hit.score)
-
     def trained(self, model: nn.Module) -> dict[str, TrainedModel]:
         config = {"kind": "bart", "decoder_layers": list(self.settings.decoder_layers)}
         return {self.recipe.name: TrainedModel(extract(model), config)}
@@ -96,11 +78,14 @@ class MonoT5Task(CandidateRankingTask):
     def counterpart(self, name: str) -> str:
         return bart_name(name)
 
-    def _encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    def encode(self, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
         texts = [monot5_text(question, text) for question, text in pairs]
         encoded = self.tokenizer(texts, truncation=True, max_length=self.settings.max_length)
         rows = {name: encoded[name] for name in ("input_ids", "attention_mask")}
         return dict(bucket_by_length(rows, self.tokenizer.pad_token_id))
+
+    def scores(self, model: nn.Module, batch: dict[str, Any]) -> Tensor:
+        return self._log_probabilities(model, batch)[:, 0]
 
     def _log_probabilities(self, model: Any, batch: dict[str, Any]) -> Tensor:
         """Log-probabilities of *true* and *false* among the two, float32 [pairs, 2]."""
