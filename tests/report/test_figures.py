@@ -132,7 +132,7 @@ def test_the_map_shows_a_cascade_by_its_rankers(comparison: Comparison) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (2e-5, "<0.0001"), (0.000341, "0.00034"), (4.04, "4"), (2913, "2,913")],
+    [(0, "0"), (2e-5, "2e-05"), (0.000341, "0.00034"), (4.04, "4"), (2913, "2,913")],
 )
 def test_costs_have_two_digits_and_small_ones_are_no_zero(value: float, text: str) -> None:
     assert short(value) == text

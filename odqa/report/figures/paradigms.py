@@ -99,8 +99,6 @@ def cost_text(entry: MapEntry) -> str:
 
 def short(value: float) -> str:
     """Two significant digits, whole numbers in full; what is tiny is no 0."""
-    if 0 < value < 1e-4:
-        return "<0.0001"
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
