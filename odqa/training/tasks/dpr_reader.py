@@ -68,8 +68,9 @@ class DprReaderTask(AnsweringTask):
         return self.usable_instances()
 
     def collate(self, items: Sequence[TrainingInstance]) -> dict[str, Any]:
-        """Gold passages stand first; ``spans`` int64 [questions, tokens of the longest input] marks
-        their right starts, right ends and text."""
+        """Inputs of all passages, a question's gold passage first. ``starts``, ``ends`` and
+        ``allowed``, int64 [questions, tokens of the longest input], mark its right starts, right
+        ends and text."""
         inputs = [row for item in items for row in self._inputs(item.question.text, item.passages)]
         width = max(len(row.ids) for row in inputs)
         golds = inputs[:: len(items[0].passages)]
