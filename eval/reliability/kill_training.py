@@ -178,12 +178,8 @@ def contents(out: Path) -> dict[str, str]:
 
 def write_recipe(folder: Path) -> Path:
     """The recipe of `tiny_recipe`, with negatives as if they had been mined."""
-    mined = [
-        f"q{i} Q0 p{(i + 1 + j) % 6} {j + 1} {1 - j / 10} x\n" for i in range(6) for j in range(6)
-    ]
-    (folder / "mined").mkdir()
-    (folder / "mined" / "nq.run").write_text("".join(mined), "utf-8")
-    return tiny_recipe(folder, optim={"steps": 5, "lr": 0.02, "patience": 3}, evaluated=6)
+    optim = {"steps": 5, "lr": 0.02, "patience": 3}
+    return tiny_recipe(folder, optim=optim, evaluated=6, candidates="mined")
 
 
 if __name__ == "__main__":

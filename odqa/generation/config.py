@@ -208,7 +208,8 @@ class LanguageModelConfig(ModelConfig):
             for key in ("checkpoint", "chat_template", "batch_size"):
                 default = type(self).model_fields[key].default
                 if key in self.model_fields_set and getattr(self, key) != default:
-                    cure = "; null takes away the one of a spec below" * (key == "checkpoint")
+                    is_named = key == "checkpoint"
+                    cure = "; null takes away the one of a spec below" if is_named else ""
                     raise ValueError(f"{key} is for local models, and endpoint is set{cure}")
         return self
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from transformers import DPRReader
 
@@ -29,17 +29,12 @@ from odqa.types import Hit, Query
 OPTIM = {"steps": 4, "batch": 2, "lr": 2e-3, "evaluate_every": 2, "bf16": False}
 
 
-def recipe(folder: Path, **changes: object) -> Path:
-    path = tiny_recipe(folder, optim=OPTIM)
-    content = yaml.safe_load(path.read_text())
-    content |= {"name": "dpr-reader", "task": "dpr-reader", "settings": {"max_length": 64}}
-    content |= changes
-    content["data"].pop("candidates", None)
-    path.write_text(yaml.safe_dump(content))
-    return path
+def recipe(folder: Path, **changes: Any) -> Path:
+    keys = {"name": "dpr-reader", "task": "dpr-reader", "settings": {"max_length": 64}, **changes}
+    return tiny_recipe(folder, optim=OPTIM, candidates="none", **keys)
 
 
-def task(folder: Path, **changes: object) -> DprReaderTask:
+def task(folder: Path, **changes: Any) -> DprReaderTask:
     loaded = task_class("dpr-reader").load(load_recipe(recipe(folder, **changes)))
     assert isinstance(loaded, DprReaderTask)
     return loaded
@@ -77,7 +72,7 @@ def test_the_loss_is_that_of_the_right_passage_and_of_the_right_spans(tmp_path: 
 def test_an_answer_that_was_cut_off_teaches_no_span(tmp_path: Path) -> None:
     """The loss is then finite, and that of the passage alone."""
     training = task(tmp_path)
-    # Before text, 18 tokens at most: question, title, markers.
+    # Ten tokens stand before the text, and its colour is the sixth.
     object.__setattr__(training.settings, "max_length", 14)
     model = training.build().eval()
     item = training.schedule()[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from odqa.errors import DataError
 from odqa.testing.tiny_recipe import tiny_recipe
@@ -15,14 +14,12 @@ from odqa.training.tasks.generating import GeneratingTask
 
 
 def task(folder: Path) -> GeneratingTask:
-    """Of Fusion-in-Decoder, with mined candidates; nothing is built."""
-    path = tiny_recipe(folder)
-    content = yaml.safe_load(path.read_text())
-    content |= {"task": "fid", "settings": {"evaluated": 2, "with_negatives": 1}}
-    path.write_text(yaml.safe_dump(content))
-    (folder / "mined").mkdir()
-    lines = [f"q{q} Q0 p{(q + r) % 6} {r + 1} {1 - r / 10} m\n" for q in range(5) for r in range(6)]
-    (folder / "mined/nq.run").write_text("".join(lines), encoding="utf-8")
+    """Of Fusion-in-Decoder, with mined candidates, of the last question none; nothing is built."""
+    settings = {"evaluated": 2, "with_negatives": 1}
+    path = tiny_recipe(folder, candidates="mined", task="fid", settings=settings)
+    run = folder / "mined/nq.run"
+    lines = run.read_text(encoding="utf-8").splitlines(keepends=True)
+    run.write_text("".join(line for line in lines if not line.startswith("q5 ")), encoding="utf-8")
     loaded = task_class("fid").load(load_recipe(path))
     assert isinstance(loaded, GeneratingTask)
     return loaded

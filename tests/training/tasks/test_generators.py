@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -38,13 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def recipe(folder: Path, task: str, **changes: Any) -> Path:
     """The tiny recipe for another task; nothing is mined for it."""
-    path = tiny_recipe(folder, optim=OPTIM)
-    content = yaml.safe_load(path.read_text())
-    content |= {"name": task, "task": task, "settings": SETTINGS[task], **changes}
-    content["data"].pop("candidates", None)
-    content["negatives"] = {"count": 1}
-    path.write_text(yaml.safe_dump(content))
-    return path
+    keys = {"name": task, "task": task, "settings": SETTINGS[task], "negatives": {"count": 1}}
+    return tiny_recipe(folder, optim=OPTIM, candidates="none", **{**keys, **changes})
 
 
 @pytest.fixture(scope="module", params=["lm", "fid"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-import yaml
 from transformers import AutoModelForSeq2SeqLM
 
 from odqa.cache import Cache
@@ -27,19 +27,13 @@ from odqa.types import Hit, Query
 OPTIM = {"steps": 4, "batch": 2, "lr": 2e-3, "evaluate_every": 2, "bf16": False}
 
 
-def recipe(folder: Path, **changes: object) -> Path:
-    path = tiny_recipe(folder, optim=OPTIM)
-    hits = [f"q{q} Q0 p{p} {p + 1} {9 - p} run" for q in range(6) for p in range(6)]
-    (folder / "mined").mkdir(exist_ok=True)
-    (folder / "mined" / "nq.run").write_text("\n".join(hits) + "\n")
-    content = yaml.safe_load(path.read_text())
-    content |= {"name": "monot5", "task": "monot5"}
-    content["settings"] = {"decoder_layers": [6], "max_length": 32, "evaluated": 4}
-    path.write_text(yaml.safe_dump(content | changes))
-    return path
+def recipe(folder: Path, **changes: Any) -> Path:
+    settings = {"decoder_layers": [6], "max_length": 32, "evaluated": 4}
+    keys = {"name": "monot5", "task": "monot5", "settings": settings, **changes}
+    return tiny_recipe(folder, optim=OPTIM, candidates="mined", **keys)
 
 
-def task(folder: Path, **changes: object) -> MonoT5Task:
+def task(folder: Path, **changes: Any) -> MonoT5Task:
     loaded = task_class("monot5").load(load_recipe(recipe(folder, **changes)))
     assert isinstance(loaded, MonoT5Task)
     return loaded

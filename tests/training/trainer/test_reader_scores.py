@@ -31,15 +31,12 @@ SCORES = ["attention", "likelihood", "span"]
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Of a sentence encoder, with candidates; its teacher is still to be written."""
-    path = tiny_recipe(tmp_path)
+    optim = {"batch": 2, "lr": 1e-3}
+    keys = {"name": "sentence", "task": "sentence"}
+    path = tiny_recipe(tmp_path, optim=optim, candidates="mined", **keys)
     content = yaml.safe_load(path.read_text("utf-8"))
-    content |= {"name": "sentence", "task": "sentence"}
     content["data"]["teacher"] = "teacher.run"
-    content["optim"] |= {"batch": 2, "lr": 1e-3}
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    (tmp_path / "mined").mkdir()
-    lines = [f"q{q} Q0 p{(q + r) % 6} {r + 1} {1 - r / 10} m\n" for q in range(6) for r in range(6)]
-    (tmp_path / "mined/nq.run").write_text("".join(lines), encoding="utf-8")
     return path
 
 
